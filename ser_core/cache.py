@@ -1,0 +1,198 @@
+"""Features of whole tables: computed in parallel, kept by content and parameters.
+
+One file an utterance and treatment, named by the SHA-256 of the recording's bytes and of every parameter that its
+features depend on: a changed file or parameter has another name and is never served stale. Each file carries the
+SHA-256 of its payload; a damaged one is computed again.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from ser_core import audio, augment, features
+from ser_core.paths import cache_dir
+
+VERSION = 1
+"""Raised whenever the code of audio, augment or features changes what it computes."""
+PARALLEL_FROM = 64
+"""So many missing utterances are worth starting processes for."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One utterance under one treatment; all that its raw features depend on."""
+
+    path: str
+    key: str  # the utterance's id, part of the augmentation's seed
+    rate: int
+    normalise: bool
+    denoise: bool
+    wide: bool
+    technique: str = ""  # none
+    seed: int = 0
+    copy: int = 0
+    ranges: augment.Ranges = augment.Ranges()
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Write beside and rename, so that a file is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(payload)
+    os.replace(temporary, path)
+
+
+def job_name(job: Job, digest: str) -> str:
+    """The cache's name for a job: SHA-256 over the recording's ``digest`` and all parameters."""
+    parameters = asdict(job) | {"path": digest, "version": VERSION}
+    if not job.technique:  # the draw plays no part
+        parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+
+
+def _load(path: Path) -> np.ndarray | None:
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            return None
+        return np.load(io.BytesIO(content[32:]), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def compute(job: Job) -> np.ndarray:
+    """Read, augment where asked, and extract: float32 [frames, 42 or 49] before scaling."""
+    samples = audio.read(job.path, rate=job.rate, normalise=job.normalise, denoise=job.denoise)
+    if job.technique:
+        samples = augment.augment(
+            samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges
+        )
+    return features.raw(samples, job.rate, with_wide=job.wide)
+
+
+def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
+    job, path = task
+    values = compute(job)
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    write_atomically(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    return values
+
+
+def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
+    """Raw features of each job, from the cache or computed now.
+
+    Parameters
+    ----------
+    jobs : what to compute
+    workers : processes; None for one a core, 1 for this process alone
+    progress : show a bar on standard error when something must be computed
+
+    Returns
+    -------
+    list of float32 [frames, 42 or 49], in the order of ``jobs``
+
+    Raises
+    ------
+    SerError
+        for the first recording that cannot be used, naming it; what was computed before is kept
+    """
+    from tqdm import tqdm
+
+    digests = {path: file_digest(path) for path in {job.path for job in jobs}}
+    names = [job_name(job, digests[job.path]) for job in jobs]
+    paths = [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
+    found = [_load(path) for path in paths]
+    missing = [i for i, values in enumerate(found) if values is None]
+    if not missing:
+        return found
+    tasks = [(jobs[i], paths[i]) for i in missing]
+    bar = {"total": len(tasks), "desc": "features", "unit": "utt", "disable": None if progress else True}
+    workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // PARALLEL_FROM)
+    if workers == 1:
+        computed: Iterable[np.ndarray] = map(_compute_and_keep, tasks)
+        for i, values in zip(missing, tqdm(computed, **bar)):
+            found[i] = values
+        return found
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            for i, values in zip(missing, tqdm(pool.map(_compute_and_keep, tasks, chunksize=8), **bar)):
+                found[i] = values
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:
+    """Jobs for the rows of an utterance table (columns ``path`` and ``id``), all under one treatment."""
+    common = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
+    return [
+        Job(path=path, key=key, wide=settings.channels == "wide", **common, **treatment)
+        for path, key in zip(table["path"], table["id"])
+    ]
+
+
+def feature_matrix(
+    table, settings: features.Settings = features.Settings(), *, workers: int | None = None, progress: bool = True, **treatment
+) -> np.ndarray:
+    """Network inputs for the rows of an utterance table.
+
+    Parameters
+    ----------
+    table : DataFrame with ``path`` and ``id``
+    settings : what the input is made of
+    treatment : ``technique``, ``seed``, ``copy`` and ``ranges`` of an augmentation; none by default
+
+    Returns
+    -------
+    float32 [utterances, settings.frames, channels]
+    """
+    found = raw_features(jobs_for(table, settings, **treatment), workers=workers, progress=progress)
+    shape = (len(found), settings.frames, len(features.channel_names(settings.channels)))
+    matrix = np.zeros(shape, dtype=np.float32)
+    for i, values in enumerate(found):
+        matrix[i] = features.finish(values, settings)
+    return matrix
+
+
+def data_version(table) -> str:
+    """Hash of a corpus as it stands: the ids and the decoded samples at their native rate, 16 hexadecimal digits.
+
+    The same recordings in another lossless container, or in another folder, give the same version. What was decoded
+    once is remembered by the SHA-256 of the file.
+    """
+    store = cache_dir() / "decoded.json"
+    try:
+        known = json.loads(store.read_text())
+    except (OSError, ValueError):
+        known = {}
+    digests = {path: file_digest(path) for path in table["path"]}
+    fresh = {}
+    for path, digest in digests.items():
+        if digest not in known and digest not in fresh:
+            fresh[digest] = _decoded_digest(path)
+    if fresh:
+        known |= fresh
+        write_atomically(store, json.dumps(known).encode())
+    lines = sorted(f"{key} {known[digests[path]]}" for key, path in zip(table["id"], table["path"]))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _decoded_digest(path: str) -> str:
+    samples, rate, _ = audio.decode(path)
+    return hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32]

@@ -1,0 +1,328 @@
+"""One cell of the matrix: a frozen :class:`Spec` in, one row out, kept in the store.
+
+``run(spec)`` is what the notebooks, the shell command and the tests call. A row is a JSON file, its predictions a
+Parquet file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; what is there is not
+computed again.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, fields
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from ser_core import cache, corpora, features, metrics, models, paper, splits, statistics, training
+from ser_core.augment import Ranges, parse
+from ser_core.errors import SerError
+from ser_core.paths import runs_dir
+
+CODE_VERSION = 1
+"""Raised whenever the code changes what a spec gives."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that fixes a result, flat and JSON-able. Defaults are the paper's, or this suite's reading of it."""
+
+    corpus: str = "demo"
+    test_corpus: str | None = None
+    protocol: str = "speaker"
+    fold: int = 0
+    model: str = "cnn_bilstm_attention"
+    channels: str | None = None  # None: what the model was made for
+    frames: int = features.FRAMES
+    rate: int = 16_000
+    znorm: bool = True
+    normalise: bool = True
+    denoise: bool = False
+    augment: str = "noise,stretch,shift,pitch"
+    copies: int = 1
+    snr_low: float = 10.0
+    snr_high: float = 20.0
+    stretch: float = 0.1
+    shift: float = 0.1
+    pitch: float = 2.0
+    epochs: int = 300
+    patience: int = 20
+    batch: int = 32
+    learning_rate: float = 0.001
+    precision: str = "float32"
+    seed: int = 0
+    condition: str = "clean"
+
+    def __post_init__(self):
+        object.__setattr__(self, "corpus", corpora.canonical(self.corpus))
+        object.__setattr__(self, "channels", self.channels or models.entry(self.model).channels)
+        object.__setattr__(self, "augment", ",".join(parse(self.augment)))
+        features.channel_names(self.channels)
+        if self.protocol not in splits.PROTOCOLS:
+            raise SerError(f"protocol {self.protocol!r}: not known; choose among {', '.join(splits.PROTOCOLS)}")
+        positive = ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise SerError(f"{name} {getattr(self, name)}: must be above 0")
+        if self.test_corpus is not None or self.condition != "clean":
+            raise SerError("test_corpus and condition: only the corpus itself and clean test audio can be used so far")
+
+    @property
+    def settings(self) -> features.Settings:
+        return features.Settings(**_take(self, features.Settings))
+
+    @property
+    def ranges(self) -> Ranges:
+        return Ranges(**_take(self, Ranges))
+
+    @property
+    def plan(self) -> training.Plan:
+        return training.Plan(**_take(self, training.Plan))
+
+
+def _take(spec: Spec, kind: type) -> dict:
+    return {f.name: getattr(spec, f.name) for f in fields(kind)}
+
+
+def spec_hash(spec: Spec, data_version: str) -> str:
+    """Name of a result: 16 hexadecimal digits over the spec, the data's version and the code's."""
+    content = asdict(spec) | {"data": data_version, "code": CODE_VERSION, "features": cache.VERSION}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def store_dir() -> Path:
+    """Where ``run`` keeps its results: ``<runs>/store``."""
+    return runs_dir() / "store"
+
+
+def published_dir() -> Path:
+    """The committed rows measured on the real corpora: ``<runs>/published``. They never satisfy a run."""
+    return runs_dir() / "published"
+
+
+def training_copies(spec: Spec, table) -> list[np.ndarray]:
+    """Augmented copies of training utterances, one array a technique and copy: float32 [n, frames, channels].
+
+    The only place that augments: it is given the training side of a split and nothing else.
+    """
+    return [
+        cache.feature_matrix(table, spec.settings, progress=False, workers=1, technique=technique, seed=spec.seed,
+                             copy=copy, ranges=spec.ranges)
+        for technique in parse(spec.augment)
+        for copy in range(spec.copies)
+    ]  # fmt: skip
+
+
+def prepare(spec: Spec, *, progress: bool = True, workers: int | None = None) -> None:
+    """Compute every feature that a run will ask for, in parallel, into the cache."""
+    table = corpora.load(spec.corpus)
+    split = splits.split(table, spec.protocol, spec.fold)
+    jobs = cache.jobs_for(table, spec.settings)
+    train = table[table["id"].isin(split.train)]
+    for technique in parse(spec.augment):
+        for copy in range(spec.copies):
+            treatment = {"technique": technique, "seed": spec.seed, "copy": copy, "ranges": spec.ranges}
+            jobs += cache.jobs_for(train, spec.settings, **treatment)
+    cache.raw_features(jobs, progress=progress, workers=workers)
+
+
+def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
+    """Train and judge one cell, or take it from the store.
+
+    Parameters
+    ----------
+    spec : what to run
+    fresh : train anew even where the store has the row
+    progress : show bars on standard error
+
+    Returns
+    -------
+    dict
+        the row: ``spec``, ``status``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``, ...
+
+    Raises
+    ------
+    SerError
+        for input that cannot be used. Other failures are rows only in a sweep.
+    """
+    table = corpora.load(spec.corpus)
+    version = cache.data_version(table)
+    name = spec_hash(spec, version)
+    stored = None if fresh else load_row(store_dir() / f"{name}.json")
+    if stored and stored["status"] == "ok":
+        return stored
+    if fresh:
+        training.Checkpoint(_checkpoint(name)).remove()
+    row = {"hash": name, "spec": asdict(spec), "status": "ok", "error": None, "data_version": version}
+    row |= _measure(spec, table, name, progress)
+    cache.write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
+    training.Checkpoint(_checkpoint(name)).remove()
+    return row
+
+
+def failure(spec: Spec, error: BaseException) -> dict:
+    """The row of a cell that failed; it is shown and stored under its own name, and tried again next time."""
+    message = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    if isinstance(error, SerError):
+        message = str(error)
+    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:16]
+    row = {"hash": f"error-{digest}", "spec": asdict(spec), "status": "error", "error": message}
+    cache.write_atomically(store_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
+    return row
+
+
+def _checkpoint(name: str) -> Path:
+    return store_dir() / f"{name}.checkpoint"
+
+
+def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
+    """Everything of a row that must be computed."""
+    labels = corpora.labels(spec.corpus)
+    split = splits.split(table, spec.protocol, spec.fold)
+    sides = {side: table[table["id"].isin(getattr(split, side))] for side in splits.SIDES}
+    for side, part in sides.items():
+        if part.empty:
+            raise SerError(f"{spec.corpus}, protocol {spec.protocol}, fold {spec.fold}: nothing on the {side} side")
+    clock = time.perf_counter()
+    prepare(spec, progress=progress, workers=1 if not progress else None)
+    index = {label: i for i, label in enumerate(labels)}
+    target = {side: part["emotion"].map(index).to_numpy() for side, part in sides.items()}
+    inputs = {side: cache.feature_matrix(part, spec.settings, workers=1) for side, part in sides.items()}
+    copies = training_copies(spec, sides["train"])
+    x = np.concatenate([inputs["train"], *copies])
+    y = np.tile(target["train"], 1 + len(copies))
+    seconds = {"features": time.perf_counter() - clock}
+    training.prepare_backend(spec.seed)
+    network = training.build(spec.model, x.shape[1:], len(labels), spec.precision)
+    network, done = training.fit(
+        network, (x, y), (inputs["validation"], target["validation"]), spec.plan,
+        checkpoint=_checkpoint(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
+    )  # fmt: skip
+    seconds["training"] = done.seconds
+    clock = time.perf_counter()
+    predictions = {side: _predict(network, inputs[side], sides[side], labels) for side in ("validation", "test")}
+    seconds["evaluation"] = time.perf_counter() - clock
+    network.save(store_dir() / f".{name}.part.keras")
+    os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
+    _write_predictions(predictions, store_dir() / f"{name}.parquet")
+    test, validation = predictions["test"], predictions["validation"]
+    matrix = metrics.confusion(test["truth"], test["prediction"], labels)
+    return {
+        "labels": list(labels),
+        "demo": corpora.lookup(spec.corpus).demo,
+        "n_train": len(sides["train"]),
+        "n_augmented": len(y) - len(sides["train"]),
+        "n_validation": len(validation),
+        "n_test": len(test),
+        "parameters": models.parameters(network),
+        "claimed": paper.claim(spec.corpus, spec.model),
+        "scores": metrics.scores_of(matrix),
+        "intervals": statistics.intervals(test, labels),
+        "by_corpus": _by_corpus(test, labels),
+        "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
+        "confusion": matrix.tolist(),
+        "validation": metrics.scores(validation["truth"], validation["prediction"], labels) | {"loss": done.best_loss},
+        "history": done.history,
+        "epochs": done.epochs,
+        "best_epoch": done.best_epoch,
+        "seconds": {key: round(value, 2) for key, value in seconds.items()},
+        "completeness": _completeness(table),
+        "versions": versions(),
+        "processor": processor(),
+        "when": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _predict(network, inputs: np.ndarray, table, labels):
+    """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label."""
+    probabilities = np.asarray(network.predict(inputs, batch_size=training.EVALUATION_BATCH, verbose=0))
+    frame = table[["id", "corpus", "speaker", "sex", "text", "intensity"]].reset_index(drop=True)
+    frame["truth"] = table["emotion"].to_numpy()
+    for i, label in enumerate(labels):
+        frame[label] = probabilities[:, i].astype(np.float32)
+    frame["prediction"] = np.asarray(labels)[probabilities.argmax(axis=1)]
+    return frame
+
+
+def _write_predictions(predictions: dict, path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.concat([part.assign(side=side) for side, part in predictions.items()], ignore_index=True)
+    frame.insert(1, "side", frame.pop("side"))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.drop(columns="prediction").to_parquet(temporary, index=False)
+    os.replace(temporary, path)
+
+
+def _by_corpus(test, labels) -> dict:
+    """Scores on each source of a composed corpus; empty for a simple one."""
+    parts = {name: part for name, part in test.groupby("corpus")}
+    if len(parts) < 2:
+        return {}
+    return {
+        name: metrics.scores(part["truth"], part["prediction"], labels)
+        | {"n_test": len(part), "intervals": statistics.intervals(part, labels)}
+        for name, part in parts.items()
+    }
+
+
+def _completeness(table) -> dict:
+    attrs = table.attrs
+    return {"expected": attrs.get("expected"), "found": len(table), "missing": list(attrs.get("missing", []))}
+
+
+def load_row(path: Path) -> dict | None:
+    """A stored row, or None where there is none or it cannot be read."""
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def load_rows(folder: Path) -> list[dict]:
+    """All rows of a folder, sorted by spec; files that are no rows are passed over."""
+    rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
+    rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
+    return sorted(rows, key=lambda row: json.dumps(row["spec"], sort_keys=True))
+
+
+def load_predictions(row: dict, folder: Path):
+    """Validation and test predictions of a row, with the ``prediction`` (the most probable label) as a column."""
+    import pandas as pd
+
+    frame = pd.read_parquet(Path(folder) / f"{row['hash']}.parquet")
+    labels = np.asarray(row["labels"])
+    frame["prediction"] = labels[frame[list(labels)].to_numpy().argmax(axis=1)]
+    return frame
+
+
+def weights_path(row: dict) -> Path:
+    """Where the store keeps (or would keep) the trained network of a row."""
+    return store_dir() / f"{row['hash']}.keras"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in ("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """The processor's name and its number of cores."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    except OSError:
+        pass
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,0 +1,87 @@
+"""Scores as plain functions: truth first, prediction second, the labels fixed by the corpus.
+
+A held-out fold may lack a class, or a network may never predict one. The label set is therefore always given, never
+taken from the data. A class with no utterance in the truth has no recall and is left out of the mean over classes
+(as scikit-learn's ``balanced_accuracy_score`` does); a class never predicted has precision 0.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def confusion(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """Confusion matrix: int [labels, labels], rows are the truth, columns the prediction.
+
+    Raises
+    ------
+    ValueError
+        for sequences of different length or a value that is no label
+    """
+    if len(truth) != len(prediction):
+        raise ValueError(f"{len(truth)} truths and {len(prediction)} predictions")
+    index = {label: i for i, label in enumerate(labels)}
+    unknown = (set(truth) | set(prediction)) - set(index)
+    if unknown:
+        raise ValueError(f"not among the labels: {sorted(unknown)}")
+    matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(matrix, ([index[t] for t in truth], [index[p] for p in prediction]), 1)
+    return matrix
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
+
+
+def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall, F1 (fractions) and support of each class from a confusion matrix [labels, labels]."""
+    hits, support, predicted = np.diag(matrix).astype(float), matrix.sum(axis=1), matrix.sum(axis=0)
+    return {
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, support),
+        "f1": _ratio(2.0 * hits, support + predicted),
+        "support": support,
+    }
+
+
+def scores_of(matrix: np.ndarray) -> dict[str, float]:
+    """Accuracy, UAR, and macro precision, recall and F1 from a confusion matrix; fractions, 0 to 1.
+
+    ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth.
+    """
+    each = class_scores(matrix)
+    present = each["support"] > 0
+    if not present.any():
+        return dict.fromkeys(("accuracy", "uar", "precision", "recall", "f1"), float("nan"))
+    mean = {name: float(each[name][present].mean()) for name in ("precision", "recall", "f1")}
+    return {"accuracy": float(np.trace(matrix) / matrix.sum()), "uar": mean["recall"], **mean}
+
+
+def scores(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
+    """All scores of III.B (Eq. 1 read as plain accuracy): see :func:`scores_of`."""
+    return scores_of(confusion(truth, prediction, labels))
+
+
+def accuracy(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
+    """Fraction of correct predictions."""
+    return scores(truth, prediction, labels)["accuracy"]
+
+
+def uar(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
+    """Unweighted average recall: the mean over classes of the fraction found."""
+    return scores(truth, prediction, labels)["uar"]
+
+
+def f1(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
+    """Macro F1: the mean over classes of 2 TP / (2 TP + FN + FP)."""
+    return scores(truth, prediction, labels)["f1"]
+
+
+def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support of each label."""
+    each = class_scores(confusion(truth, prediction, labels))
+    return {
+        label: {name: float(each[name][i]) for name in ("precision", "recall", "f1")}
+        | {"support": int(each["support"][i])}
+        for i, label in enumerate(labels)
+    }

@@ -1,0 +1,89 @@
+"""The paper's network (Table I, II.D.2 to II.D.5) and the four steps of its ablation (Tables V and VI).
+
+The paper leaves open the padding of the convolutions, how PReLU's slope is shared and whether 64 units are meant per
+direction. Here: ``same`` padding, one slope a filter, 64 per direction, which gives 469,257 parameters at 42 channels
+and 8 classes. The printed 240,840 cannot be reached: the convolutions of Table I alone hold 278,848 weights. With
+Conv2 and Conv3 made depthwise-separable, all else as written, there are 241,097 (``lite``).
+
+Only the convolutions follow the precision policy under which a network is built; all that comes after them, from the
+recurrent state to the softmax, is pinned to float32.
+"""
+
+import keras
+from keras import layers
+
+CONVOLUTIONS = ((64, 3), (128, 5), (256, 7))
+"""Filters and kernel size of Conv1 to Conv3 (Table I); each PReLU, max-pooling by 2, dropout 0.3."""
+DROPOUT = 0.3
+UNITS = 64
+FLOAT32 = {"dtype": "float32"}
+DENSE = (128, 64)
+
+
+def _convolutions(x, *, separable: bool = False):
+    """Table I: [batch, frames, channels] to [batch, frames / 8, 256]."""
+    for number, (filters, kernel) in enumerate(CONVOLUTIONS, start=1):
+        kind = layers.SeparableConv1D if separable and number > 1 else layers.Conv1D
+        x = kind(filters, kernel, padding="same", name=f"conv{number}")(x)
+        x = layers.PReLU(shared_axes=[1], name=f"conv{number}_prelu")(x)
+        x = layers.MaxPooling1D(2, name=f"conv{number}_pool")(x)
+        x = layers.Dropout(DROPOUT, name=f"conv{number}_dropout")(x)
+    return x
+
+
+def _bilstm(x):
+    return layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True, **FLOAT32), name="bilstm", **FLOAT32)(x)
+
+
+def _attention(hidden):
+    """Eq. 5 and 6: weights from tanh(W h + b) by a softmax over time, and the weighted sum of the outputs."""
+    scores = layers.Dense(1, activation="tanh", name="attention_scores", **FLOAT32)(hidden)
+    weights = layers.Softmax(axis=1, name="attention", **FLOAT32)(scores)
+    weighted = layers.Dot(axes=1, name="attention_sum", **FLOAT32)([weights, hidden])
+    return layers.Flatten(name="attention_vector", **FLOAT32)(weighted)
+
+
+def _mean(x):
+    return layers.GlobalAveragePooling1D(name="mean_over_time", **FLOAT32)(x)
+
+
+def _classifier(inputs, x, classes: int, name: str):
+    """II.D.5: dense 128 and 64 with PReLU and dropout, softmax."""
+    for number, units in enumerate(DENSE, start=1):
+        x = layers.Dense(units, name=f"dense{number}", **FLOAT32)(x)
+        x = layers.PReLU(name=f"dense{number}_prelu", **FLOAT32)(x)
+        x = layers.Dropout(DROPOUT, name=f"dense{number}_dropout", **FLOAT32)(x)
+    outputs = layers.Dense(classes, activation="softmax", name="probabilities", **FLOAT32)(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def full(shape: tuple[int, int], classes: int) -> keras.Model:
+    """A5, the network as the text gives it: 469,257 parameters at 42 channels and 8 classes (240,840 claimed)."""
+    inputs = keras.Input(shape, name="features")
+    return _classifier(inputs, _attention(_bilstm(_convolutions(inputs))), classes, "cnn_bilstm_attention")
+
+
+def lite(shape: tuple[int, int], classes: int) -> keras.Model:
+    """A5 with depthwise-separable Conv2 and Conv3: 241,097 parameters at 42 channels and 8 classes."""
+    inputs = keras.Input(shape, name="features")
+    hidden = _bilstm(_convolutions(inputs, separable=True))
+    return _classifier(inputs, _attention(hidden), classes, "cnn_bilstm_attention_lite")
+
+
+def cnn(shape: tuple[int, int], classes: int) -> keras.Model:
+    """A1 (39 channels: 320,584 parameters) and A2 (42 channels: 321,160): convolutions, mean over time, classifier."""
+    inputs = keras.Input(shape, name="features")
+    return _classifier(inputs, _mean(_convolutions(inputs)), classes, "cnn")
+
+
+def cnn_lstm(shape: tuple[int, int], classes: int) -> keras.Model:
+    """A3: convolutions, LSTM of 64 units, mean over time, classifier: 378,760 parameters at 42 channels, 8 classes."""
+    inputs = keras.Input(shape, name="features")
+    hidden = layers.LSTM(UNITS, return_sequences=True, name="lstm", **FLOAT32)(_convolutions(inputs))
+    return _classifier(inputs, _mean(hidden), classes, "cnn_lstm")
+
+
+def cnn_bilstm(shape: tuple[int, int], classes: int) -> keras.Model:
+    """A4: A5 with equal weights in place of attention: 469,128 parameters at 42 channels and 8 classes."""
+    inputs = keras.Input(shape, name="features")
+    return _classifier(inputs, _mean(_bilstm(_convolutions(inputs))), classes, "cnn_bilstm")

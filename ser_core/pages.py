@@ -1,0 +1,206 @@
+"""HTML that can be sent to a colleague: one self-contained file a notebook, and the index page.
+
+No script, no style sheet, font or image from elsewhere: everything is in the file, and nothing leaves the page.
+"""
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+STYLE = Path(__file__).with_name("report.css")
+
+DEMO = (
+    "Demo: these figures come from synthetic speech that is embedded in the suite, so that everything runs "
+    "without a download. They show that the machinery works; they neither confirm nor refute a claim about people."
+)
+
+
+def page(title: str, header: str, body: str, *, css: str = "") -> str:
+    """A whole HTML document. ``title`` is text, the rest HTML."""
+    style = STYLE.read_text(encoding="utf-8") + css
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{html.escape(title)}</title>\n'
+        f'<link rel="icon" href="data:,">\n<style>{style}</style>\n</head>\n<body>\n<header>{header}</header>\n'
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+def prepare(notebook):
+    """Drop from an executed notebook what a report does not show, and name its pictures.
+
+    Widgets (they need a running kernel), warnings and progress bars on stderr, and papermill's upper banner go. Each
+    picture's alternative text is the caption below it: a Markdown cell in italics.
+    """
+    notebook.metadata.pop("widgets", None)
+    tag = "papermill-error-cell-tag"
+    if notebook.cells and tag in notebook.cells[0].metadata.get("tags", []):
+        notebook.cells = notebook.cells[1:]
+    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if not (output.output_type == "stream" and output.name == "stderr")
+            and not any("widget" in kind for kind in output.get("data", {}))
+        ]
+        source = following.source.strip() if following is not None and following.cell_type == "markdown" else ""
+        caption = source.strip("*_").split("\n")[0] if source[:1] in "*_" else "figure"
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {})["alt"] = re.sub(r"[`*_\"<>]", "", caption)
+    return notebook
+
+
+def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", failure: str = "") -> Path:
+    """Render an executed notebook as one self-contained HTML file.
+
+    notebook_path : executed .ipynb; html_path : where to write; badge : a word beside the title ("demo")
+    failure : the line of an error that stopped the notebook, shown on top
+
+    Returns ``html_path``. Code is folded away until a box is ticked. There is no script, and addresses elsewhere become
+    plain text.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+
+    notebook = prepare(nbformat.read(notebook_path, as_version=4))
+    exporter = HTMLExporter(
+        template_name="basic", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    body = re.sub(r"<script\b.*?</script>", "", body, flags=re.DOTALL | re.IGNORECASE)
+    body = re.sub(r'<a\s[^>]*href="(?:[a-z]+:)?//[^>]*>(.*?)</a>', r"\1", body, flags=re.DOTALL | re.IGNORECASE)
+    body = re.sub(r'(href="[\w.-]+)\.ipynb"', r'\1.html"', body)
+    badges = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
+    trouble = f'<div class="fail"><b>This notebook stopped:</b> {html.escape(failure)}</div>' if failure else ""
+    header = f'<nav><a href="index.html">← all pages</a>{badges}</nav>{trouble}'
+    tick = (
+        '<input type="checkbox" id="code" class="hidden"><label for="code" class="code">show or hide the code</label>'
+    )
+    body = f'<div class="sheet">{tick}<main class="page">{body}</main></div><footer></footer>'
+    css = HtmlFormatter(style="default").get_style_defs(".highlight")
+    html_path = Path(html_path)
+    html_path.parent.mkdir(parents=True, exist_ok=True)
+    html_path.write_text(page(title or html_path.stem, header, body, css=css), encoding="utf-8")
+    return html_path
+
+
+def thumbnail(notebook_path, *, width: int = 560) -> str | None:
+    """A small copy of a picture as a data address: of the cell tagged ``thumbnail``, else the first; None without."""
+    import nbformat
+    from PIL import Image
+
+    cells = [cell for cell in nbformat.read(notebook_path, as_version=4).cells if cell.cell_type == "code"]
+    cells.sort(key=lambda cell: "thumbnail" not in cell.metadata.get("tags", []))
+    pictures = (output["data"].get("image/png") for cell in cells for output in cell.outputs if "data" in output)
+    picture = next((one for one in pictures if one), None)
+    if picture is None:
+        return None
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    image.thumbnail((width, 10 * width))
+    small = io.BytesIO()
+    image.quantize(64).save(small, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+
+
+def headline_table(pooled: list[dict]) -> str:
+    """The claim beside ours as an HTML table with a bar: ours, its 95 % interval, and a mark where the claim is."""
+    from ser_core import splits, tables
+
+    blocks = []
+    for protocol, rows in tables.by_protocol(pooled).items():
+        lines = []
+        for one, line in _lines(rows):
+            score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
+            claimed = line["paper: accuracy %"]
+            bar = "" if score is None else f'<span class="ours" style="width:{100 * score:.1f}%"></span>'
+            if bar and line["95 % interval"] != "–":
+                low, high = (100 * limit for limit in limits)
+                bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
+            if claimed != "–":
+                bar += f'<span class="claim" style="left:{claimed}%"></span>'
+            network = f"<code>{html.escape(line['network'])}</code>"
+            if line["setting"] != "as the paper":
+                network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
+            cells = {
+                "corpus": html.escape(line["corpus"]),
+                "network": network,
+                "paper, accuracy %": claimed,
+                "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
+                "0 to 100 %": f'<div class="track">{bar}</div>',
+                "UAR %": line["UAR %"] + _below(line["95 % interval of UAR"]),
+                "folds": f"<span class='nowrap'>{line['folds']}</span>" + _below(f"seed {line['seeds']}"),
+                "tested on": f"{line['test utterances']:,}" + _below(line["over"]),
+            }
+            tds = "".join(f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in cells.items())
+            lines.append(f"<tr>{tds}</tr>")
+        head = "".join(f"<th>{name}</th>" for name in cells)
+        meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
+        red = ' class="badge bad"' if protocol == "leaky" else ""
+        blocks.append(
+            f'<div class="panel"><h3><span{red}>Protocol <code>{html.escape(protocol)}</code></span>: {meaning}</h3>'
+            f'<table class="results"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(lines)}</tbody></table></div>"
+        )
+    key = (
+        '<p class="small"><span class="key ours"></span>measured here<span class="key range"></span>95 % interval'
+        '<span class="key claim"></span>printed in the paper</p>'
+    )
+    return "\n".join(blocks) + key
+
+
+def _below(text: str) -> str:
+    return f'<br><span class="small nowrap">{html.escape(text)}</span>'
+
+
+def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
+    """Each line of the results table with the judged part that it shows."""
+    from ser_core import tables
+
+    judged = []
+    for one in rows:
+        judged += [one, *one.get("parts", {}).values(), *([one["calm_is_neutral"]] if "calm_is_neutral" in one else [])]
+    return list(zip(judged, tables.results_table(rows).to_dict("records"), strict=True))
+
+
+def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made) -> str:
+    """The index page.
+
+    lead : HTML below the title; badge : "demo" or ""
+    cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
+        ``failure`` (error line or "")
+    pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.tables.completeness`
+    made : (name, value) pairs on how this was made
+    """
+    mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
+    header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"
+    failed = [card for card in cards if card["failure"]]
+    trouble = "".join(
+        f'<div class="fail"><b>{html.escape(card["title"])}</b> stopped: {html.escape(card["failure"])}</div>'
+        for card in failed
+    )
+    results = headline_table(pooled) if pooled else "<p>No result yet: the training notebook did not finish.</p>"
+    facts = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in made)
+    listing = corpora.to_html(index=False, border=0, justify="left", escape=True)
+    body = (
+        f"<main>{trouble}<h2>What was measured</h2>{results}"
+        f'<h2>Pages</h2><div class="cards">{"".join(map(_card, cards))}</div>'
+        f'<h2>Corpora</h2><div class="panel">{listing}</div>'
+        f'<h2>How this was made</h2><div class="panel"><table>{facts}</table></div></main><footer></footer>'
+    )
+    return page(title, header, body)
+
+
+def _card(card: dict) -> str:
+    picture = f'<img src="{card["picture"]}" alt="">' if card["picture"] else ""
+    state = '<span class="badge bad">stopped</span>' if card["failure"] else ""
+    text = (
+        f'<div class="shot">{picture}</div><div class="text"><h3>{html.escape(card["title"])} {state}</h3>'
+        f"<p>{html.escape(card['text'])}</p></div>"
+    )
+    return f'<a class="card" href="{card["page"]}">{text}</a>' if card["page"] else f'<div class="card">{text}</div>'

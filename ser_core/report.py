@@ -1,0 +1,355 @@
+"""From notebooks to a folder of HTML that can be sent: ``runs/<profile>/report/index.html``.
+
+Every notebook is executed by papermill into ``runs/<profile>/notebooks/``, then rendered to one self-contained page.
+A stamp beside each executed notebook remembers what it was made from, so that a second call with nothing changed only
+looks. Whether a notebook succeeded is known from papermill raising nothing, and from nothing else: a failed one
+leaves its output as well, for reading, and gets no stamp.
+"""
+
+import html
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+from ser_core import paths
+from ser_core.errors import SerError
+
+RENDERING = ("report.py", "pages.py", "report.css", "cli.py")
+"""Files of the package that no notebook uses: a change of theirs executes nothing again."""
+
+
+def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
+    """Execute the notebooks for a profile and write its report.
+
+    profile : a key of ``ser_core.profiles.PROFILES``
+    fresh : execute every notebook, whatever the stamps say (results in the store are still used)
+    published : show the rows of ``runs/published/`` (profile "published"); nothing is trained
+
+    Returns the path of ``index.html``. Raises SerError at the end when a notebook failed; the report is then complete
+    but for it, and names the error.
+    """
+    from ser_core import profiles
+
+    plan = profiles.profile("published" if published else profile, quick=paths.quick())
+    home = paths.runs_dir() / plan.name
+    sources = notebooks()
+    failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
+    index = render(plan, sources, home, failures)
+    if failures:
+        names = "; ".join(f"{name} ({line})" for name, line in failures.items())
+        raise SerError(f"{len(failures)} of {len(sources)} notebooks stopped: {names}. The report says where: {index}")
+    return index
+
+
+def notebooks() -> list[Path]:
+    """The notebooks of the suite in the order of their numbers."""
+    found = sorted((paths.root() / "notebooks").glob("[0-9]*.ipynb"))
+    if not found:
+        raise SerError(f"no notebooks in {paths.root() / 'notebooks'}: run this from a checkout of the suite")
+    return found
+
+
+def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = False) -> dict[str, str]:
+    """Execute what changed, in order. Returns the error line of each notebook that failed, by its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parameters = {"profile": plan.name, "quick": paths.quick()}
+    failures = {}
+    for number, source in enumerate(sources, 1):
+        target, stamp = folder / source.name, folder / f"{source.stem}.stamp.json"
+        key = notebook_key(source, plan, parameters)
+        where = f"[{number}/{len(sources)}] {source.stem}"
+        if not fresh and target.is_file() and _valid(stamp, key, plan):
+            say(f"{where}: unchanged")
+            continue
+        stamp.unlink(missing_ok=True)
+        start = time.monotonic()
+        with heartbeat(where, start, plan):
+            failure = execute(source, target, parameters)
+        took = f"{time.monotonic() - start:.0f} s"
+        if failure:
+            failures[source.stem] = failure
+            say(f"{where}: stopped after {took}: {failure}")
+            continue
+        when = datetime.now().astimezone().isoformat(timespec="seconds")
+        _write(stamp, json.dumps({"key": key, "rows": store_state(plan), "when": when}, indent=1))
+        say(f"{where}: done in {took}")
+    return failures
+
+
+def execute(source: Path, target: Path, parameters: dict) -> str:
+    """Execute one notebook with papermill. Returns "" on success, else one line that says what stopped it.
+
+    A parameter that the notebook does not have is an error here (papermill only warns). A port taken by another kernel
+    is tried once more.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    if unknown:
+        return f"no parameter {', '.join(sorted(unknown))} in a cell tagged `parameters`"
+    options = {"parameters": parameters, "kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
+    for last in (False, True):
+        try:
+            with _importable():
+                papermill.execute_notebook(str(source), str(target), **options)
+            return ""
+        except PapermillExecutionError as error:
+            return _one_line(f"{error.ename}: {error.evalue}")
+        except Exception as error:  # a dead kernel, a timeout, a kernel that does not start: all end this notebook only
+            if last or "Address already in use" not in str(error):
+                return _one_line(f"{type(error).__name__}: {error}")
+    return ""
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Let the kernel, a process of its own, import this very package; quietly."""
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")}
+    package = str(Path(__file__).resolve().parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [before["PYTHONPATH"]])])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def heartbeat(where: str, start: float, plan, every: float = 20.0) -> Iterator[None]:
+    """While a notebook runs, say every ``every`` seconds how long it took so far and how many results there are."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(every):
+            count = "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
+            say(f"{where}: {time.monotonic() - start:.0f} s{count}")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def notebook_key(source: Path, plan, parameters: dict) -> str:
+    """Hash of what an executed notebook depends on, but for the store: notebook, package, parameters, data, machine."""
+    from ser_core import experiment
+
+    digest = sha256()
+    package = Path(__file__).parent
+    files = [path for path in sorted(package.rglob("*")) if path.is_file() and path.suffix not in (".pyc", ".md")]
+    for path in [source, *(path for path in files if path.name not in RENDERING)]:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    facts = [
+        parameters,
+        [asdict(spec) for spec in plan.specs],
+        list(plan.corpora),
+        sys.version,
+        experiment.processor(),
+        experiment.versions(),
+    ]
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    if not all(name.startswith("demo") for name in plan.corpora):
+        for line in _listing(paths.data_dir()):
+            digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _listing(folder: Path) -> list[str]:
+    """Every file under a folder with size and time of change."""
+    found = []
+    for here, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            status = os.stat(os.path.join(here, name))
+            found.append(f"{here}/{name} {status.st_size} {status.st_mtime_ns}\n")
+    return found
+
+
+def rows_of(plan) -> list[dict]:
+    """Result rows that a profile shows, in the order of its specs: of each the newest good one, else a failed one."""
+    from ser_core import experiment
+
+    if plan.published:
+        return experiment.load_rows(experiment.published_dir())
+    wanted = {_spec_key(asdict(spec)): None for spec in plan.specs}
+    rows = experiment.load_rows(experiment.store_dir())
+    for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row, plan))):
+        key = _spec_key(row["spec"])
+        if key in wanted:
+            wanted[key] = row
+    return [row for row in wanted.values() if row]
+
+
+def _spec_key(spec: dict) -> str:
+    return json.dumps(spec, sort_keys=True)
+
+
+def _changed(row: dict, plan) -> int:
+    """Time of the last change of a row's file, in nanoseconds; 0 when it is gone."""
+    from ser_core import experiment
+
+    folder = experiment.published_dir() if plan.published else experiment.store_dir()
+    try:
+        return (folder / f"{row['hash']}.json").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def store_state(plan) -> dict[str, int]:
+    """Which results a profile has: hash to the time of the last change of its file."""
+    return {row["hash"]: _changed(row, plan) for row in rows_of(plan)}
+
+
+def _valid(stamp: Path, key: str, plan) -> bool:
+    """Whether a stamp was made from the same things, and no result that was there then changed or went.
+
+    Results that came since do not matter, unless published ones are shown.
+    """
+    try:
+        made = json.loads(stamp.read_text(encoding="utf-8"))
+        rows, now = made["rows"], store_state(plan)
+        return made["key"] == key and (rows == now if plan.published else rows.items() <= now.items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+
+
+def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
+    """Write the pages that changed and the index. Returns the path of ``index.html``."""
+    from ser_core import experiment, pages, tables
+
+    report = home / "report"
+    report.mkdir(parents=True, exist_ok=True)
+    demo = any(name.startswith("demo") for name in plan.corpora)
+    cards = []
+    for source in sources:
+        executed, page = home / "notebooks" / source.name, report / f"{source.stem}.html"
+        title, text = _opening(source)
+        failure = failures.get(source.stem, "")
+        there = executed.is_file()
+        if there:
+            _render_page(executed, page, title, "demo" if demo else "", failure)
+        else:
+            page.unlink(missing_ok=True)
+        picture = pages.thumbnail(executed) if there else None
+        page_name = page.name if there else ""
+        cards.append({"title": title, "text": text, "page": page_name, "picture": picture, "failure": failure})
+    kept = {f"{source.stem}.html" for source in sources} | {"index.html"}
+    for stale in report.glob("*.html"):
+        if stale.name not in kept:
+            stale.unlink()
+    rows = rows_of(plan)
+    pooled = tables.pool(rows, experiment.published_dir() if plan.published else experiment.store_dir())
+    index = report / "index.html"
+    text = pages.index_html(
+        "Speech emotion recognition: the paper's network, measured",
+        _lead(plan, demo),
+        badge="demo" if demo else "",
+        cards=cards,
+        pooled=pooled,
+        corpora=tables.completeness(_corpora(plan, pooled)),
+        made=_made(plan, rows),
+    )
+    _write(index, text)
+    return index
+
+
+def _render_page(executed: Path, page: Path, title: str, badge: str, failure: str) -> None:
+    """Render an executed notebook unless its page was made from the same things."""
+    from ser_core import pages
+
+    digest = sha256(executed.read_bytes())
+    for name in RENDERING[:3]:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    key = sha256(f"{digest.hexdigest()} {title} {badge} {failure} {metadata.version('nbconvert')}".encode()).hexdigest()
+    stamp = executed.with_name(f"{executed.stem}.page")
+    if page.is_file() and stamp.is_file() and stamp.read_text() == key:
+        return
+    pages.export_html(executed, page, title=title, badge=badge, failure=failure)
+    _write(stamp, key)
+
+
+def _opening(source: Path) -> tuple[str, str]:
+    """Title and first paragraph of a notebook, as plain text."""
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    text = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), []))
+    title, *rest = [block.strip() for block in text.split("\n\n") if block.strip()] or [source.stem]
+    plain = rest[0].replace("\n", " ").replace("`", "").replace("*", "") if rest else ""
+    return title.lstrip("# ").split("\n")[0], plain
+
+
+def _lead(plan, demo: bool) -> str:
+    from ser_core import pages, paper
+
+    told = f"{html.escape(paper.AUTHORS)}, “{html.escape(paper.TITLE)}”, doi {paper.DOI}: what it claims, and what was "
+    told += "measured here, under a protocol that can be seen."
+    return f"{told}</p><blockquote>{html.escape(pages.DEMO)}</blockquote><p>" if demo else told
+
+
+def _corpora(plan, pooled: list[dict]) -> dict:
+    """Name to utterance table of the profile's corpora, to what the rows say of it, or to None."""
+    from ser_core import corpora
+
+    found = {}
+    for name in plan.corpora:
+        specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical(name)]
+        told = [one["completeness"] for one in specs if "completeness" in one]
+        try:
+            found[name] = told[0] if plan.published and told else corpora.load(name)
+        except SerError:
+            found[name] = told[0] if told else None
+    return found
+
+
+def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
+    """How the figures came about: name and value, as plain text."""
+    from ser_core import experiment
+
+    used = [row for row in rows if row["status"] == "ok"]
+    machines = sorted({row["processor"] for row in used}) or [experiment.processor()]
+    known = used[0]["versions"] if used else experiment.versions()
+    command = "make report" if plan.published else f"make reproduce PROFILE={plan.name}"
+    quick = " with SER_QUICK=1 (everything small)" if paths.quick() else ""
+    made = [
+        ("profile", f"{plan.name}{quick}"),
+        ("again", command),
+        ("written", datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")),
+        ("results of", ", ".join(sorted({row["when"][:10] for row in used})) or "no run"),
+        ("processor", "; ".join(machines)),
+        ("versions", ", ".join(f"{name} {version}" for name, version in known.items())),
+        ("intervals", "95 %, over speakers; over words where a test set has fewer than four speakers, and said so"),
+        ("UAR", "unweighted average recall: the mean over emotions of the share recognised"),
+    ]
+    return made
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def say(text: str) -> None:
+    """One line of progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,73 @@
+"""Intervals that know that utterances of one speaker are not independent.
+
+A score's 95 % interval is taken over speakers: the jackknife leaves out one speaker at a time, and Student's t with
+(speakers - 1) degrees of freedom turns the spread of the pseudo-values into an interval. For accuracy with equally
+many utterances a speaker this is exactly the t interval of the speakers' accuracies. With fewer than four speakers no
+interval over speakers is given; where a test set has a single speaker (TESS, one actress to the other), an interval
+over words may be, and is labelled so.
+"""
+
+import numpy as np
+
+from ser_core import metrics
+
+LEVEL = 0.95
+FEWEST_UNITS = 4
+SCORES = ("accuracy", "uar", "precision", "recall", "f1")
+
+
+def jackknife(values_without: np.ndarray, whole: float, level: float = LEVEL) -> tuple[float, float]:
+    """Interval from the estimates that leave out one unit each.
+
+    Parameters
+    ----------
+    values_without : float [units], the estimate without each unit
+    whole : float, the estimate with all
+    level : float, 0 to 1
+
+    Returns
+    -------
+    (low, high), not cut to 0..1
+    """
+    from scipy.stats import t
+
+    n = len(values_without)
+    pseudo = n * whole - (n - 1) * np.asarray(values_without, dtype=float)
+    half = t.ppf(0.5 + level / 2.0, n - 1) * pseudo.std(ddof=1) / np.sqrt(n)
+    return whole - half, whole + half
+
+
+def unit_of(predictions) -> str:
+    """``"speaker"`` with four speakers or more, ``"word"`` with fewer but four texts or more, else ``"none"``."""
+    if predictions["speaker"].nunique() >= FEWEST_UNITS:
+        return "speaker"
+    return "word" if predictions["text"].nunique() >= FEWEST_UNITS else "none"
+
+
+def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL) -> dict:
+    """95 % intervals of every score.
+
+    Parameters
+    ----------
+    predictions : DataFrame with ``truth``, ``prediction``, ``speaker``, ``text``
+    labels : the corpus's labels
+    unit : ``"speaker"``, ``"word"`` or None for :func:`unit_of`
+
+    Returns
+    -------
+    dict: score name to [low, high] within 0..1, or to None; and ``unit``, ``n`` (units), ``level``, ``method``
+    """
+    unit = unit or unit_of(predictions)
+    column = {"speaker": "speaker", "word": "text"}.get(unit)
+    groups = [part for _, part in predictions.groupby(column)] if column else []
+    result: dict = {"unit": unit, "n": len(groups), "level": level, "method": "jackknife over units, Student's t"}
+    if len(groups) < FEWEST_UNITS:
+        return result | dict.fromkeys(SCORES) | {"unit": "none", "method": "none: fewer than four units"}
+    each = [metrics.confusion(part["truth"], part["prediction"], labels) for part in groups]
+    total = np.sum(each, axis=0)
+    whole = metrics.scores_of(total)
+    without = [metrics.scores_of(total - matrix) for matrix in each]
+    for name in SCORES:
+        low, high = jackknife(np.array([scores[name] for scores in without]), whole[name], level)
+        result[name] = [max(0.0, float(low)), min(1.0, float(high))]
+    return result

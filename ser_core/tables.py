@@ -1,0 +1,368 @@
+"""Tables made from result rows, and from nothing else.
+
+A row is what :func:`ser_core.experiment.run` returns: one fold and one seed. :func:`pool` joins the rows that differ in
+fold and seed only; every table is made of such pooled rows. Scores are fractions until they are printed, as percent.
+A table holds one protocol: figures of different protocols answer different questions.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core import metrics, paper, splits, statistics
+from ser_core.corpora import CORPORA, load, manifest
+from ser_core.errors import SerError
+from ser_core.experiment import Spec, load_predictions
+
+OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
+
+
+def corpus_title(name: str) -> str:
+    """Title of a corpus for people; demo corpora carry the word "demo"."""
+    corpus = CORPORA.get(name)
+    title = corpus.title if corpus else name
+    return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
+
+
+def is_demo(corpus: str) -> bool:
+    """Whether the corpus is embedded synthetic speech."""
+    return corpus.startswith("demo")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as percent without the sign, "–" for ``None`` and NaN."""
+    return "–" if value is None or not np.isfinite(value) else f"{100 * value:.{digits}f}"
+
+
+def interval(limits, digits: int = 1) -> str:
+    """Two fractions as "[lo, hi]" in percent, "–" when there are none."""
+    if not limits or any(limit is None or not np.isfinite(limit) for limit in limits):
+        return "–"
+    return f"[{percent(limits[0], digits)}, {percent(limits[1], digits)}]"
+
+
+def pool(rows, folder, *, folds=None) -> list[dict]:
+    """Pool the folds and average the seeds of rows that are alike but for fold and seed.
+
+    rows : iterable of result rows, of any specs; rows with status "error" are counted and left out
+    folder : where the rows' predictions (``<hash>.parquet``) lie
+    folds : only these folds, for a comparison with rows that have no others
+
+    Returns one dict per spec, in the order of first appearance: ``spec`` (without fold and seed), ``status``,
+    ``labels``, ``scores`` (test utterances of all folds together, per seed, then the mean over seeds), ``intervals``
+    (over speakers or words, all seeds together), ``per_class``, ``confusion`` (rows = truth, summed over folds and
+    seeds), ``parts`` (scores per source corpus where there are several), ``calm_is_neutral`` (RAVDESS: scores with the
+    two counted as one), ``folds``, ``folds_total``, ``seeds``, ``n_test`` (distinct utterances), ``parameters``,
+    ``claimed``, ``completeness``, ``errors`` (messages) and ``rows`` (those pooled). Seeds that lack some of the folds
+    that the fullest seed has are left out and named in ``seeds_left_out``.
+    """
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        alike = {key: value for key, value in row["spec"].items() if key not in ("fold", "seed")}
+        if folds is None or row["spec"]["fold"] in folds:
+            groups.setdefault(json.dumps(alike, sort_keys=True), []).append(row)
+    return [_pooled(json.loads(key), group, Path(folder)) for key, group in groups.items()]
+
+
+def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
+    good = [row for row in group if row["status"] == "ok"]
+    pooled = {
+        "spec": spec,
+        "status": "ok" if good else "error",
+        "errors": [row["error"] for row in group if row["status"] != "ok"],
+        "folds_total": folds_total(spec["corpus"], spec["protocol"]),
+        "claimed": paper.claim(spec["model"], spec["corpus"]),
+        "folds": [],
+        "seeds": [],
+        "rows": [],
+    }
+    if not good:
+        return pooled
+    by_seed: dict[int, dict[int, dict]] = {}
+    for row in good:
+        by_seed.setdefault(row["spec"]["seed"], {})[row["spec"]["fold"]] = row
+    sets = Counter(frozenset(rows) for rows in by_seed.values())
+    folds = max(sets, key=lambda found: (len(found), sets[found], sorted(found)))
+    seeds = sorted(seed for seed, rows in by_seed.items() if folds <= set(rows))
+    used = [by_seed[seed][fold] for seed in seeds for fold in sorted(folds)]
+    frames = [
+        pd.concat([predictions(by_seed[seed][fold], folder) for fold in sorted(folds)], ignore_index=True)
+        for seed in seeds
+    ]
+    labels = used[0]["labels"]
+    pooled |= {
+        "labels": labels,
+        "folds": sorted(folds),
+        "seeds": seeds,
+        "seeds_left_out": sorted(set(by_seed) - set(seeds)),
+        "n_test": len(frames[0]),
+        "parameters": used[0].get("parameters"),
+        "completeness": _completeness(used),
+        "rows": used,
+        **_judged(frames, labels),
+    }
+    everything = pd.concat(frames, ignore_index=True)
+    answers = everything["truth"], everything["prediction"], labels
+    pooled["confusion"] = metrics.confusion(*answers).tolist()
+    pooled["per_class"] = metrics.per_class(*answers)
+    for scores in pooled["per_class"].values():
+        scores["support"] = round(scores["support"] / len(seeds))
+    corpora = sorted(everything["corpus"].unique())
+    pooled["parts"] = {
+        corpus: _judged([frame[frame["corpus"] == corpus] for frame in frames], labels)
+        for corpus in corpora
+        if len(corpora) > 1
+    }
+    if spec["corpus"] == paper.LISTENERS["corpus"] and len(labels) == paper.LISTENERS["classes"]:
+        merged = [_calm_is_neutral(frame) for frame in frames]
+        pooled["calm_is_neutral"] = _judged(merged, [label for label in labels if label != "calm"])
+    return pooled
+
+
+def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
+    """Mean scores over seeds (one frame each) and intervals over the units of all frames together."""
+    each = [metrics.scores(frame["truth"], frame["prediction"], labels) for frame in frames]
+    return {
+        "scores": {name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
+        "intervals": statistics.intervals(pd.concat(frames, ignore_index=True), labels),
+        "n_test": len(frames[0]),
+    }
+
+
+def folds_total(corpus: str, protocol: str) -> int | None:
+    """Number of folds that a protocol has on a corpus; None where neither its file list nor its recordings are here."""
+    try:
+        table = manifest(corpus) if corpus in CORPORA else load(corpus)
+        return splits.folds(table, protocol)
+    except SerError:
+        return None
+
+
+def _completeness(rows: list[dict]) -> dict:
+    found = [row["completeness"] for row in rows if row.get("completeness")]
+    if not found:
+        return {"expected": None, "found": None, "missing": []}
+    return found[0] | {"missing": sorted({name for one in found for name in one["missing"]})}
+
+
+def _calm_is_neutral(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with calm counted as neutral in truth and answer."""
+    return frame.assign(**{side: frame[side].replace("calm", "neutral") for side in ("truth", "prediction")})
+
+
+def predictions(row: dict, folder, side: str = "test") -> pd.DataFrame:
+    """Predictions of one side ("test" or "validation") of one row, one line an utterance.
+
+    The columns of the row's Parquet file, and ``prediction``, the most probable label.
+    """
+    frame = load_predictions(row, Path(folder))
+    return frame[frame["side"] == side].reset_index(drop=True)
+
+
+def by_protocol(pooled: list[dict]) -> dict[str, list[dict]]:
+    """Pooled rows apart by protocol, in the order of ``splits.PROTOCOLS`` (``speaker`` first)."""
+    apart: dict[str, list[dict]] = {name: [] for name in splits.PROTOCOLS}
+    for one in pooled:
+        apart.setdefault(one["spec"]["protocol"], []).append(one)
+    return {name: rows for name, rows in apart.items() if rows}
+
+
+def results_table(pooled: list[dict]) -> pd.DataFrame:
+    """The paper's claim beside ours, one line a spec (and one a part where the test side mixes corpora).
+
+    Scores are strings in percent, intervals "[lo, hi]" at 95 %. Raises SerError when rows of several protocols are
+    given: use :func:`by_protocol` first.
+    """
+    protocols = sorted(by_protocol(pooled))
+    if len(protocols) > 1:
+        raise SerError(f"a table cannot mix the protocols {', '.join(protocols)}: make one table each")
+    lines = []
+    for one in pooled:
+        title = corpus_title(one["spec"]["corpus"])
+        claimed = one.get("claimed") or {}
+        lines.append(_line(title, one, one, percent(claimed.get("accuracy"), 2)))
+        for corpus, part in one.get("parts", {}).items():
+            lines.append(_line(f"of which {corpus_title(corpus)}", one, part, "–"))
+        if "calm_is_neutral" in one:
+            lines.append(_line("the same, calm counted as neutral", one, one["calm_is_neutral"], "–"))
+    return pd.DataFrame(lines)
+
+
+def compact(table: pd.DataFrame) -> pd.DataFrame:
+    """A results table for reading: each score with its interval in one column, no protocol, no empty column."""
+    short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR"])
+    for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
+        short[score] = table[score] + " " + table[limits].where(table[limits] != "–", "")
+    short = short.rename(columns={"ours: accuracy %": "ours: accuracy % [95 %]", "UAR %": "UAR % [95 %]"})
+    if (short["setting"] == "as the paper").all():
+        short = short.drop(columns="setting")
+    return short.map(lambda value: value.strip() if isinstance(value, str) else value)
+
+
+def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
+    spec = one["spec"]
+    target = spec.get("test_corpus")
+    failed = one["status"] != "ok"
+    limits = judged.get("intervals", {})
+    score = {} if failed else judged["scores"]
+    unit = limits.get("unit", "none")
+    return {
+        "corpus": f"{title} → {corpus_title(target)}" if target else title,
+        "protocol": spec["protocol"],
+        "network": spec["model"],
+        "setting": setting(spec) or "as the paper",
+        "paper: accuracy %": claimed,
+        "ours: accuracy %": "failed" if failed else percent(score["accuracy"]),
+        "95 % interval": interval(limits.get("accuracy")),
+        "UAR %": percent(score.get("uar")),
+        "95 % interval of UAR": interval(limits.get("uar")),
+        "macro F1 %": percent(score.get("f1")),
+        "over": "–" if unit == "none" else f"{limits['n']} {unit}s",
+        "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
+        "seeds": ", ".join(map(str, one["seeds"])) or "–",
+        "test utterances": judged.get("n_test", 0),
+        "corpus complete": _complete(one),
+    }
+
+
+def _complete(one: dict) -> str:
+    counts = one.get("completeness") or {}
+    if not counts.get("expected"):
+        return "–"
+    return f"{counts['found']:,} of {counts['expected']:,}"
+
+
+def setting(spec: dict) -> str:
+    """The fields of a spec that differ from the defaults, apart from those with a column of their own."""
+    own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
+    try:
+        default = Spec(corpus=spec["corpus"], model=spec["model"])
+    except SerError:  # a corpus or a network of somebody else's
+        default = Spec(channels=spec["channels"])
+    differing = {key: value for key, value in spec.items() if key not in own and getattr(default, key, None) != value}
+    return ", ".join(f"{key.replace('_', ' ')} {'none' if value == '' else value}" for key, value in differing.items())
+
+
+def per_class_table(one: dict) -> pd.DataFrame:
+    """Table III of the paper beside one pooled row: precision, recall and F1 in percent per emotion, and support."""
+    printed = {row["emotion"]: row for row in paper.table("III")}
+    names = {"precision": "precision %", "recall": "recall %", "f1": "F1 %"}
+    lines = []
+    for label in one["labels"]:
+        line = {"emotion": label}
+        for score, name in names.items():
+            claimed = printed.get(label, {}).get(score)
+            line[f"{name}, paper"] = "–" if claimed is None else f"{claimed:.2f}"
+            line[f"{name}, ours"] = percent(one["per_class"][label][score])
+        lines.append(line | {"test utterances": one["per_class"][label]["support"]})
+    return pd.DataFrame(lines)
+
+
+def completeness(tables: dict) -> pd.DataFrame:
+    """What is there of each corpus, and what is odd.
+
+    tables : corpus name -> utterance table, or a completeness dict of a row (``expected``, ``found``, ``missing``), or
+    None where the corpus is not here
+    """
+    lines = []
+    for name, table in tables.items():
+        facts = table if isinstance(table, dict) or table is None else {"found": len(table), **table.attrs}
+        facts = facts or {}
+        missing = list(facts.get("missing", []))
+        named = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        expected, found = facts.get("expected"), facts.get("found", 0)
+        lines.append(
+            {
+                "corpus": corpus_title(name),
+                "expected": f"{expected:,}" if expected else "–",
+                "found": f"{found:,}" if facts else "not here",
+                "missing": named or ("none" if facts else "–"),
+                "copies ignored": len(facts["duplicates"]) if "duplicates" in facts else "–",
+                "other files ignored": len(facts["extra"]) if "extra" in facts else "–",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def recordings(name: str, *, listed: bool = False) -> pd.DataFrame:
+    """Utterance table of a corpus with ``seconds``, ``rate`` (Hz), ``channels`` and ``container`` of every recording.
+
+    Only the headers of the files are read; what cannot be opened has NaN. With ``listed`` the published file list
+    stands in for a corpus that is not here; ``attrs["source"]`` says which it was ("recordings" or "published list").
+    """
+    import soundfile
+
+    try:
+        table = load(name)
+    except SerError:
+        if not listed:
+            raise
+        table = manifest(name).rename(columns={"sample_rate": "rate"})
+        for column in ("seconds", "rate", "channels"):
+            table[column] = table.get(column, np.nan)
+        table["container"] = [Path(file).suffix.lstrip(".").upper() for file in table["file"]]
+        table.attrs = {"corpus": name, "expected": len(table), "missing": [], "source": "published list"}
+        return table
+    columns: dict[str, list] = {"seconds": [], "rate": [], "channels": [], "container": []}
+    for path in table["path"]:
+        try:
+            header = soundfile.info(path)
+            facts = (header.duration, header.samplerate, header.channels, header.format)
+        except (soundfile.LibsndfileError, OSError):
+            facts = (np.nan, np.nan, np.nan, "not readable")
+        for column, fact in zip(columns.values(), facts, strict=True):
+            column.append(fact)
+    attrs = table.attrs | {"source": "recordings"}
+    table = table.assign(**columns)
+    table.attrs = attrs
+    return table
+
+
+def to_markdown(frame: pd.DataFrame) -> str:
+    """A frame as a Markdown table: text left, figures right; bars in cells are escaped."""
+
+    def cell(value) -> str:
+        return str(value).replace("|", "\\|").replace("\n", " ")
+
+    def figures(column) -> bool:
+        return all(str(value)[:1] in "0123456789[–-" for value in frame[column])
+
+    head = [cell(column) for column in frame.columns]
+    rule = ["---:" if len(frame) and figures(column) else "---" for column in frame.columns]
+    body = [[cell(value) for value in line] for line in frame.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"
+
+
+def results_markdown(pooled: list[dict]) -> str:
+    """One Markdown table a protocol, each under a line that says what the protocol means."""
+    blocks = []
+    for protocol, rows in by_protocol(pooled).items():
+        table = compact(results_table(rows))
+        demo = any(is_demo(one["spec"]["corpus"]) for one in rows)
+        note = " Demo: synthetic speech, which neither confirms nor refutes a claim." if demo else ""
+        blocks.append(
+            f"**Protocol `{protocol}`**: {splits.PROTOCOLS.get(protocol, protocol)}.{note}\n\n{to_markdown(table)}"
+        )
+    return "\n".join(blocks)
+
+
+def update_readme(readme_path, rows, folder) -> bool:
+    """Replace what stands between ``<!-- results -->`` and ``<!-- /results -->`` by the tables of the rows.
+
+    Returns whether the file changed. Raises SerError when the file lacks the two marks or there is no row.
+    """
+    path = Path(readme_path)
+    text = path.read_text(encoding="utf-8")
+    if text.count(OPEN) != 1 or text.count(CLOSE) != 1 or text.index(OPEN) > text.index(CLOSE):
+        raise SerError(f"{path}: put one line {OPEN} and, below it, one line {CLOSE} where the results belong")
+    rows = list(rows)
+    if not rows:
+        raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
+    before, after = text.split(OPEN)[0], text.split(CLOSE)[1]
+    new = f"{before}{OPEN}\n\n{results_markdown(pool(rows, folder))}\n{CLOSE}{after}"
+    if new != text:
+        path.write_text(new, encoding="utf-8")
+    return new != text

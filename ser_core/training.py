@@ -1,0 +1,192 @@
+"""Fit one network on one fold (II.D.5, III.A): Adam, cross-entropy, early stopping on the validation loss.
+
+Every epoch ends with a checkpoint, so that a killed training goes on where it was and ends with the same numbers: the
+order of the utterances is drawn from (seed, epoch), and the optimiser's and dropout's states are in the checkpoint.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+THREADS = 1
+"""TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
+EVALUATION_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the paper fixes of training, and what it leaves open."""
+
+    epochs: int = 300
+    patience: int = 20  # epochs without a better validation loss; the paper gives none
+    batch: int = 32
+    learning_rate: float = 0.001  # II.D.5; III.A says 0.0001
+    precision: str = "float32"  # or "mixed_bfloat16": products in bfloat16, weights in float32
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """How far a fit has come; what the checkpoint's JSON holds."""
+
+    history: dict = field(default_factory=lambda: {k: [] for k in ("loss", "accuracy", "val_loss", "val_accuracy")})
+    best_epoch: int = 0  # 1-based; 0 before the first
+    best_loss: float = float("inf")
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history["loss"])
+
+
+def prepare_backend(seed: int) -> None:
+    """Seeds, one thread and deterministic operations, before the first tensor is made.
+
+    Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
+    error: the numbers may then differ in the last digits.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    except RuntimeError:
+        import warnings
+
+        warnings.warn("TensorFlow was used before with other threads; results may differ slightly", stacklevel=2)
+    tf.config.experimental.enable_op_determinism()
+
+
+def build(name: str, shape: tuple[int, int], classes: int, precision: str):
+    """Build a network under a precision policy, which is put back afterwards."""
+    import keras
+
+    from ser_core import models
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return models.build(name, shape, classes)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def unroll(model, on: bool) -> None:
+    """Run the recurrent layers step by step without a loop while training: the same sums in half the time on a CPU.
+
+    It is a matter of execution only and is switched off again before a network is kept.
+    """
+    import keras
+
+    for layer in model.layers:
+        inner = (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
+        for cell in inner:
+            if isinstance(cell, keras.layers.RNN):
+                cell.unroll = on
+
+
+class Checkpoint:
+    """A folder with the last and the best network and a JSON that names them; replaced as a whole, by renames."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.state = folder / "state.json"
+
+    def load(self):
+        """(model, progress), or None where nothing usable is there."""
+        import keras
+
+        try:
+            state = json.loads(self.state.read_text())
+            model = keras.models.load_model(self.folder / state.pop("last"), compile=True)
+            self.best = self.folder / state.pop("best")
+            return model, Progress(**state)
+        except Exception:  # half-written, from another version, or none: start anew
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return None
+
+    def save(self, model, progress: Progress) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        last = self.folder / f"last-{progress.epochs:04d}.keras"
+        model.save(last)
+        best = self.folder / f"best-{progress.best_epoch:04d}.keras"
+        if progress.best_epoch == progress.epochs:
+            shutil.copyfile(last, best)
+        self.best = best
+        state = {"last": last.name, "best": best.name, **progress.__dict__}
+        temporary = self.state.with_suffix(".part")
+        temporary.write_text(json.dumps(state))
+        os.replace(temporary, self.state)
+        for old in self.folder.glob("*.keras"):
+            if old not in (last, best):
+                old.unlink()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: bool = True, label: str = ""):
+    """Train with early stopping and give back the best network.
+
+    Parameters
+    ----------
+    model : uncompiled keras.Model
+    train, validation : (float32 [n, frames, channels], int [n]) inputs and class indices
+    plan : Plan
+    checkpoint : folder for the epochs' checkpoints; an earlier one there is gone on with
+    progress : show a bar on standard error
+    label : what the bar says
+
+    Returns
+    -------
+    model : with the weights of the best epoch
+    done : Progress
+    """
+    import time
+
+    import keras
+    from tqdm import tqdm
+
+    store = Checkpoint(checkpoint)
+    resumed = store.load()
+    if resumed:
+        model, done = resumed
+    else:
+        done = Progress()
+        model.compile(
+            optimizer=keras.optimizers.Adam(plan.learning_rate),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+    unroll(model, True)
+    x, y = train
+    bar = tqdm(total=plan.epochs, initial=done.epochs, desc=label, unit="epoch", disable=None if progress else True)
+    while done.epochs < plan.epochs and done.epochs - done.best_epoch < plan.patience:
+        start = time.perf_counter()
+        order = np.random.default_rng([plan.seed, done.epochs]).permutation(len(y))
+        fitted = model.fit(x[order], y[order], batch_size=plan.batch, shuffle=False, verbose=0).history
+        loss, accuracy = model.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
+        values = {"loss": fitted["loss"][0], "accuracy": fitted["accuracy"][0], "val_loss": loss, "val_accuracy": accuracy}
+        for name, value in values.items():
+            done.history[name].append(round(float(value), 6))
+        if loss < done.best_loss:
+            done.best_loss, done.best_epoch = float(loss), done.epochs
+        done.seconds += time.perf_counter() - start
+        store.save(model, done)
+        bar.update()
+        bar.set_postfix(loss=f"{values['loss']:.3f}", val_loss=f"{loss:.3f}", val_acc=f"{accuracy:.1%}")
+    bar.close()
+    best = keras.models.load_model(store.best)
+    unroll(best, False)
+    return best, done

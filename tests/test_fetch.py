@@ -1,0 +1,712 @@
+"""Fetching: broken lines, wrong bytes, evil archives, licences. Every server here is on 127.0.0.1."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import stat
+import threading
+import time
+import zipfile
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pandas as pd
+import pytest
+
+from ser_core import corpora
+from ser_core.corpora import fetch as fetching
+from ser_core.corpora import ravdess
+from ser_core.corpora.download import download
+from ser_core.corpora.fetch import fetch, fetch_corpus, notice, read_listing, unpack
+from ser_core.corpora.table import Remote
+from ser_core.errors import SerError
+
+BODY = bytes(range(256)) * 1200  # 307,200 bytes
+
+
+class Server:
+    """Files by path, and the ways in which a server fails; ``asked`` keeps (path, Range, If-Range) of every request."""
+
+    def __init__(self):
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str | None, str | None]] = []
+        self.ranges = True
+        self.etag: str | None = '"v1"'
+        self.dated = False
+        self.break_after: list[int] = []  # bytes after which the next answers break off
+        self.stall_after: list[int] = []
+        self.statuses: list[int] = []  # HTTP errors of the next answers
+        self.lengths = True
+        self.redirects: dict[str, str] = {}
+        self.shift = 0  # the part sent is not the part asked for
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        wanted, condition = handler.headers["Range"], handler.headers["If-Range"]
+        self.asked.append((handler.path, wanted, condition))
+        if handler.path in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirects[handler.path])
+            handler.end_headers()
+            return
+        if self.statuses:
+            handler.send_response(self.statuses.pop(0))
+            handler.send_header("Retry-After", "0")
+            handler.end_headers()
+            return
+        body = self.files.get(handler.path)
+        if body is None:
+            handler.send_error(404)
+            return
+        first = 0
+        current = self.etag or ("Mon, 01 Jan 2024 00:00:00 GMT" if self.dated else None)
+        if self.ranges and wanted and (condition is None or condition == current):
+            first = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
+            if first >= len(body):
+                handler.send_response(416)
+                handler.send_header("Content-Range", f"bytes */{len(body)}")
+                handler.end_headers()
+                return
+            first += self.shift
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        else:
+            handler.send_response(200)
+        if self.etag:
+            handler.send_header("ETag", self.etag)
+        if self.dated:
+            handler.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
+        rest = body[first:]
+        if self.lengths:
+            handler.send_header("Content-Length", str(len(rest)))
+        handler.end_headers()
+        if self.stall_after:
+            handler.wfile.write(rest[: self.stall_after.pop(0)])
+            handler.wfile.flush()
+            time.sleep(1.0)
+        elif self.break_after:
+            handler.wfile.write(rest[: self.break_after.pop(0)])
+        else:
+            handler.wfile.write(rest)
+
+
+@pytest.fixture
+def server():
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            state.answer(self)
+
+        def log_message(self, *arguments):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.daemon_threads = True
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{running.server_port}"
+    state.files["/file"] = BODY
+    yield state
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+def get(server, target, **options):
+    """The download under test, in a hurry."""
+    return download(f"{server.url}/file", target, **{"pause": 0.001, "timeout": 5.0, "attempts": 3} | options)
+
+
+# --- the downloader
+
+
+def test_download(server, tmp_path):
+    assert get(server, tmp_path / "deep" / "file", size=len(BODY)).read_bytes() == BODY
+    assert os.listdir(tmp_path / "deep") == ["file"]
+    assert server.asked == [("/file", None, None)]
+
+
+def test_broken_midway_goes_on(server, tmp_path):
+    server.break_after = [100_000, 50_000]
+    counts = []
+    assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
+    assert [asked[1] for asked in server.asked] == [None, "bytes=100000-", "bytes=150000-"]
+    assert [asked[2] for asked in server.asked] == [None, '"v1"', '"v1"']
+    assert sum(counts) == len(BODY)
+
+
+def test_broken_midway_without_a_known_size(server, tmp_path):
+    server.break_after = [100_000]
+    assert get(server, tmp_path / "file").read_bytes() == BODY
+
+
+def test_a_later_call_goes_on(server, tmp_path):
+    server.break_after = [1000, 0, 0, 0, 0]
+    with pytest.raises(SerError, match=r"got no further in 3 attempts.*1000 bytes are kept: run the command again"):
+        get(server, tmp_path / "file", size=len(BODY))
+    assert not (tmp_path / "file").exists() and (tmp_path / "file.part").stat().st_size == 1000
+    server.break_after, server.asked, counts = [], [], []
+    assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
+    assert server.asked == [("/file", "bytes=1000-", '"v1"')]
+    assert counts[0] == 1000 and sum(counts) == len(BODY)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_whole_part_asks_nothing(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(BODY)
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+    assert server.asked == []
+
+
+def test_a_whole_part_of_unknown_size_is_recognised(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(BODY)
+    assert get(server, tmp_path / "file").read_bytes() == BODY
+    assert server.asked == [("/file", f"bytes={len(BODY)}-", None)]
+
+
+def test_a_part_that_is_too_long_is_started_over(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(BODY + b"more")
+    counts = []
+    assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
+    assert server.asked == [("/file", None, None)] and sum(counts) == len(BODY)
+    (tmp_path / "file.part").write_bytes(BODY + b"more")
+    assert get(server, tmp_path / "file").read_bytes() == BODY  # 416, then from the start
+
+
+def test_without_range_support_it_starts_over(server, tmp_path):
+    server.ranges = False
+    server.break_after = [100_000]
+    counts = []
+    assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
+    assert server.asked[1][1] == "bytes=100000-" and sum(counts) == len(BODY)
+
+
+def test_another_version_starts_over(server, tmp_path):
+    server.break_after = [1000, 0, 0, 0, 0]
+    with pytest.raises(SerError):
+        get(server, tmp_path / "file")
+    server.break_after, server.etag, server.files["/file"] = [], '"v2"', BODY[::-1]
+    assert get(server, tmp_path / "file").read_bytes() == BODY[::-1]
+
+
+def test_another_version_starts_over_even_where_if_range_is_ignored(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(b"old" * 100)
+    (tmp_path / "file.part.tag").write_text('"v0"')
+    answer = server.answer
+
+    def ignores(handler):
+        del handler.headers["If-Range"]
+        answer(handler)
+
+    server.answer = ignores
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+    assert [asked[1] for asked in server.asked] == ["bytes=300-", None]
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_a_date_or_nothing_in_place_of_a_strong_etag(server, tmp_path, etag):
+    server.etag, server.dated, server.break_after = etag, etag is None, [5000]
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+    date = "Mon, 01 Jan 2024 00:00:00 GMT" if etag is None else None
+    assert server.asked[1] == ("/file", "bytes=5000-", date)
+
+
+def test_the_wrong_part_is_not_taken(server, tmp_path):
+    server.break_after, server.shift = [5000], 7
+    answer = server.answer
+
+    def once(handler):
+        answer(handler)
+        if len(server.asked) == 2:
+            server.shift = 0
+
+    server.answer = once
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+    assert [asked[1] for asked in server.asked] == [None, "bytes=5000-", None]
+
+
+def test_a_stalled_line_is_broken_off_and_goes_on(server, tmp_path):
+    server.stall_after = [4096]
+    assert get(server, tmp_path / "file", size=len(BODY), timeout=0.2).read_bytes() == BODY
+    assert server.asked[1][1] == "bytes=4096-"
+
+
+def test_a_body_without_a_length(server, tmp_path):
+    server.lengths = False
+    assert get(server, tmp_path / "file").read_bytes() == BODY
+    server.break_after = [10]
+    assert get(server, tmp_path / "again", size=len(BODY)).read_bytes() == BODY
+
+
+def test_a_moment_later_it_works(server, tmp_path):
+    server.statuses = [503, 429]
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+
+
+def test_it_gives_up(server, tmp_path):
+    server.statuses = [500] * 9
+    with pytest.raises(SerError, match="no further in 3 attempts .*500"):
+        get(server, tmp_path / "file")
+    assert len(server.asked) == 3
+
+
+def test_refusals_are_final(server, tmp_path):
+    with pytest.raises(SerError, match="404"):
+        download(f"{server.url}/absent", tmp_path / "x", pause=0.001)
+    assert len(server.asked) == 1 and os.listdir(tmp_path) == []
+
+
+def test_another_size_is_refused_before_it_is_read(server, tmp_path):
+    with pytest.raises(SerError, match=rf"has {len(BODY)} bytes, 99 are published"):
+        get(server, tmp_path / "file", size=99)
+    assert os.listdir(tmp_path) == []
+
+
+def test_redirects_keep_the_range(server, tmp_path):
+    server.redirects["/file"] = "/storage"
+    server.files["/storage"] = BODY
+    server.break_after = [1000]
+    assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
+    assert ("/storage", "bytes=1000-", '"v1"') in server.asked
+
+
+def test_nobody_there_is_one_line(tmp_path):
+    with pytest.raises(SerError, match="got no further in 2 attempts") as error:
+        download("http://127.0.0.1:9/x", tmp_path / "x", attempts=2, pause=0.001, timeout=1.0)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "x.zip", ""])
+def test_only_http(tmp_path, url):
+    with pytest.raises(SerError, match="not an http or https address"):
+        download(url, tmp_path / "x")
+
+
+# --- an archive: RAVDESS in small
+
+NAMES = ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_02/03-01-05-02-02-01-02.wav")
+
+
+def packed(members: dict[str, bytes] | None = None) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (members or {name: name.encode() * 50 for name in NAMES}).items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def small(server, archive: bytes, **changes):
+    """RAVDESS as if it were these two files, and its list."""
+    server.files["/small.zip"] = archive
+    remote = Remote("small.zip", f"{server.url}/small.zip", f"md5:{hashlib.md5(archive).hexdigest()}", len(archive))
+    corpus = replace(ravdess.CORPUS, remotes=(replace(remote, **changes),), expected=2)
+    rows = [(ravdess.parse(name)["id"], name, len(name) * 50) for name in NAMES]
+    return corpus, pd.DataFrame(rows, columns=["id", "file", "bytes"])
+
+
+def files_under(folder) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_fetch_an_archive(server, tmp_path, capsys):
+    corpus, listed = small(server, packed())
+    result = fetch_corpus(corpus, tmp_path / "data", listed, accept=True)
+    assert result == {
+        "corpus": "ravdess",
+        "folder": str(tmp_path / "data" / "ravdess"),
+        "fetched": True,
+        "expected": 2,
+        "found": 2,
+        "missing": [],
+    }
+    assert files_under(tmp_path) == [f"data/ravdess/{name}" for name in NAMES]  # no archive, no parts
+    assert (tmp_path / "data" / "ravdess" / NAMES[0]).read_bytes() == NAMES[0].encode() * 50
+    captured = capsys.readouterr()
+    assert captured.out == "" and "CC BY-NC-SA 4.0" in captured.err and "small.zip" in captured.err
+
+
+def test_a_second_call_does_nothing(server, tmp_path, capsys):
+    corpus, listed = small(server, packed())
+    fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    asked = len(server.asked)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    capsys.readouterr()
+    result = fetch_corpus(corpus, tmp_path, listed, accept=False)
+    assert result["fetched"] is False and result["found"] == 2 and len(server.asked) == asked
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert capsys.readouterr().err == ""
+
+
+def test_other_containers_count_as_there(server, tmp_path):
+    corpus, listed = small(server, packed())
+    for name in NAMES:
+        path = (tmp_path / "ravdess" / name).with_suffix(".flac")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    assert fetch_corpus(corpus, tmp_path, listed)["fetched"] is False
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_an_incomplete_tree_is_mended_and_nothing_else_touched(server, tmp_path, damage):
+    corpus, listed = small(server, packed())
+    fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    (tmp_path / "ravdess" / "mine.txt").write_text("kept")
+    broken = tmp_path / "ravdess" / NAMES[1]
+    broken.unlink() if damage == "missing" else broken.write_bytes(b"cut")
+    assert fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)["found"] == 2
+    assert broken.read_bytes() == NAMES[1].encode() * 50
+    assert files_under(tmp_path / "ravdess") == [*NAMES, "mine.txt"]
+
+
+def test_force_fetches_again(server, tmp_path):
+    corpus, listed = small(server, packed())
+    fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    (tmp_path / "ravdess" / NAMES[0]).write_bytes(b"?" * (len(NAMES[0]) * 50))  # right size, wrong bytes
+    assert fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)["fetched"] is False
+    assert fetch_corpus(corpus, tmp_path, listed, accept=True, force=True, progress=False)["fetched"] is True
+    assert (tmp_path / "ravdess" / NAMES[0]).read_bytes() == NAMES[0].encode() * 50
+
+
+def test_a_broken_archive_download_goes_on_in_the_next_call(server, tmp_path, monkeypatch):
+    archive = packed({name: os.urandom(40_000) for name in NAMES})
+    corpus, listed = small(server, archive)
+    listed["bytes"] = 40_000
+    hasty = fetching.download
+    monkeypatch.setattr(fetching, "download", lambda *a, **o: hasty(*a, **o, pause=0.001, attempts=2))
+    server.break_after = [30_000, 0, 0, 0]
+    with pytest.raises(SerError, match="30000 bytes are kept"):
+        fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    assert not (tmp_path / "ravdess").exists()
+    server.break_after = []
+    assert fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)["found"] == 2
+    assert server.asked[-1][1] == "bytes=30000-"
+
+
+def test_a_wrong_checksum_is_thrown_away_unpacked_nowhere(server, tmp_path):
+    corpus, listed = small(server, packed(), checksum=f"md5:{'0' * 32}")
+    with pytest.raises(SerError, match=r"small.zip came with a wrong checksum and was thrown away") as error:
+        fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "ravdess").exists() and files_under(tmp_path) == []
+
+
+def test_a_wrong_size_is_refused(server, tmp_path):
+    corpus, listed = small(server, packed(), bytes=12345)
+    with pytest.raises(SerError, match="12345 are published"):
+        fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+
+
+def test_no_room_is_said_before_the_download(server, tmp_path):
+    corpus, listed = small(server, packed(), bytes=10**18)
+    with pytest.raises(SerError, match="make room or set SER_DATA"):
+        fetch_corpus(corpus, tmp_path, listed, accept=True, progress=False)
+    assert server.asked == []
+
+
+def test_a_folder_that_cannot_be_made(server, tmp_path):
+    corpus, listed = small(server, packed())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerError, match="cannot write .*file"):
+        fetch_corpus(corpus, tmp_path / "file", listed, accept=True, progress=False)
+
+
+# --- archives that mean harm
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def evil(tmp_path, *members) -> "os.PathLike":
+    path = tmp_path / "evil.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(NAMES[0], b"fine")
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../out.wav",
+        "Actor_01/../../out.wav",
+        "/tmp/out.wav",
+        "C:/out.wav",
+        "c:out.wav",
+        "..\\out.wav",
+        "Actor_01\\..\\out.wav",
+        "\\\\host\\share\\out.wav",
+        "..",
+        "a//b.wav",
+    ],
+)
+def test_members_that_would_write_elsewhere_are_refused(tmp_path, name):
+    archive = evil(tmp_path, (name, b"harm"))
+    before = files_under(tmp_path)
+    with pytest.raises(SerError, match="outside its folder: refused"):
+        unpack(archive, tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+    assert files_under(tmp_path) == before and not (tmp_path / "ravdess").exists()
+
+
+def test_a_null_byte_in_a_name_is_refused(tmp_path):
+    archive = evil(tmp_path, ("nul@name.wav", b"harm"))
+    archive.write_bytes(archive.read_bytes().replace(b"nul@name", b"nul\0name"))
+    with pytest.raises(SerError, match="refused"):
+        unpack(archive, tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+
+
+def test_links_are_refused(tmp_path):
+    archive = evil(tmp_path, (link("Actor_01/link"), b"/etc"), ("Actor_01/link/passwd", b"harm"))
+    with pytest.raises(SerError, match="a link or device: refused"):
+        unpack(archive, tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+    assert not (tmp_path / "ravdess").exists()
+
+
+def test_bombs_are_refused(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(NAMES[0], bytes(10_000_000))
+        archive.writestr(NAMES[1], bytes(10_000_000))
+    assert path.stat().st_size < 50_000
+    with pytest.raises(SerError, match="would unpack to more than 15,000,000 bytes"):
+        unpack(path, tmp_path / "ravdess", tmp_path, ravdess.CORPUS, limit=15_000_000)
+    assert not (tmp_path / "ravdess").exists()
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
+    path = tmp_path / "liar.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(NAMES[0], bytes(10_000_000))
+    size = (10_000_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
+    with pytest.raises(SerError, match="damaged"):
+        unpack(path, tmp_path / "ravdess", tmp_path, ravdess.CORPUS, limit=1_000_000)
+    assert not (tmp_path / "ravdess").exists()
+
+
+def test_too_many_members_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "MOST_MEMBERS", 2)
+    with pytest.raises(SerError, match="or 2 files"):
+        unpack(evil(tmp_path, ("a", b""), ("b", b"")), tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_twice_is_refused(tmp_path):
+    with pytest.raises(SerError, match="twice"):
+        unpack(evil(tmp_path, (NAMES[0].upper(), b"other")), tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+
+
+def test_damaged_or_foreign_archives(tmp_path):
+    (tmp_path / "text.zip").write_text("<html>not found</html>")
+    with pytest.raises(SerError, match="damaged archive"):
+        unpack(tmp_path / "text.zip", tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+    cut = evil(tmp_path, ("pad.bin", os.urandom(5000)))
+    content = bytearray(cut.read_bytes())
+    content[60:70] = b"corruption"
+    cut.write_bytes(content)
+    with pytest.raises(SerError, match="damaged archive"):
+        unpack(cut, tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("photos/1.jpg", b"x")
+    with pytest.raises(SerError, match="holds no RAVDESS recordings"):
+        unpack(tmp_path / "other.zip", tmp_path / "ravdess", tmp_path, ravdess.CORPUS)
+    assert not (tmp_path / "ravdess").exists()
+
+
+def test_evil_archives_are_refused_by_the_whole_command(server, tmp_path):
+    corpus, listed = small(server, packed({NAMES[0]: b"fine", "../../out.wav": b"harm"}))
+    with pytest.raises(SerError, match="refused"):
+        fetch_corpus(corpus, tmp_path / "a" / "data", listed, accept=True, progress=False)
+    assert not list(tmp_path.rglob("out.wav")) and not (tmp_path / "a" / "data" / "ravdess").exists()
+
+
+# --- the licence
+
+
+def test_the_licence_is_shown_and_refused_without_a_terminal(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # not a terminal: no answer is read from it
+    corpus, listed = small(server, packed())
+    with pytest.raises(SerError, match=r"licence of RAVDESS \(CC BY-NC-SA 4.0\) was not accepted.*--yes"):
+        fetch_corpus(corpus, tmp_path, listed)
+    assert server.asked == [] and os.listdir(tmp_path) == []
+    error = capsys.readouterr().err
+    assert "Licence:  CC BY-NC-SA 4.0" in error and "10.5281/zenodo.1188976" in error and "Livingstone" in error
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_a_person_is_asked(server, tmp_path, monkeypatch, capsys, answer, taken):
+    terminal = io.StringIO(answer)
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    corpus, listed = small(server, packed())
+    if taken:
+        assert fetch_corpus(corpus, tmp_path, listed, progress=False)["fetched"]
+    else:
+        with pytest.raises(SerError, match="not accepted"):
+            fetch_corpus(corpus, tmp_path, listed)
+        assert server.asked == []
+    captured = capsys.readouterr()
+    assert "under this licence? [y/N]" in captured.err and captured.out == ""
+
+
+def test_the_notice_is_in_the_order_of_importance():
+    text = notice(corpora.CORPORA["tess"])
+    assert text.index("2,800 utterances") < text.index("CC BY-NC-ND 4.0") < text.index("Pichora-Fuller")
+
+
+# --- the names that the command takes
+
+
+def test_ravdess_is_taken_from_a_mirror_by_its_published_name_and_checksum(server, tmp_path, monkeypatch):
+    remote = corpora.CORPORA["ravdess"].remotes[0]
+    assert (remote.name, remote.bytes) == ("Audio_Speech_Actors_01-24.zip", 208_468_073)
+    assert remote.checksum == "md5:bc696df654c87fed845eb13823edef8a" and "1188976" in remote.url
+    server.files["/pub/Audio_Speech_Actors_01-24.zip"] = packed()
+    with pytest.raises(SerError, match="208468073 are published"):
+        fetch("ravdess", tmp_path, accept=True, mirror=f"{server.url}/pub/", progress=False)
+    assert [asked[0] for asked in server.asked] == ["/pub/Audio_Speech_Actors_01-24.zip"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("emodb", "cannot fetch emodb (only ravdess, tess): get EmoDB from http://emodb.bilderbar.info/"),
+        ("demo", "demo comes with the suite"),
+        ("demo_ravtess", "demo_ravtess comes with the suite"),
+        ("ravdes", "no corpus named 'ravdes'"),
+    ],
+)
+def test_what_cannot_be_fetched(tmp_path, name, message):
+    with pytest.raises(SerError, match=re.escape(message)):
+        fetch(name, tmp_path, accept=True)
+
+
+# --- a Dataverse record: TESS in small
+
+
+def record(server, contents: dict[str, bytes], **changes) -> None:
+    """A Dataverse with these files (``folder/name``), listed as its native API lists them."""
+    files = []
+    for number, (path, content) in enumerate(contents.items(), start=700):
+        folder, _, name = path.rpartition("/")
+        data = {
+            "id": number,
+            "filename": name,
+            "contentType": "audio/x-wav",
+            "filesize": len(content),
+            "md5": hashlib.md5(content).hexdigest(),
+            "checksum": {"type": "MD5", "value": hashlib.md5(content).hexdigest()},
+        } | changes.get(path, {})
+        entry = {"label": name, "restricted": False, "version": 1, "dataFile": data}
+        files.append(entry | ({"directoryLabel": folder} if folder else {}))
+        server.files[f"/api/access/datafile/{number}"] = content
+    listing = {"status": "OK", "data": {"id": 1, "latestVersion": {"versionNumber": 1, "files": files}}}
+    path = "/api/datasets/:persistentId/?persistentId=doi:10.5683/SP2/E8H2MF"
+    server.files[path] = json.dumps(listing).encode()
+
+
+TESS = {
+    "OAF_back_sad.wav": b"1" * 1000,
+    "YAF_pleasant_surprised/YAF_back_ps.wav": b"2" * 2000,
+    "OA_bite_neutral.wav": b"3" * 3000,
+    "README.txt": b"not audio",
+}
+
+
+def test_fetch_a_record(server, tmp_path, capsys):
+    record(server, TESS)
+    result = fetch("tess", tmp_path, accept=True, mirror=server.url)
+    assert result["fetched"] and (result["found"], result["expected"]) == (3, 2800)
+    assert len(result["missing"]) == 2797 and "OAF_bite_neutral" not in result["missing"]
+    assert files_under(tmp_path) == [
+        "tess/OAF_back_sad.wav",
+        "tess/OA_bite_neutral.wav",
+        "tess/YAF_pleasant_surprised/YAF_back_ps.wav",
+    ]
+    assert (tmp_path / "tess" / "OA_bite_neutral.wav").read_bytes() == b"3" * 3000
+    order = [asked[0].rsplit("/", 1)[1] for asked in server.asked[1:]]
+    assert order == ["700", "702", "701"]  # by name; README.txt (703) is left there
+    assert "CC BY-NC-ND 4.0" in capsys.readouterr().err
+
+
+def test_a_record_goes_on_with_what_is_missing_or_changed(server, tmp_path):
+    record(server, TESS)
+    fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)
+    (tmp_path / "tess" / "OAF_back_sad.wav").unlink()
+    (tmp_path / "tess" / "OA_bite_neutral.wav").write_bytes(b"4" * 3000)
+    server.asked = []
+    assert fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)["found"] == 3
+    assert [asked[0].rsplit("/", 1)[1] for asked in server.asked[1:]] == ["700", "702"]
+    assert (tmp_path / "tess" / "OA_bite_neutral.wav").read_bytes() == b"3" * 3000
+
+
+def test_a_record_file_that_breaks_off_is_resumed(server, tmp_path):
+    record(server, {"OAF_back_sad.wav": BODY})
+    listing = len(server.files["/api/datasets/:persistentId/?persistentId=doi:10.5683/SP2/E8H2MF"])
+    server.break_after = [listing, 200_000]
+    fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)
+    assert (tmp_path / "tess" / "OAF_back_sad.wav").read_bytes() == BODY
+    assert server.asked[-1][1] == "bytes=200000-"
+
+
+def test_a_record_file_with_a_wrong_checksum_is_not_kept(server, tmp_path):
+    record(server, TESS, **{"OA_bite_neutral.wav": {"md5": "0" * 32}})
+    with pytest.raises(SerError, match="OA_bite_neutral.wav came with a wrong checksum"):
+        fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)
+    assert files_under(tmp_path / "tess") == ["OAF_back_sad.wav"]
+
+
+def test_a_record_of_archives_is_unpacked(server, tmp_path):
+    names = ("OAF_Sad/OAF_back_sad.wav", "OAF_Sad/OAF_dog_sad.wav")
+    record(server, {"OAF.zip": packed({name: name.encode() for name in names}), "licence.pdf": b"x"})
+    result = fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)
+    assert result["found"] == 2 and files_under(tmp_path) == [f"tess/{name}" for name in names]
+
+
+def test_a_record_that_names_files_elsewhere_is_refused(server, tmp_path):
+    record(server, {"../../OAF_back_sad.wav": b"harm"})
+    with pytest.raises(SerError, match="outside its folder: refused"):
+        fetch("tess", tmp_path / "a" / "b", accept=True, mirror=server.url, progress=False)
+    assert not list(tmp_path.rglob("*.wav"))
+
+
+def test_a_record_without_recordings(server, tmp_path):
+    record(server, {"README.txt": b"moved"})
+    with pytest.raises(SerError, match="lists no TESS recordings"):
+        fetch("tess", tmp_path, accept=True, mirror=server.url, progress=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<html>", b"[]", b"{}", b'{"data": {"latestVersion": {"files": [{"label": "x"}]}}}', b'{"data": null}', b"\xff"],
+)
+def test_a_listing_that_is_none(content):
+    with pytest.raises(SerError, match="not one of a Dataverse"):
+        read_listing(content, "http://127.0.0.1")
+
+
+def test_other_checksums_of_a_listing():
+    data = {"id": 5, "filename": "OAF_back_sad.wav", "filesize": 3, "checksum": {"type": "SHA-256", "value": "AB"}}
+    listing = json.dumps({"data": {"latestVersion": {"files": [{"dataFile": data}]}}}).encode()
+    expected = [("OAF_back_sad.wav", "http://127.0.0.1/api/access/datafile/5", "sha256:ab", 3)]
+    assert read_listing(listing, "http://127.0.0.1") == expected
+
+
+def test_both_parts_of_a_composition(server, tmp_path):
+    record(server, TESS)
+    for name in corpora.manifest("ravdess")["file"]:
+        path = (tmp_path / "ravdess" / name).with_suffix(".flac")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    result = fetch("ravtess", tmp_path, accept=True, mirror=server.url, progress=False)
+    assert result["fetched"] and (result["corpus"], result["folder"]) == ("ravtess", str(tmp_path))
+    assert (result["found"], result["expected"]) == (1251, 4048)
+    assert len(result["missing"]) == 2797

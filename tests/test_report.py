@@ -1,0 +1,244 @@
+"""The report: what fails is named and the rest runs, what is unchanged is not run again, nothing leaves a page."""
+
+import html
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from made_rows import made_rows
+
+from ser_core import experiment, pages, report, tables
+from ser_core.errors import SerError
+
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+PARAMETERS = 'profile = "none"\nquick = False'
+PLAN = SimpleNamespace(name="demo", corpora=("demo_ravdess",), specs=(), published=False)
+
+
+def notebook(path, *cells, parameters=PARAMETERS):
+    """A notebook: strings are code, those that begin with # and a blank are Markdown."""
+    made = nbformat.v4.new_notebook(metadata=KERNEL)
+    made.cells.append(nbformat.v4.new_markdown_cell(f"# {path.stem}\n\nWhat is *in* it."))
+    made.cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    for cell in cells:
+        new = nbformat.v4.new_markdown_cell if cell.startswith("*") else nbformat.v4.new_code_cell
+        made.cells.append(new(cell))
+    nbformat.write(made, path)
+    return path
+
+
+GOOD = (
+    "print(profile, quick)",
+    "from matplotlib import pyplot as plt\nfigure, ax = plt.subplots()\nax.plot([1, 2])\nplt.close(figure)\nfigure",
+    "*A caption with `code`: a line.*\n\n"
+    "See http://example.org/page or [this](https://example.org), and [the next](02_bad.ipynb).",
+    "import numpy\nfrom IPython.display import Audio, HTML\nAudio(numpy.ones(800), rate=8000)",
+    "import sys\nfrom ipywidgets import IntSlider\nprint('a warning', file=sys.stderr)\nIntSlider()",
+)
+BAD = ("value = '<b>3</b>'", "raise ValueError(f'no such thing: {value}')", "print('never')")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A report of a good, a failing, another good and a dying notebook, and the lines it said."""
+    folder = tmp_path_factory.mktemp("report")
+    sources = [
+        notebook(folder / "01_good.ipynb", *GOOD),
+        notebook(folder / "02_bad.ipynb", *BAD),
+        notebook(folder / "03_dying.ipynb", "import os\nos._exit(3)"),
+        notebook(folder / "04_strange.ipynb", parameters="other = 1"),
+        notebook(folder / "05_late.ipynb", "import ser_core\nprint('late', ser_core.__version__)"),
+    ]
+    home = folder / "runs" / "demo"
+    failures = report.run_notebooks(PLAN, sources, home / "notebooks")
+    index = report.render(PLAN, sources, home, failures)
+    return SimpleNamespace(sources=sources, home=home, failures=failures, index=index)
+
+
+def page(made, name):
+    return (made.home / "report" / name).read_text(encoding="utf-8")
+
+
+def test_failures_are_known_and_the_others_still_run(made):
+    assert list(made.failures) == ["02_bad", "03_dying", "04_strange"]
+    assert made.failures["02_bad"] == "ValueError: no such thing: <b>3</b>"
+    assert "DeadKernelError" in made.failures["03_dying"]
+    assert made.failures["04_strange"] == "no parameter profile, quick in a cell tagged `parameters`"
+    assert "late" in page(made, "05_late.html")
+
+
+def test_the_parameters_arrive(made):
+    assert "demo False" in page(made, "01_good.html")
+
+
+def test_a_failed_notebook_keeps_its_traceback_readable(made):
+    text = page(made, "02_bad.html")
+    assert "This notebook stopped:" in text and "no such thing: &lt;b&gt;3&lt;/b&gt;" in text
+    assert "Traceback (most recent call last)" in text and "<b>3</b>" not in text
+    assert "\x1b" not in text and "never\n" not in text
+
+
+def test_the_index_names_pages_failures_and_demo(made):
+    text = made.index.read_text(encoding="utf-8")
+    assert 'href="01_good.html"' in text and 'href="02_bad.html"' in text
+    assert "ValueError: no such thing: &lt;b&gt;3&lt;/b&gt;" in text
+    assert text.count('class="badge bad">stopped') == 3
+    assert "What is in it." in text and "synthetic speech" in text
+    assert "data:image/png;base64," in text  # the thumbnail
+    assert html.escape(experiment.processor()) in text
+
+
+def test_unchanged_notebooks_are_not_run_again(made, capsys):
+    times = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
+    again = report.run_notebooks(PLAN, [made.sources[0], made.sources[4]], made.home / "notebooks")
+    assert again == {}
+    said = capsys.readouterr().err
+    assert said.count("unchanged") == 2
+    report.render(PLAN, made.sources, made.home, made.failures)
+    after = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
+    assert {name for name in times if times[name] != after[name]} == {"index.html"}
+
+
+def test_a_stamp_holds_only_for_what_it_was_made_from(tmp_path, monkeypatch):
+    source, stamp = notebook(tmp_path / "01_a.ipynb"), tmp_path / "stamp.json"
+    parameters = {"profile": "demo", "quick": False}
+    key = report.notebook_key(source, PLAN, parameters)
+    assert key == report.notebook_key(source, PLAN, dict(parameters))
+    assert key != report.notebook_key(source, PLAN, parameters | {"quick": True})
+    rows = {"a": "1"}
+    monkeypatch.setattr(report, "store_state", lambda plan: rows)
+    stamp.write_text(json.dumps({"key": key, "rows": {"a": "1"}}))
+    published = SimpleNamespace(published=True)
+    assert report._valid(stamp, key, PLAN) and report._valid(stamp, key, published)
+    assert not report._valid(stamp, "other", PLAN)
+    rows["b"] = "2"  # a result came since
+    assert report._valid(stamp, key, PLAN) and not report._valid(stamp, key, published)
+    rows.pop("a")  # one that was shown went
+    assert not report._valid(stamp, key, PLAN)
+    assert not report._valid(tmp_path / "none.json", key, PLAN)
+    source.write_text(source.read_text().replace("What is", "What was"))
+    assert key != report.notebook_key(source, PLAN, parameters)
+
+
+def test_a_changed_recording_runs_the_notebooks_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(tmp_path / "data"))
+    source = notebook(tmp_path / "01_a.ipynb")
+    plan = SimpleNamespace(name="quick", corpora=("ravdess",), specs=(), published=False)
+    before = report.notebook_key(source, plan, {})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "03-01-05-02-01-01-02.wav").write_bytes(b"x")
+    assert report.notebook_key(source, plan, {}) != before
+
+
+class Addresses(HTMLParser):
+    """Collects every address that a page could fetch or link to."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.tags = [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href"):
+                self.found.append(value)
+            if name == "style":
+                assert "url(" not in value
+
+
+def assert_self_contained(text, where):
+    parser = Addresses()
+    parser.feed(text)
+    assert not parser.tags & {"script", "iframe", "object", "embed", "base"}, where
+    for address in parser.found:
+        inside = address.startswith(("data:", "#")) or re.fullmatch(r"[\w.-]+\.html(#[\w.-]*)?", address)
+        assert inside, f"{where}: {address[:80]}"
+    styles = "".join(re.findall(r"<style.*?</style>", text, flags=re.DOTALL))
+    assert "@import" not in styles and "url(" not in styles, where
+
+
+def test_pages_are_self_contained(made):
+    found = sorted((made.home / "report").glob("*.html"))
+    assert [path.name for path in found] == [
+        "01_good.html",
+        "02_bad.html",
+        "03_dying.html",
+        "05_late.html",
+        "index.html",
+    ]
+    for path in found:
+        assert_self_contained(path.read_text(encoding="utf-8"), path.name)
+    text = page(made, "01_good.html")
+    assert "data:audio/wav;base64," in text and "data:image/png;base64," in text
+    assert 'alt="A caption with code: a line."' in text
+    assert "http://example.org/page" in text and 'href="02_bad.html"' in text
+    assert "a warning" not in text and "IntSlider(value" not in text
+
+
+def browser():
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+
+
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH: that no request leaves a page was not seen")
+def test_no_request_leaves_a_page(made):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser(), args=flags)
+        for path in sorted((made.home / "report").glob("*.html")):
+            for width in (380, 1280):
+                tab = chromium.new_page(viewport={"width": width, "height": 900})
+                asked, errors = [], []
+                tab.on("request", lambda request, asked=asked: asked.append(request.url))
+                tab.on("console", lambda message, errors=errors: errors.append(message.text))
+                tab.goto(path.as_uri(), wait_until="load")
+                outside = [address for address in asked if not address.startswith(("data:", path.as_uri()))]
+                assert outside == [] and errors == [], path.name
+                wide = tab.evaluate("document.documentElement.scrollWidth")
+                assert wide <= width, f"{path.name} is {wide} pixels wide on a screen of {width}"
+                if path.name == "01_good.html":
+                    assert not tab.get_by_text("print(profile, quick)").is_visible()
+                    tab.get_by_text("show or hide the code").click()
+                    assert tab.get_by_text("print").first.is_visible()
+                tab.close()
+        chromium.close()
+
+
+def test_the_headline_table_draws_claim_and_interval(tmp_path):
+    pooled = tables.pool(made_rows(tmp_path, folds=2), tmp_path)
+    text = pages.headline_table(pooled)
+    assert "no speaker both in test and elsewhere" in text
+    assert text.count('class="track"') == 2  # as it is, and with calm counted as neutral
+    assert 'class="claim" style="left:91.74%"' in text
+    low, high = (100 * limit for limit in pooled[0]["intervals"]["accuracy"])
+    assert f'class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"' in text
+
+
+def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):
+    executed = shutil.copy(made.home / "notebooks" / "05_late.ipynb", tmp_path / "05_late.ipynb")
+    target = tmp_path / "05_late.html"
+    report._render_page(executed, target, "late", "", "")
+    first = target.stat().st_mtime_ns
+    report._render_page(executed, target, "late", "", "")
+    assert target.stat().st_mtime_ns == first
+    report._render_page(executed, target, "late", "", "ValueError: <late>")
+    assert "ValueError: &lt;late&gt;" in target.read_text(encoding="utf-8")
+
+
+def test_the_run_fails_at_the_end_when_a_notebook_failed(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_RUNS", str(tmp_path))
+    monkeypatch.setattr(report, "notebooks", lambda: [notebook(tmp_path / "01_a.ipynb", parameters="other = 1")])
+    with pytest.raises(SerError, match=r"1 of 1 notebooks stopped: 01_a \(no parameter") as caught:
+        report.build("demo")
+    index = tmp_path / "demo" / "report" / "index.html"
+    assert str(index) in str(caught.value) and "01_a" in index.read_text(encoding="utf-8")
