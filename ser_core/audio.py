@@ -1,7 +1,8 @@
 """One way in for every signal: file or bytes to mono float32 samples at one rate.
 
-``libsndfile`` decides by content what a file holds, so that AIFF data in a ``.wav`` name is read as what it is; ``soxr``
-resamples. Whatever cannot be used is refused with one line that names the file (:class:`~ser_core.errors.SerError`).
+``libsndfile`` decides by content what a file holds, so that AIFF data in a ``.wav`` name is read as what it is;
+``soxr`` resamples. Whatever cannot be used is refused with one line that names the file
+(:class:`~ser_core.errors.SerError`).
 """
 
 import io
@@ -87,7 +88,7 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
             raise SerError(f"{name}: {expected / rate:.0f} s long; at most {LONGEST:.0f} s can be used, cut it")
         shortened = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
         if shortened and int(shortened[2]) < int(shortened[1]) and int(shortened[1]) < 0x7FFFFF00:
-            raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes of audio are there); copy it again")
+            raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes are there); copy it again")
         try:
             samples = file.read(dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
@@ -118,7 +119,7 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
 
 
 def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: float = -20.0) -> np.ndarray:
-    """Spectral gating: a plain reading of the paper's "basic noise reduction techniques" (II.B), which it does not name.
+    """Spectral gating: a plain reading of "basic noise reduction techniques" (II.B), which the paper does not name.
 
     The noise spectrum is the mean power of the quietest tenth of the 32 ms frames; each time-frequency bin gets the
     Wiener gain ``1 - noise / power``, not below ``floor_db``.

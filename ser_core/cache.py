@@ -78,9 +78,7 @@ def compute(job: Job) -> np.ndarray:
     """Read, augment where asked, and extract: float32 [frames, 42 or 49] before scaling."""
     samples = audio.read(job.path, rate=job.rate, normalise=job.normalise, denoise=job.denoise)
     if job.technique:
-        samples = augment.augment(
-            samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges
-        )
+        samples = augment.augment(samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges)
     return features.raw(samples, job.rate, with_wide=job.wide)
 
 
@@ -148,7 +146,12 @@ def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:
 
 
 def feature_matrix(
-    table, settings: features.Settings = features.Settings(), *, workers: int | None = None, progress: bool = True, **treatment
+    table,
+    settings: features.Settings = features.Settings(),
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+    **treatment,
 ) -> np.ndarray:
     """Network inputs for the rows of an utterance table.
 

@@ -63,6 +63,8 @@ class Spec:
         features.channel_names(self.channels)
         if self.protocol not in splits.PROTOCOLS:
             raise SerError(f"protocol {self.protocol!r}: not known; choose among {', '.join(splits.PROTOCOLS)}")
+        if self.precision not in training.PRECISIONS:
+            raise SerError(f"precision {self.precision!r}: not known; choose among {', '.join(training.PRECISIONS)}")
         positive = ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate")
         for name in positive:
             if getattr(self, name) <= 0:
@@ -259,7 +261,7 @@ def _write_predictions(predictions: dict, path: Path) -> None:
 
 def _by_corpus(test, labels) -> dict:
     """Scores on each source of a composed corpus; empty for a simple one."""
-    parts = {name: part for name, part in test.groupby("corpus")}
+    parts = dict(list(test.groupby("corpus")))
     if len(parts) < 2:
         return {}
     return {
@@ -272,6 +274,24 @@ def _by_corpus(test, labels) -> dict:
 def _completeness(table) -> dict:
     attrs = table.attrs
     return {"expected": attrs.get("expected"), "found": len(table), "missing": list(attrs.get("missing", []))}
+
+
+def publish(specs) -> list[str]:
+    """Copy the finished rows of these specs, JSON and Parquet, from the store to the published folder.
+
+    Returns
+    -------
+    list of the names published; cells that have not finished are passed over
+    """
+    wanted = {json.dumps(asdict(spec), sort_keys=True) for spec in specs}
+    names = []
+    for row in load_rows(store_dir()):
+        if row["status"] == "ok" and json.dumps(row["spec"], sort_keys=True) in wanted:
+            for suffix in (".parquet", ".json"):
+                name = f"{row['hash']}{suffix}"
+                cache.write_atomically(published_dir() / name, (store_dir() / name).read_bytes())
+            names.append(row["hash"])
+    return names
 
 
 def load_row(path: Path) -> dict | None:

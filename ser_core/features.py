@@ -1,10 +1,10 @@
 """Frame-level features of the paper (II.C, II.D.1), computed by our own vectorised code.
 
 13 mel-frequency cepstral coefficients and the root-mean-square energy of 25 ms frames every 10 ms; deltas by Eq. 1 and
-2; z-scores per utterance over its own frames (Eq. 4); zero-padded or cut to 400 frames. The paper is silent on the rest:
-here a periodic Hann window, an FFT as long as the frame, 40 Slaney mel bands from 0 Hz to half the sampling rate,
-power in dB with a range of 80 dB, an orthonormal DCT-II, and frames centred on multiples of the hop with zeros beyond
-the ends. That is ``librosa.feature.mfcc(y=y, sr=16000, n_mfcc=13, n_fft=400, hop_length=160, n_mels=40)`` and
+2; z-scores per utterance over its own frames (Eq. 4); zero-padded or cut to 400 frames. The paper is silent on the
+rest; here: a periodic Hann window, an FFT as long as the frame, 40 Slaney mel bands from 0 Hz to half the sampling
+rate, power in dB with a range of 80 dB, an orthonormal DCT-II, and frames centred on multiples of the hop with zeros
+beyond the ends. That is ``librosa.feature.mfcc(y=y, sr=16000, n_mfcc=13, n_fft=400, hop_length=160, n_mels=40)`` and
 ``librosa.feature.rms(y=y, frame_length=400, hop_length=160)``, which the tests compare with.
 """
 
@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ser_core import audio
 from ser_core.audio import SAMPLE_RATE
 from ser_core.errors import SerError
 
@@ -220,3 +221,25 @@ def extract(
     settings = Settings(channels=channels, frames=frames, znorm=znorm, rate=rate)
     channel_names(channels)
     return finish(raw(samples, rate, with_wide=channels == "wide"), settings)
+
+
+def describe(path, *, channels: str = "42") -> dict:
+    """What the suite sees in a recording, for ``ser inspect``.
+
+    Returns
+    -------
+    dict
+        ``seconds``, ``rate`` (Hz), ``channels``, ``samples``, ``format``, ``subtype``, ``peak_dbfs``, ``rms_dbfs``,
+        ``dc_offset``, ``frames`` (10 ms each, at 16 kHz, before padding) and ``feature_shape`` (400 x channels)
+
+    Raises
+    ------
+    SerError
+        see :func:`ser_core.audio.decode`
+    """
+    samples, rate, container = audio.decode(path)
+    prepared = audio.prepare(samples, rate)
+    extracted = extract(prepared, channels=channels)
+    sizes = {"seconds": len(samples) / rate, "rate": rate, "channels": samples.shape[1], "samples": len(samples)}
+    frames = 1 + len(prepared) // frame_sizes()[1]
+    return sizes | container | audio.level(samples) | {"frames": frames, "feature_shape": list(extracted.shape)}

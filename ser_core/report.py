@@ -6,6 +6,7 @@ looks. Whether a notebook succeeded is known from papermill raising nothing, and
 leaves its output as well, for reading, and gets no stamp.
 """
 
+import ast
 import html
 import json
 import os
@@ -94,7 +95,7 @@ def execute(source: Path, target: Path, parameters: dict) -> str:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    unknown = set(parameters) - set(papermill.inspect_notebook(str(source)))
+    unknown = set(parameters) - parameter_names(source)
     if unknown:
         return f"no parameter {', '.join(sorted(unknown))} in a cell tagged `parameters`"
     options = {"parameters": parameters, "kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
@@ -109,6 +110,14 @@ def execute(source: Path, target: Path, parameters: dict) -> str:
             if last or "Address already in use" not in str(error):
                 return _one_line(f"{type(error).__name__}: {error}")
     return ""
+
+
+def parameter_names(source: Path) -> set[str]:
+    """Names assigned in the cell tagged ``parameters`` (papermill's own look cannot read a line with ``==``)."""
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    tagged = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    nodes = [node for text in tagged for node in ast.parse(text).body if isinstance(node, ast.Assign)]
+    return {target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)}
 
 
 @contextmanager

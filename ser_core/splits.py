@@ -33,7 +33,7 @@ class Split:
 
 
 def deal_speakers(table, *, folds: int | None = None):
-    """Folds by speaker: the shuffled speakers, women then men, are dealt into ``folds`` groups; fold k tests group k and
+    """Folds by speaker: shuffled, women then men, they are dealt into ``folds`` groups; fold k tests group k and
     validates on group k + 1.
 
     Parameters
@@ -48,7 +48,7 @@ def deal_speakers(table, *, folds: int | None = None):
     speakers = table[["speaker", "sex"]].drop_duplicates("speaker").sort_values(["sex", "speaker"])
     count = len(speakers)
     if "unknown" in set(speakers["speaker"]):
-        raise SerError("protocol speaker: some utterances have no speaker; add a speaker column or use --protocol random")
+        raise SerError("protocol speaker: some utterances have no speaker; add the column or use --protocol random")
     folds = min(folds or RANDOM_FOLDS, count)
     if folds < 3:
         raise SerError(f"protocol speaker: {count} speaker(s) cannot fill three sides; use --protocol random")

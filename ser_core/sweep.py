@@ -30,9 +30,7 @@ def run_cell(spec: Spec, fresh: bool = False) -> dict:
         return experiment.failure(spec, error)
 
 
-def sweep(
-    specs: Iterable[Spec], *, workers: int = 1, fresh: bool = False, progress: bool = True
-) -> Iterator[dict]:
+def sweep(specs: Iterable[Spec], *, workers: int = 1, fresh: bool = False, progress: bool = True) -> Iterator[dict]:
     """Run every spec that the store does not hold.
 
     Parameters
@@ -83,7 +81,7 @@ def _compute(specs: list[Spec], workers: int, fresh: bool, progress: bool) -> It
     for spec in specs:
         try:
             experiment.prepare(spec, progress=progress)
-        except Exception:  # noqa: S112 - the cell itself will say so in its row
+        except Exception:  # the cell itself will say so in its row
             continue
     remaining = dict.fromkeys(specs)
     attempts = dict.fromkeys(specs, 0)

@@ -30,7 +30,7 @@ from ser_core.paths import runs_dir
 
 CALLS = ("compiled", "predict")
 CLIPS = 32
-FIGURES = ("latency_p50_ms", "latency_p95_ms", "throughput", "rtf", "peak_memory_mib")
+FIGURES = ("latency_p50_ms", "latency_p95_ms", "throughput", "rtf", "cpu_share", "peak_memory_mib")
 
 
 def measure(model_name: str, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1) -> list[dict]:
@@ -50,8 +50,9 @@ def measure(model_name: str, table, *, repeats: int = 100, warmup: int = 10, thr
         One row a stage, way of calling, batch size and device: ``model``, ``parameters``, ``stage``, ``call`` (``None``
         before the network), ``batch``, ``device`` ("cpu" or "gpu"), ``hardware``, ``threads``, ``repeats``,
         ``clip_seconds`` (mean true length), ``status`` ("measured" or "not measured"), ``reason``, and the figures
-        ``latency_p50_ms``, ``latency_p95_ms``, ``throughput`` (utterances a second), ``rtf``, ``peak_memory_mib`` (of
-        the process up to and including this stage), which are ``None`` where they were not measured.
+        ``latency_p50_ms``, ``latency_p95_ms``, ``throughput`` (utterances a second), ``rtf``, ``cpu_share`` (processor
+        time over time; with one thread, well below 1 means that other work had the processor), ``peak_memory_mib``
+        (of the process up to and including this stage), which are ``None`` where they were not measured.
 
     Raises
     ------
@@ -195,9 +196,11 @@ def _measure_here(job: dict) -> dict:
 
     def time_stage(stage: str, call: str | None, batch: int, function: Callable[[int], object]) -> None:
         times = repeats if batch == 1 else max(3, repeats // 4)
+        start, used = time.perf_counter(), time.process_time()
         seconds = repeat(function, times, warmup if batch == 1 else min(warmup, 3))
+        share = (time.process_time() - used) / (time.perf_counter() - start)
         audio_seconds = [sum(lengths[k] for k in turns[batch][i % len(turns[batch])]) for i in range(times)]
-        figures = summarise(seconds, audio_seconds, batch) | {"peak_memory_mib": peak_memory_mib()}
+        figures = summarise(seconds, audio_seconds, batch) | {"cpu_share": share, "peak_memory_mib": peak_memory_mib()}
         rows.append(common | {"stage": stage, "call": call, "batch": batch, "repeats": times} | figures)
 
     if job["device"] == "cpu":
@@ -255,14 +258,13 @@ def processor() -> str:
 
 
 def machine() -> dict:
-    """What the figures hold for: processor, cores, their load just now, system, versions."""
+    """What the figures hold for: processor, number of cores, system, versions."""
     import platform
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "processor": processor(),
         "cores": cores,
-        "busy_cores": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in ("keras", "tensorflow", "numpy", "soundfile", "soxr")},
@@ -308,7 +310,7 @@ def results(
         "warmup": warmup,
         "threads": threads,
     }
-    fixed = settings | {name: value for name, value in here.items() if name != "busy_cores"} | {"code": _code()}
+    fixed = settings | here | {"code": _code()}
     name = sha256(json.dumps([fixed, list(table["id"])], sort_keys=True).encode()).hexdigest()[:16]
     path = runs_dir() / "store" / f"timing-{name}.json"
     if not fresh:

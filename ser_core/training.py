@@ -15,6 +15,7 @@ import numpy as np
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
 EVALUATION_BATCH = 128
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def unroll(model, on: bool) -> None:
     import keras
 
     for layer in model.layers:
-        inner = (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
+        inner = (
+            (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
+        )
         for cell in inner:
             if isinstance(cell, keras.layers.RNN):
                 cell.unroll = on
@@ -177,7 +180,12 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         order = np.random.default_rng([plan.seed, done.epochs]).permutation(len(y))
         fitted = model.fit(x[order], y[order], batch_size=plan.batch, shuffle=False, verbose=0).history
         loss, accuracy = model.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
-        values = {"loss": fitted["loss"][0], "accuracy": fitted["accuracy"][0], "val_loss": loss, "val_accuracy": accuracy}
+        values = {
+            "loss": fitted["loss"][0],
+            "accuracy": fitted["accuracy"][0],
+            "val_loss": loss,
+            "val_accuracy": accuracy,
+        }
         for name, value in values.items():
             done.history[name].append(round(float(value), 6))
         if loss < done.best_loss:

@@ -112,7 +112,7 @@ def test_corpora_and_profiles_in_commands_exist():
         for name in re.findall(r"--corpus (\S+)|data (?:fetch|verify) (\S+)", line):
             name = "".join(name)
             assert name in corpora.CORPORA or name.startswith(("folder:", "csv:")), line
-        for name in re.findall(r"(?:--profile |PROFILE=)(\w+)", line):
+        for name in re.findall(r"(?:--profile |PROFILE=|ser sweep |ser publish )(\w+)", line):
             assert name in profiles.PROFILES, line
 
 

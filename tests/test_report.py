@@ -18,7 +18,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-PARAMETERS = 'profile = "none"\nquick = False'
+PARAMETERS = 'import os\n\nprofile = "none"\nquick = os.environ.get("SER_QUICK") == "1"'
 PLAN = SimpleNamespace(name="demo", corpora=("demo_ravdess",), specs=(), published=False)
 
 
@@ -40,7 +40,7 @@ GOOD = (
     "*A caption with `code`: a line.*\n\n"
     "See http://example.org/page or [this](https://example.org), and [the next](02_bad.ipynb).",
     "import numpy\nfrom IPython.display import Audio, HTML\nAudio(numpy.ones(800), rate=8000)",
-    "import sys\nfrom ipywidgets import IntSlider\nprint('a warning', file=sys.stderr)\nIntSlider()",
+    "import sys\nfrom ipywidgets import IntSlider\nprint('a', 'warning', file=sys.stderr)\nIntSlider()",
 )
 BAD = ("value = '<b>3</b>'", "raise ValueError(f'no such thing: {value}')", "print('never')")
 

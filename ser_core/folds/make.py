@@ -37,7 +37,9 @@ def tess_speaker():
     for speaker, test_fold in (("OAF", 1), ("YAF", 0)):
         for word in words:
             own = "validation" if word in held_out else "train"
-            rows.append({"speaker": speaker, "text": word} | {str(k): "test" if k == test_fold else own for k in (0, 1)})
+            rows.append(
+                {"speaker": speaker, "text": word} | {str(k): "test" if k == test_fold else own for k in (0, 1)}
+            )
     return pd.DataFrame(rows)
 
 

@@ -57,7 +57,9 @@ def entry(name: str) -> Model:
     if name in MODELS:
         return MODELS[name]
     if ":" not in name:
-        raise SerError(f"model {name!r}: not known; choose among {', '.join(MODELS)} or name your own package.module:function")
+        raise SerError(
+            f"model {name!r}: not known; choose among {', '.join(MODELS)} or your own package.module:function"
+        )
     module, function = name.split(":", 1)
     try:
         build = getattr(importlib.import_module(module), function)
