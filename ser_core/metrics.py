@@ -34,8 +34,9 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall, F1 (fractions) and support of each class from a confusion matrix [labels, labels]."""
-    hits, support, predicted = np.diag(matrix).astype(float), matrix.sum(axis=1), matrix.sum(axis=0)
+    """Precision, recall, F1 (fractions) and support: [..., labels] from confusion matrices [..., labels, labels]."""
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(float)
+    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
     return {
         "precision": _ratio(hits, predicted),
         "recall": _ratio(hits, support),
@@ -44,17 +45,27 @@ def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def scores_of(matrix: np.ndarray) -> dict[str, float]:
+def scores_of(matrix: np.ndarray) -> dict:
     """Accuracy, UAR, and macro precision, recall and F1 from a confusion matrix; fractions, 0 to 1.
 
-    ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth.
+    ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth. Of a
+    stack of matrices [..., labels, labels] each score is an array [...]; of an empty matrix it is NaN.
     """
     each = class_scores(matrix)
     present = each["support"] > 0
-    if not present.any():
-        return dict.fromkeys(("accuracy", "uar", "precision", "recall", "f1"), float("nan"))
-    mean = {name: float(each[name][present].mean()) for name in ("precision", "recall", "f1")}
-    return {"accuracy": float(np.trace(matrix) / matrix.sum()), "uar": mean["recall"], **mean}
+    classes = present.sum(axis=-1)
+
+    def mean(values):
+        total = np.where(present, values, 0.0).sum(axis=-1)
+        return np.divide(total, classes, out=np.full(np.shape(total), np.nan), where=classes > 0)
+
+    hits, count = np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1))
+    found = {
+        "accuracy": np.divide(hits, count, out=np.full(np.shape(hits), np.nan), where=count > 0),
+        "uar": mean(each["recall"]),
+        **{name: mean(each[name]) for name in ("precision", "recall", "f1")},
+    }
+    return {name: float(value) for name, value in found.items()} if matrix.ndim == 2 else found
 
 
 def scores(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, float]:

@@ -8,6 +8,7 @@ figure is closed before it is returned, so that a notebook shows it once. The di
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ser_core import corpora, paper, tables
 
@@ -206,9 +207,10 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
             mean = _mean_curve(curves)
             ax.plot(np.arange(1, len(mean) + 1), mean, style, color=colour, lw=2.2, label=name)
         ax.set(title=label.split(" (")[0].capitalize(), xlabel="epoch", ylabel=label)
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         ax.grid()
     axes[0].set_ylim(0, 100)
-    axes[1].set_ylim(bottom=0)
+    axes[1].set_ylim(0, 1.08 * axes[1].dataLim.y1)
     axes[0].legend(loc="upper left")
     many = f", {len(rows)} runs faint, their mean bold" if len(rows) > 1 else ""
     fig.suptitle(f"{title}{many}; dots: the epoch kept", x=0.01, ha="left", fontsize=11)
@@ -278,7 +280,7 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
     right.set_ylim(0, 100 * max(1.25 * weights.max(), 2 / len(weights)))
     right.set_ylabel("attention weight (%)", color=RED)
     right.tick_params(axis="y", colors=RED)
-    if len(samples) < seconds * rate:
+    if len(samples) < (seconds - 0.3) * rate:
         ax.axvspan(len(samples) / rate, seconds, color=PALE, alpha=0.6, lw=0)
         ax.text((len(samples) / rate + seconds) / 2, -0.95 * top, "padding", ha="center", color=GREY, fontsize=9)
     return done(fig)

@@ -73,7 +73,7 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
             continue
         stamp.unlink(missing_ok=True)
         start = time.monotonic()
-        with heartbeat(where, start, plan):
+        with terminal_kept(folder / f"{source.stem}.log") as terminal, heartbeat(where, start, plan, terminal):
             failure = execute(source, target, parameters)
         took = f"{time.monotonic() - start:.0f} s"
         if failure:
@@ -138,14 +138,29 @@ def _importable() -> Iterator[None]:
 
 
 @contextmanager
-def heartbeat(where: str, start: float, plan, every: float = 20.0) -> Iterator[None]:
+def terminal_kept(log: Path) -> Iterator[int]:
+    """Send what kernels and TensorFlow write to standard error into a log; yields where people read."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield terminal
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+@contextmanager
+def heartbeat(where: str, start: float, plan, terminal: int, every: float = 20.0) -> Iterator[None]:
     """While a notebook runs, say every ``every`` seconds how long it took so far and how many results there are."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(every):
             count = "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
-            say(f"{where}: {time.monotonic() - start:.0f} s{count}")
+            say(f"{where}: {time.monotonic() - start:.0f} s{count}", terminal)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -359,6 +374,6 @@ def _write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def say(text: str) -> None:
-    """One line of progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+def say(text: str, terminal: int = 2) -> None:
+    """One line of progress, on stderr or another file descriptor."""
+    os.write(terminal, f"{text}\n".encode())

@@ -34,7 +34,7 @@ def jackknife(values_without: np.ndarray, whole: float, level: float = LEVEL) ->
     n = len(values_without)
     pseudo = n * whole - (n - 1) * np.asarray(values_without, dtype=float)
     half = t.ppf(0.5 + level / 2.0, n - 1) * pseudo.std(ddof=1) / np.sqrt(n)
-    return whole - half, whole + half
+    return float(whole - half), float(whole + half)
 
 
 def unit_of(predictions) -> str:
@@ -63,11 +63,14 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
     result: dict = {"unit": unit, "n": len(groups), "level": level, "method": "jackknife over units, Student's t"}
     if len(groups) < FEWEST_UNITS:
         return result | dict.fromkeys(SCORES) | {"unit": "none", "method": "none: fewer than four units"}
-    each = [metrics.confusion(part["truth"], part["prediction"], labels) for part in groups]
-    total = np.sum(each, axis=0)
-    whole = metrics.scores_of(total)
-    without = [metrics.scores_of(total - matrix) for matrix in each]
-    for name in SCORES:
-        low, high = jackknife(np.array([scores[name] for scores in without]), whole[name], level)
-        result[name] = [max(0.0, float(low)), min(1.0, float(high))]
-    return result
+    each = np.stack([metrics.confusion(part["truth"], part["prediction"], labels) for part in groups])
+    return result | {
+        name: [max(0.0, low), min(1.0, high)] for name, (low, high) in jackknife_scores(each, level).items()
+    }
+
+
+def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tuple[float, float]]:
+    """Interval of every score from the units' confusion matrices [units, labels, labels], not cut to 0..1."""
+    total = matrices.sum(axis=0)
+    whole, without = metrics.scores_of(total), metrics.scores_of(total - matrices)
+    return {name: jackknife(without[name], whole[name], level) for name in SCORES}

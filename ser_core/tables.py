@@ -37,6 +37,12 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or not np.isfinite(value) else f"{100 * value:.{digits}f}"
 
 
+def span(numbers) -> str:
+    """The range of some whole numbers: "7", or "5 to 9"."""
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def interval(limits, digits: int = 1) -> str:
     """Two fractions as "[lo, hi]" in percent, "–" when there are none."""
     if not limits or any(limit is None or not np.isfinite(limit) for limit in limits):
@@ -191,14 +197,24 @@ def results_table(pooled: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def records(pooled: list[dict]) -> list[dict]:
+    """The lines of the tables of every protocol as dicts, for machines; each names its protocol."""
+    return [line for rows in by_protocol(pooled).values() for line in results_table(rows).to_dict("records")]
+
+
 def compact(table: pd.DataFrame) -> pd.DataFrame:
-    """A results table for reading: each score with its interval in one column, no protocol, no empty column."""
-    short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR"])
+    """A results table for reading: scores with their intervals, what it was tested on, and only columns that tell."""
+    short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"])
     for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
         short[score] = table[score] + " " + table[limits].where(table[limits] != "–", "")
     short = short.rename(columns={"ours: accuracy %": "ours: accuracy % [95 %]", "UAR %": "UAR % [95 %]"})
     if (short["setting"] == "as the paper").all():
         short = short.drop(columns="setting")
+    counts = short["corpus complete"].str.split(" of ")
+    if all(len(count) < 2 or count[0] == count[1] for count in counts):
+        short = short.drop(columns="corpus complete")
+    tested = table["test utterances"].map("{:,}".format)
+    short.insert(len(short.columns), "tested on", tested + (", " + table["over"]).where(table["over"] != "–", ""))
     return short.map(lambda value: value.strip() if isinstance(value, str) else value)
 
 

@@ -95,11 +95,11 @@ def test_the_index_names_pages_failures_and_demo(made):
     assert html.escape(experiment.processor()) in text
 
 
-def test_unchanged_notebooks_are_not_run_again(made, capsys):
+def test_unchanged_notebooks_are_not_run_again(made, capfd):
     times = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
     again = report.run_notebooks(PLAN, [made.sources[0], made.sources[4]], made.home / "notebooks")
     assert again == {}
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert said.count("unchanged") == 2
     report.render(PLAN, made.sources, made.home, made.failures)
     after = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}

@@ -1,5 +1,7 @@
 """Tables are made of rows and predictions, pool folds, average seeds, and never mix protocols."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,6 +118,9 @@ def test_a_table_never_mixes_protocols(tmp_path):
     pooled = tables.pool(rows, tmp_path)
     with pytest.raises(SerError, match="cannot mix the protocols random, speaker"):
         tables.results_table(pooled)
+    lines = tables.records(pooled)
+    assert [line["protocol"] for line in lines] == ["speaker", "speaker", "random", "random"]
+    assert json.loads(json.dumps(lines)) == lines
     text = tables.results_markdown(pooled)
     assert text.count("**Protocol `") == 2 and text.count("| corpus |") == 2
 
@@ -133,7 +138,8 @@ def test_the_compact_table_keeps_every_figure(tmp_path):
     table = tables.results_table(tables.pool(made_rows(tmp_path, corpus="tess", folds=2), tmp_path))
     short = tables.compact(table)
     assert short["ours: accuracy % [95 %]"][0] == f"{table['ours: accuracy %'][0]} {table['95 % interval'][0]}"
-    assert "setting" not in short and short["over"][0] == "12 words"
+    assert "setting" not in short and short["tested on"][0] == "112, 12 words"
+    assert short["corpus complete"][0] == "1,438 of 1,440"
 
 
 def test_markdown_escapes_bars_and_aligns_figures():

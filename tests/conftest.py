@@ -1,0 +1,30 @@
+"""What the tests share: the real audio where it is, and folders of their own for cache and results."""
+
+import os
+
+import pytest
+
+from ser_core import paths
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the real corpora (``SER_DATA``); tests that need it are skipped where it is absent."""
+    folder = paths.data_dir()
+    if not ((folder / "ravdess").is_dir() and (folder / "native").is_dir()):
+        pytest.skip(f"needs the real RAVDESS and TESS: SER_DATA is {os.environ.get('SER_DATA', 'not set')}")
+    return folder
+
+
+@pytest.fixture
+def own_store(tmp_path, monkeypatch):
+    """Results in a folder of the test's own; the cache is shared."""
+    monkeypatch.setenv("SER_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs" / "store"
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache of the test's own, empty at first."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

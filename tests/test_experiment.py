@@ -1,0 +1,155 @@
+"""One cell end to end on the demo corpus: the row, the store, and what is never mixed."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_core import cache, corpora, experiment, metrics, profiles, splits, sweep
+from ser_core.errors import SerError
+from ser_core.experiment import Spec
+
+SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, channels="13")
+
+
+@pytest.fixture(scope="module")
+def row(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("runs")
+        patch.setenv("SER_RUNS", str(folder))
+        yield experiment.run(SMALL, progress=False)
+
+
+@pytest.fixture
+def same_store(row, monkeypatch, tmp_path_factory):
+    folder = next(tmp_path_factory.getbasetemp().glob("runs*"))
+    monkeypatch.setenv("SER_RUNS", str(folder))
+    return folder / "store"
+
+
+def test_the_row_is_complete_and_json(row):
+    assert json.loads(json.dumps(row)) == row
+    assert row["status"] == "ok" and row["demo"] and row["spec"]["corpus"] == "demo_ravdess"
+    assert (row["n_train"], row["n_augmented"], row["n_validation"], row["n_test"]) == (256, 256, 64, 64)
+    assert set(row["scores"]) == {"accuracy", "uar", "precision", "recall", "f1"}
+    assert all(0 <= value <= 1 for value in row["scores"].values())
+    assert row["intervals"]["unit"] == "speaker" and row["intervals"]["n"] == 4
+    assert np.sum(row["confusion"]) == 64 and len(row["confusion"]) == len(row["labels"]) == 8
+    assert row["completeness"] == {"expected": 384, "found": 384, "missing": []}
+    assert len(row["history"]["loss"]) == row["epochs"] == row["best_epoch"] == 1
+
+
+def test_the_predictions_give_the_scores_back(row, same_store):
+    frame = experiment.load_predictions(row, same_store)
+    test = frame[frame["side"] == "test"]
+    assert metrics.scores(test["truth"], test["prediction"], row["labels"]) == pytest.approx(row["scores"])
+    assert np.allclose(test[row["labels"]].sum(axis=1), 1.0, atol=1e-5)
+    split = splits.split(corpora.load("demo"), "speaker", 0)
+    assert tuple(test["id"]) == split.test and set(frame[frame["side"] == "validation"]["id"]) == set(split.validation)
+
+
+def test_the_store_answers_the_second_call(row, same_store, monkeypatch):
+    monkeypatch.setattr(experiment, "_measure", lambda *a: pytest.fail("trained again"))
+    assert experiment.run(SMALL, progress=False) == row
+    assert not list(same_store.glob("*.checkpoint")) and experiment.weights_path(row).is_file()
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_trained_anew_it_gives_the_same_scores(row, same_store):
+    again = experiment.run(SMALL, fresh=True, progress=False)
+    assert again["scores"] == row["scores"] and again["history"] == row["history"]
+
+
+def test_a_damaged_row_is_run_again_and_published_rows_never_serve(row, own_store, monkeypatch):
+    own_store.mkdir(parents=True)
+    (own_store / f"{row['hash']}.json").write_text('{"status": "ok"')
+    published = own_store.parent / "published"
+    published.mkdir()
+    (published / f"{row['hash']}.json").write_text(json.dumps(row))
+    asked = []
+    monkeypatch.setattr(experiment, "_measure", lambda *a: asked.append(a) or {"demo": True})
+    experiment.run(SMALL, progress=False)
+    assert len(asked) == 1
+
+
+def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
+    """Every job of a run is recorded; a treated copy of a validation or test utterance would be caught here."""
+    jobs = []
+    monkeypatch.setattr(
+        cache, "raw_features", lambda batch, **_: jobs.extend(batch) or [np.ones((9, 42), "f4")] * len(batch)
+    )
+    spec = Spec(corpus="demo", fold=2)
+    table = corpora.load("demo")
+    split = splits.split(table, "speaker", 2)
+    seen = {}
+
+    def fake_fit(network, train, validation, plan, **_):
+        seen.update(train=train[0], validation=validation[0])
+        raise SerError("far enough")
+
+    monkeypatch.setattr(experiment.training, "fit", fake_fit)
+    with pytest.raises(SerError, match="far enough"):
+        experiment._measure(spec, table, "x", False)
+    treated = {job.key for job in jobs if job.technique}
+    assert treated == set(split.train), "copies of other than training utterances"
+    assert not treated & {*split.test, *split.validation}
+    assert {job.technique for job in jobs} == {"", "noise", "stretch", "shift", "pitch"}
+    assert len(seen["train"]) == 5 * len(split.train) and len(seen["validation"]) == len(split.validation)
+
+
+def test_the_hash_follows_the_spec_and_the_data():
+    names = {experiment.spec_hash(spec, version) for version in "ab" for spec in (SMALL, replace(SMALL, seed=1))}
+    assert len(names) == 4
+    assert experiment.spec_hash(SMALL, "a") == experiment.spec_hash(Spec(**json.loads(json.dumps(row_spec()))), "a")
+
+
+def row_spec():
+    from dataclasses import asdict
+
+    return asdict(SMALL)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"corpus": "nowhere"}, {"protocol": "magic"}, {"model": "nothing"}, {"channels": "43"}, {"augment": "echo"},
+        {"epochs": 0}, {"learning_rate": -1.0}, {"batch": 0}, {"precision": "float8"}, {"condition": "noisy"},
+    ],
+)  # fmt: skip
+def test_a_spec_that_means_nothing_is_refused(wrong):
+    with pytest.raises(SerError, match=str(next(iter(wrong.values()))) if "condition" not in wrong else "condition"):
+        Spec(**wrong)
+
+
+def test_a_model_brings_its_own_channels():
+    assert Spec(model="a1").channels == "39" and Spec(model="a2").channels == "42" and SMALL.channels == "13"
+
+
+def test_a_failing_cell_is_a_row_and_the_others_go_on(own_store):
+    specs = [replace(SMALL, fold=7), SMALL]
+    rows = {row["spec"]["fold"]: row for row in sweep.sweep(specs, workers=2, progress=False)}
+    assert rows[7]["status"] == "error" and "fold 7" in rows[7]["error"]
+    assert rows[0]["status"] == "ok" and not math.isnan(rows[0]["scores"]["uar"])
+    again = list(sweep.sweep(specs[1:], workers=1, progress=False))
+    assert again == [rows[0]]
+    stored = experiment.load_rows(own_store)
+    assert [r["status"] for r in stored].count("ok") == 1 and not list(own_store.glob(".*"))
+
+
+@pytest.mark.parametrize("name", list(profiles.PROFILES))
+def test_every_profile_is_made_of_runnable_cells(name):
+    profile = profiles.profile(name)
+    assert profile.specs and len(set(profile.specs)) == len(profile.specs)
+    small = profiles.profile(name, quick=True)
+    assert small.published or (len(small.specs) <= 2 and all(spec.epochs <= 2 for spec in small.specs))
+    if name == "demo":
+        assert all(corpora.CORPORA[spec.corpus].demo for spec in profile.specs)
+
+
+def test_publishing_copies_finished_rows_only(row, same_store):
+    names = experiment.publish([SMALL, replace(SMALL, fold=1)])
+    assert names == [row["hash"]]
+    published = experiment.load_rows(experiment.published_dir())
+    assert published == [row] and not list(experiment.published_dir().glob("*.keras"))

@@ -1,0 +1,89 @@
+"""Training: stops early, keeps the best, and goes on after a kill with the same numbers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from ser_core import training
+
+
+def data(n=48, seed=0):
+    random = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return (random.normal(size=(n, 40, 6)) + y[:, None, None] * 0.4).astype(np.float32), y
+
+
+def network():
+    training.prepare_backend(3)
+    return training.build("cnn_bilstm_attention_lite", (40, 6), 3, "float32")
+
+
+def fit(folder, epochs, patience=50):
+    plan = training.Plan(epochs=epochs, patience=patience, batch=16, seed=3)
+    return training.fit(network(), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_interrupted_training_ends_with_the_same_numbers(tmp_path):
+    whole, done = fit(tmp_path / "whole", 6)
+    fit(tmp_path / "parts", 3)
+    resumed, again = fit(tmp_path / "parts", 6)
+    assert again.epochs == 6 and again.history == done.history and again.best_epoch == done.best_epoch
+    x, _ = data(8, seed=2)
+    assert np.array_equal(whole.predict(x, verbose=0), resumed.predict(x, verbose=0))
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_the_best_epoch_is_kept_and_patience_counts_from_it(tmp_path):
+    best, done = fit(tmp_path, 40, patience=3)
+    losses = done.history["val_loss"]
+    assert done.best_epoch == 1 + int(np.argmin(losses))
+    assert done.epochs == min(40, done.best_epoch + 3)
+    best.compile(loss="sparse_categorical_crossentropy")
+    assert best.evaluate(*data(24, seed=1), verbose=0) == pytest.approx(min(losses), abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_a_damaged_checkpoint_starts_anew(tmp_path):
+    fit(tmp_path, 2)
+    for path in tmp_path.glob("last-*.keras"):
+        path.write_bytes(path.read_bytes()[:1000])
+    _, done = fit(tmp_path, 3)
+    assert done.epochs == 3
+
+
+def test_the_kept_network_is_not_unrolled(tmp_path):
+    best, _ = fit(tmp_path, 1)
+    assert not best.get_layer("bilstm").forward_layer.unroll
+    best.save(tmp_path / "n.keras")
+    assert not keras.models.load_model(tmp_path / "n.keras").get_layer("bilstm").forward_layer.unroll
+
+
+KILLED = """
+import sys, pathlib
+sys.path[:0] = {paths!r}
+import test_training
+test_training.fit(pathlib.Path(sys.argv[1]), 300, patience=300)
+"""
+
+
+def test_killed_by_force_it_goes_on_where_it_was(tmp_path):
+    code = KILLED.format(paths=[os.path.dirname(__file__), os.getcwd()])
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "c")], stderr=subprocess.DEVNULL)
+    state = tmp_path / "c" / "state.json"
+    deadline = time.monotonic() + 240
+    while not (state.is_file() and len(json.loads(state.read_text())["history"]["loss"]) >= 2):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reached = len(json.loads(state.read_text())["history"]["loss"])
+    _, done = fit(tmp_path / "c", reached + 1, patience=300)
+    assert done.epochs == reached + 1
