@@ -35,8 +35,8 @@ def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path
     fresh : execute every notebook, whatever the stamps say (results in the store are still used)
     published : show the rows of ``runs/published/`` (profile "published"); nothing is trained
 
-    Returns the path of ``index.html``. Raises SerError at the end when a notebook failed; the report is then complete
-    but for it, and names the error.
+    Returns the path of ``index.html``. Raises SerError at the end when a notebook or a run failed; the report is then
+    complete but for it, and names the error.
     """
     from ser_core import profiles
 
@@ -45,10 +45,24 @@ def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path
     sources = notebooks()
     failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
     index = render(plan, sources, home, failures)
+    stopped = "; ".join(f"{name} ({line})" for name, line in failures.items())
+    broken = [f"{_cell(row)} ({row['error']})" for row in failed_runs(plan)]
     if failures:
-        names = "; ".join(f"{name} ({line})" for name, line in failures.items())
-        raise SerError(f"{len(failures)} of {len(sources)} notebooks stopped: {names}. The report says where: {index}")
+        raise SerError(
+            f"{len(failures)} of {len(sources)} notebooks stopped: {stopped}. The report says where: {index}"
+        )
+    if broken:
+        raise SerError(f"{len(broken)} of {len(plan.specs)} runs failed: {'; '.join(broken)}. The report: {index}")
     return index
+
+
+def failed_runs(plan) -> list[dict]:
+    """Rows of a profile that say "error" and were not made good since."""
+    return [] if plan.published else [row for row in rows_of(plan) if row["status"] != "ok"]
+
+
+def _cell(row: dict) -> str:
+    return " ".join(str(row["spec"][name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
 
 def notebooks() -> list[Path]:
@@ -79,6 +93,9 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
         if failure:
             failures[source.stem] = failure
             say(f"{where}: stopped after {took}: {failure}")
+            continue
+        if failed_runs(plan):
+            say(f"{where}: done in {took}, with failed runs, which will be tried again next time")
             continue
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         _write(stamp, json.dumps({"key": key, "rows": store_state(plan), "when": when}, indent=1))
@@ -198,13 +215,10 @@ def notebook_key(source: Path, plan, parameters: dict) -> str:
 
 def _listing(folder: Path) -> list[str]:
     """Every file under a folder with size and time of change."""
-    found = []
-    for here, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            status = os.stat(os.path.join(here, name))
-            found.append(f"{here}/{name} {status.st_size} {status.st_mtime_ns}\n")
-    return found
+    from ser_core.corpora import table
+
+    facts = ((name, os.stat(folder / name)) for name in table.walk(folder))
+    return [f"{name} {status.st_size} {status.st_mtime_ns}\n" for name, status in facts]
 
 
 def rows_of(plan) -> list[dict]:

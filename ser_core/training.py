@@ -98,6 +98,11 @@ def unroll(model, on: bool) -> None:
                 cell.unroll = on
 
 
+def random_states(model) -> list:
+    """The variables that drive dropout, which Keras does not keep in a saved network."""
+    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+
+
 class Checkpoint:
     """A folder with the last and the best network and a JSON that names them; replaced as a whole, by renames."""
 
@@ -113,6 +118,8 @@ class Checkpoint:
             state = json.loads(self.state.read_text())
             model = keras.models.load_model(self.folder / state.pop("last"), compile=True)
             self.best = self.folder / state.pop("best")
+            for variable, value in zip(random_states(model), state.pop("random"), strict=True):
+                variable.assign(value)
             return model, Progress(**state)
         except Exception:  # half-written, from another version, or none: start anew
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -126,7 +133,8 @@ class Checkpoint:
         if progress.best_epoch == progress.epochs:
             shutil.copyfile(last, best)
         self.best = best
-        state = {"last": last.name, "best": best.name, **progress.__dict__}
+        random = [np.asarray(variable).tolist() for variable in random_states(model)]
+        state = {"last": last.name, "best": best.name, "random": random, **progress.__dict__}
         temporary = self.state.with_suffix(".part")
         temporary.write_text(json.dumps(state))
         os.replace(temporary, self.state)

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from made_rows import made_rows
 
-from ser_core import experiment, pages, report, tables
+from ser_core import experiment, pages, profiles, report, tables
 from ser_core.errors import SerError
 
 KERNEL = {
@@ -125,6 +125,19 @@ def test_a_stamp_holds_only_for_what_it_was_made_from(tmp_path, monkeypatch):
     assert not report._valid(tmp_path / "none.json", key, PLAN)
     source.write_text(source.read_text().replace("What is", "What was"))
     assert key != report.notebook_key(source, PLAN, parameters)
+
+
+def test_a_failed_run_fails_the_report_and_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_RUNS", str(tmp_path))
+    plan = profiles.profile("demo", quick=True)
+    monkeypatch.setattr(profiles, "profile", lambda name, quick=False: plan)
+    monkeypatch.setattr(report, "notebooks", lambda: [notebook(tmp_path / "01_a.ipynb")])
+    experiment.failure(plan.specs[0], ValueError("no luck"))
+    for _ in range(2):
+        with pytest.raises(SerError, match=rf"1 of {len(plan.specs)} runs failed: demo_ravdess .*no luck"):
+            report.build("demo")
+        assert not (tmp_path / "demo" / "notebooks" / "01_a.stamp.json").exists()
+    assert "failed" in (tmp_path / "demo" / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_changed_recording_runs_the_notebooks_again(tmp_path, monkeypatch):
