@@ -53,10 +53,13 @@ def test_saves_and_loads_with_keras_alone(name, tmp_path):
 def test_learns_a_tiny_batch_by_heart(name):
     network = built(name, 4, frames=80)
     x, y = batch(network, 8), np.arange(8) % 4
-    network.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    network.fit(np.tile(x, (32, 1, 1)), np.tile(y, 32), batch_size=8, epochs=30, verbose=0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    network.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.fit(np.tile(x, (100, 1, 1)), np.tile(y, 100), batch_size=8, shuffle=False, verbose=0)
     loss, accuracy = network.evaluate(x, y, verbose=0)
-    assert loss < 0.4 and accuracy == 1.0
+    assert loss < 0.2 and accuracy == 1.0
 
 
 def test_attention_is_equations_5_and_6():
