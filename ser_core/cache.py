@@ -64,6 +64,13 @@ def job_name(job: Job, digest: str) -> str:
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
+def entries(jobs: list[Job]) -> list[Path]:
+    """Where the cache keeps (or would keep) the features of each job."""
+    digests = {path: file_digest(path) for path in {job.path for job in jobs}}
+    names = [job_name(job, digests[job.path]) for job in jobs]
+    return [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
+
+
 def _load(path: Path) -> np.ndarray | None:
     try:
         content = path.read_bytes()
@@ -111,9 +118,7 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
     """
     from tqdm import tqdm
 
-    digests = {path: file_digest(path) for path in {job.path for job in jobs}}
-    names = [job_name(job, digests[job.path]) for job in jobs]
-    paths = [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
+    paths = entries(jobs)
     found = [_load(path) for path in paths]
     missing = [i for i, values in enumerate(found) if values is None]
     if not missing:
@@ -134,6 +139,12 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
             pool.shutdown(cancel_futures=True)
             raise
     return found
+
+
+def ensure(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
+    """Compute what the cache has no entry for, in parallel; what is there is not read."""
+    absent = [job for job, path in zip(jobs, entries(jobs), strict=True) if not path.is_file()]
+    raw_features(absent, workers=workers, progress=progress)
 
 
 def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:

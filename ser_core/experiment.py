@@ -128,7 +128,7 @@ def prepare(spec: Spec, *, progress: bool = True, workers: int | None = None) ->
         for copy in range(spec.copies):
             treatment = {"technique": technique, "seed": spec.seed, "copy": copy, "ranges": spec.ranges}
             jobs += cache.jobs_for(train, spec.settings, **treatment)
-    cache.raw_features(jobs, progress=progress, workers=workers)
+    cache.ensure(jobs, progress=progress, workers=workers)
 
 
 def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:

@@ -77,6 +77,7 @@ def test_a_damaged_row_is_run_again_and_published_rows_never_serve(row, own_stor
 def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
     """Every job of a run is recorded; a treated copy of a validation or test utterance would be caught here."""
     jobs = []
+    monkeypatch.setattr(cache, "ensure", lambda batch, **_: None)
     monkeypatch.setattr(
         cache, "raw_features", lambda batch, **_: jobs.extend(batch) or [np.ones((9, 42), "f4")] * len(batch)
     )
