@@ -335,14 +335,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def processor() -> str:
-    """The processor's name and its number of cores."""
-    name = platform.processor() or platform.machine()
+def processor_name() -> str:
+    """The processor's name as the system gives it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
+            if line.lower().startswith("model name"):
+                return line.split(":", 1)[1].strip()
     except OSError:
         pass
-    return f"{name}, {os.cpu_count()} cores"
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def processor() -> str:
+    """The processor's name and its number of cores."""
+    return f"{processor_name()}, {os.cpu_count()} cores"

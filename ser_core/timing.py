@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.errors import SerError
+from ser_core.experiment import processor_name
 from ser_core.paths import runs_dir
 
 CALLS = ("compiled", "predict")
@@ -186,7 +187,7 @@ def _measure_here(job: dict) -> dict:
         "model": job["model"],
         "parameters": None,
         "device": job["device"],
-        "hardware": processor(),
+        "hardware": processor_name(),
         "threads": job["threads"],
         "clip_seconds": float(np.mean(lengths)),
         "status": "measured",
@@ -245,25 +246,13 @@ def _choose_device(device: str, threads: int) -> list[str]:
     return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
 
 
-def processor() -> str:
-    """The processor's name as the system gives it."""
-    import platform
-
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.lower().startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine() or "unknown"
-
-
 def machine() -> dict:
     """What the figures hold for: processor, number of cores, system, versions."""
     import platform
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
-        "processor": processor(),
+        "processor": processor_name(),
         "cores": cores,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

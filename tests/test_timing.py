@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from ser_core import models, paper, timing, timing_tables
+from ser_core import experiment, models, paper, timing, timing_tables
 from ser_core.errors import SerError
 
 LENGTHS = (0.5, 1.5)  # seconds of the two recordings that are measured
@@ -160,7 +160,7 @@ def test_results_are_kept_and_served(table, measured, tmp_path, monkeypatch):
     again = timing.results(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
     assert len(asked) == 4
     assert again["rows"] == measured
-    assert again["machine"]["processor"] == timing.processor()
+    assert again["machine"]["processor"] == experiment.processor_name()
 
 
 def test_published_figures_are_read_back(measured, tmp_path, monkeypatch):
