@@ -6,6 +6,7 @@ No script, no style sheet, font or image from elsewhere: everything is in the fi
 import base64
 import html
 import io
+import json
 import re
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", f
     html_path.parent.mkdir(parents=True, exist_ok=True)
     html_path.write_text(page(title or html_path.stem, header, body, css=css), encoding="utf-8")
     return html_path
+
+
+def opening(source: Path) -> tuple[str, str]:
+    """Title and first paragraph of a notebook, as plain text."""
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    text = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), []))
+    title, *rest = [block.strip() for block in text.split("\n\n") if block.strip()] or [source.stem]
+    plain = rest[0].replace("\n", " ").replace("`", "").replace("*", "") if rest else ""
+    return title.lstrip("# ").split("\n")[0], plain
 
 
 def thumbnail(notebook_path, *, width: int = 560) -> str | None:
@@ -197,10 +207,10 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
 
 
 def _card(card: dict) -> str:
-    picture = f'<img src="{card["picture"]}" alt="">' if card["picture"] else ""
+    picture = f'<div class="shot"><img src="{card["picture"]}" alt=""></div>' if card["picture"] else ""
     state = '<span class="badge bad">stopped</span>' if card["failure"] else ""
     text = (
-        f'<div class="shot">{picture}</div><div class="text"><h3>{html.escape(card["title"])} {state}</h3>'
+        f'{picture}<div class="text"><h3>{html.escape(card["title"])} {state}</h3>'
         f"<p>{html.escape(card['text'])}</p></div>"
     )
     return f'<a class="card" href="{card["page"]}">{text}</a>' if card["page"] else f'<div class="card">{text}</div>'

@@ -212,8 +212,8 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
     axes[0].set_ylim(0, 100)
     axes[1].set_ylim(0, 1.08 * axes[1].dataLim.y1)
     axes[0].legend(loc="upper left")
-    many = f", {len(rows)} runs faint, their mean bold" if len(rows) > 1 else ""
-    fig.suptitle(f"{title}{many}; dots: the epoch kept", x=0.01, ha="left", fontsize=11)
+    many = f"{len(rows)} runs faint, their mean bold; " if len(rows) > 1 else ""
+    fig.suptitle(f"{title}\n{many}dots: the epoch kept", x=0.01, ha="left", fontsize=11)
     return done(fig)
 
 
@@ -297,28 +297,28 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
     bars = []
     for one in pooled:
         if one["status"] == "ok":
-            name = f"{tables.corpus_title(one['spec']['corpus'])}\n{one['spec']['model']}"
+            parts = tables.corpus_title(one["spec"]["corpus"]), one["spec"]["model"], tables.setting(one["spec"])
+            name = "\n".join(filter(None, parts))
             bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
             if "calm_is_neutral" in one:
-                bars.append((f"{name}, neutral = calm", one["calm_is_neutral"], {}, None))
-    fig, ax = figure(size=(9.5, 0.75 * len(bars) + 1.9))
+                merged = name.replace("\n", ", neutral = calm\n", 1)
+                bars.append((merged, one["calm_is_neutral"], {}, None))
+    fig, ax = figure(size=(9.5, 0.8 * len(bars) + 1.7))
     for place, (_, one, claimed, chance) in enumerate(bars):
         ours = 100 * one["scores"]["accuracy"]
         value = 100 * claimed.get("accuracy", float("nan"))
         limits = one["intervals"].get("accuracy")
-        text, end = f"{ours:.1f}", ours
+        text = f"{ours:.1f}"
         ax.barh(place, ours, height=0.55, color=BLUE, label="measured here")
         if limits and None not in limits and np.all(np.isfinite(limits)):
-            low, end = 100 * np.array(limits)
-            ax.errorbar((low + end) / 2, place, xerr=(end - low) / 2, color=INK, lw=2, capsize=4, label="95 % interval")
-            text += f" [{low:.1f}, {end:.1f}]"
+            low, high = 100 * np.array(limits)
+            half = (high - low) / 2
+            ax.errorbar(low + half, place, xerr=half, color=INK, lw=2, capsize=4, label="95 % interval")
+            text += f" [{low:.1f}, {high:.1f}]"
         if np.isfinite(value):
             ax.plot(value, place, "D", mfc="white", mec=RED, mew=2, ms=9, label="printed in the paper", ls="none")
             ax.annotate(f"{value:.2f}", (value, place), (0, 9), textcoords="offset points", ha="center", color=RED)
-            end = value + 1 if end < value + 1 and value - end < 22 else end
-        ax.annotate(
-            text, (end, place), (6, 0), textcoords="offset points", va="center", weight="bold", bbox=LABEL, zorder=5
-        )
+        ax.text(104, place, text, va="center", weight="bold")
         if chance:
             ax.plot([100 * chance] * 2, [place - 0.36, place + 0.36], color=ORANGE, lw=2.5, label="chance")
     people = paper.LISTENERS
@@ -327,13 +327,18 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
         ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
     ax.invert_yaxis()
-    ax.set(xlim=(0, 122), xlabel="accuracy on test utterances (%)", title=title)
+    ax.set(xlim=(0, 138), xlabel="accuracy on test utterances (%)", title=title)
     ax.set_xticks(range(0, 101, 20))
     ax.grid(axis="x")
+    _legend_below(fig, ax, columns=3)
+    return done(fig)
+
+
+def _legend_below(fig: Figure, ax, columns: int) -> None:
+    """One legend entry per label, below the axes."""
     handles, names = ax.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
-    ax.legend(unique.values(), unique.keys(), loc="upper center", bbox_to_anchor=(0.45, -0.22), ncols=3, fontsize=9)
-    return done(fig)
+    fig.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=columns, fontsize=9)
 
 
 @plt.rc_context(STYLE)
@@ -361,7 +366,5 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     ax.set_ylim(len(frame) - 0.4, -0.6)
     ax.set(title=title, xlabel="milliseconds per utterance (median / 95th percentile)", xlim=(0, 1.25 * span))
     ax.grid(axis="x")
-    handles, names = ax.get_legend_handles_labels()
-    unique = dict(zip(names, handles, strict=True))
-    ax.legend(unique.values(), unique.keys(), loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=4, fontsize=9)
+    _legend_below(fig, ax, columns=4)
     return done(fig)

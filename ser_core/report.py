@@ -75,7 +75,7 @@ def notebooks() -> list[Path]:
 
 def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = False) -> dict[str, str]:
     """Execute what changed, in order. Returns the error line of each notebook that failed, by its name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _own_folder(folder)
     parameters = {"profile": plan.name, "quick": paths.quick()}
     failures = {}
     for number, source in enumerate(sources, 1):
@@ -229,7 +229,7 @@ def rows_of(plan) -> list[dict]:
         return experiment.load_rows(experiment.published_dir())
     wanted = {_spec_key(asdict(spec)): None for spec in plan.specs}
     rows = experiment.load_rows(experiment.store_dir())
-    for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row, plan))):
+    for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row))):
         key = _spec_key(row["spec"])
         if key in wanted:
             wanted[key] = row
@@ -240,20 +240,23 @@ def _spec_key(spec: dict) -> str:
     return json.dumps(spec, sort_keys=True)
 
 
-def _changed(row: dict, plan) -> int:
+def _changed(row: dict) -> int:
     """Time of the last change of a row's file, in nanoseconds; 0 when it is gone."""
     from ser_core import experiment
 
-    folder = experiment.published_dir() if plan.published else experiment.store_dir()
     try:
-        return (folder / f"{row['hash']}.json").stat().st_mtime_ns
+        return (experiment.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
     except OSError:
         return 0
 
 
 def store_state(plan) -> dict[str, int]:
-    """Which results a profile has: hash to the time of the last change of its file."""
-    return {row["hash"]: _changed(row, plan) for row in rows_of(plan)}
+    """Which results a profile has: name to the time of the last change of its file."""
+    from ser_core import experiment
+
+    if plan.published:
+        return {path.name: path.stat().st_mtime_ns for path in sorted(experiment.published_dir().glob("*.json"))}
+    return {row["hash"]: _changed(row) for row in rows_of(plan)}
 
 
 def _valid(stamp: Path, key: str, plan) -> bool:
@@ -274,12 +277,12 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     from ser_core import experiment, pages, tables
 
     report = home / "report"
-    report.mkdir(parents=True, exist_ok=True)
+    _own_folder(report)
     demo = any(name.startswith("demo") for name in plan.corpora)
     cards = []
     for source in sources:
         executed, page = home / "notebooks" / source.name, report / f"{source.stem}.html"
-        title, text = _opening(source)
+        title, text = pages.opening(source)
         failure = failures.get(source.stem, "")
         there = executed.is_file()
         if there:
@@ -322,15 +325,6 @@ def _render_page(executed: Path, page: Path, title: str, badge: str, failure: st
         return
     pages.export_html(executed, page, title=title, badge=badge, failure=failure)
     _write(stamp, key)
-
-
-def _opening(source: Path) -> tuple[str, str]:
-    """Title and first paragraph of a notebook, as plain text."""
-    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
-    text = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), []))
-    title, *rest = [block.strip() for block in text.split("\n\n") if block.strip()] or [source.stem]
-    plain = rest[0].replace("\n", " ").replace("`", "").replace("*", "") if rest else ""
-    return title.lstrip("# ").split("\n")[0], plain
 
 
 def _lead(plan, demo: bool) -> str:
@@ -376,6 +370,12 @@ def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
         ("UAR", "unweighted average recall: the mean over emotions of the share recognised"),
     ]
     return made
+
+
+def _own_folder(folder: Path) -> None:
+    """Make a folder for what can be made again, which git passes over (``runs/published/`` itself is committed)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _one_line(text: str) -> str:

@@ -203,19 +203,25 @@ def records(pooled: list[dict]) -> list[dict]:
 
 
 def compact(table: pd.DataFrame) -> pd.DataFrame:
-    """A results table for reading: scores with their intervals, what it was tested on, and only columns that tell."""
+    """A results table for reading: scores with their intervals, what it was tested on, and only columns that tell.
+
+    Blanks inside a figure are no-break spaces.
+    """
     short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"])
     for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
-        short[score] = table[score] + " " + table[limits].where(table[limits] != "–", "")
-    short = short.rename(columns={"ours: accuracy %": "ours: accuracy % [95 %]", "UAR %": "UAR % [95 %]"})
+        short[score] = table[score] + (" " + table[limits]).where(table[limits] != "–", "")
     if (short["setting"] == "as the paper").all():
         short = short.drop(columns="setting")
     counts = short["corpus complete"].str.split(" of ")
     if all(len(count) < 2 or count[0] == count[1] for count in counts):
         short = short.drop(columns="corpus complete")
     tested = table["test utterances"].map("{:,}".format)
-    short.insert(len(short.columns), "tested on", tested + (", " + table["over"]).where(table["over"] != "–", ""))
-    return short.map(lambda value: value.strip() if isinstance(value, str) else value)
+    short["tested on"] = tested + ("; " + table["over"]).where(table["over"] != "–", "")
+    short["folds"] = table["folds"].str.replace(" ", "\N{NO-BREAK SPACE}") + "; seed " + table["seeds"]
+    short = short.drop(columns="seeds")
+    for column in ("ours: accuracy %", "UAR %"):
+        short[column] = short[column].str.replace(" ", "\N{NO-BREAK SPACE}")
+    return short.rename(columns={"ours: accuracy %": "ours: accuracy % [95 %]", "UAR %": "UAR % [95 %]"})
 
 
 def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:

@@ -92,6 +92,7 @@ def test_the_index_names_pages_failures_and_demo(made):
     assert text.count('class="badge bad">stopped') == 3
     assert "What is in it." in text and "synthetic speech" in text
     assert "data:image/png;base64," in text  # the thumbnail
+    assert (made.index.parent / ".gitignore").read_text() == "*\n"
     assert html.escape(experiment.processor()) in text
 
 
