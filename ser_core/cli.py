@@ -295,7 +295,7 @@ def tables(readme: bool, as_json: bool) -> None:
         return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
     pooled = rendering.pool(rows, folder)
     if as_json:
-        return emit(rendering.results_table(pooled).to_dict("records"))
+        return emit(rendering.records(pooled))
     click.echo(rendering.results_markdown(pooled))
 
 

@@ -220,7 +220,7 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
         "n_validation": len(validation),
         "n_test": len(test),
         "parameters": models.parameters(network),
-        "claimed": paper.claim(spec.corpus, spec.model),
+        "claimed": paper.claim(spec.model, spec.corpus),
         "scores": metrics.scores_of(matrix),
         "intervals": statistics.intervals(test, labels),
         "by_corpus": _by_corpus(test, labels),
@@ -279,6 +279,8 @@ def _completeness(table) -> dict:
 def publish(specs) -> list[str]:
     """Copy the finished rows of these specs, JSON and Parquet, from the store to the published folder.
 
+    What the paper claims is looked up again, so that a mended ``paper.py`` reaches rows measured before.
+
     Returns
     -------
     list of the names published; cells that have not finished are passed over
@@ -287,9 +289,10 @@ def publish(specs) -> list[str]:
     names = []
     for row in load_rows(store_dir()):
         if row["status"] == "ok" and json.dumps(row["spec"], sort_keys=True) in wanted:
-            for suffix in (".parquet", ".json"):
-                name = f"{row['hash']}{suffix}"
-                cache.write_atomically(published_dir() / name, (store_dir() / name).read_bytes())
+            row["claimed"] = paper.claim(row["spec"]["model"], row["spec"]["corpus"])
+            predictions = (store_dir() / f"{row['hash']}.parquet").read_bytes()
+            cache.write_atomically(published_dir() / f"{row['hash']}.parquet", predictions)
+            cache.write_atomically(published_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
             names.append(row["hash"])
     return names
 

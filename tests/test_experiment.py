@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core import cache, corpora, experiment, metrics, profiles, splits, sweep
+from ser_core import cache, corpora, experiment, metrics, paper, profiles, splits, sweep
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 
@@ -38,6 +38,7 @@ def test_the_row_is_complete_and_json(row):
     assert row["intervals"]["unit"] == "speaker" and row["intervals"]["n"] == 4
     assert np.sum(row["confusion"]) == 64 and len(row["confusion"]) == len(row["labels"]) == 8
     assert row["completeness"] == {"expected": 384, "found": 384, "missing": []}
+    assert row["claimed"] == paper.claim("a1", "ravdess") and row["claimed"]["accuracy"] == 0.8412
     assert len(row["history"]["loss"]) == row["epochs"] == row["best_epoch"] == 1
 
 
