@@ -42,6 +42,8 @@ def _published() -> Iterator[Spec]:
     common = Spec(corpus="ravdess", precision="mixed_bfloat16")
     yield from expand(common, fold=range(6))
     yield from expand(replace(common, corpus="tess"), fold=range(2))
+    for protocol in ("random", "speaker"):
+        yield from expand(replace(common, protocol=protocol, augment=""), fold=range(6))
     yield from expand(replace(common, protocol="random"), fold=range(6))
 
 
