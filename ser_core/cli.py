@@ -5,6 +5,7 @@ be used is one line and exit code 1.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class Commands(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("ser: stopped; start the same command again to go on", err=True)
-            ctx.exit(130)
+            sys.stdout.flush()
+            os._exit(130)  # at once: a pool whose workers were stopped would be waited for
         except BrokenPipeError:
             sys.stderr.close()
             ctx.exit(1)
@@ -147,7 +149,7 @@ def spec_options(command):
     options = [
         click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
         click.option("--protocol", help="speaker or random [speaker]"),
-        click.option("--model", help="Network, or your own package.module:function [cnn_bilstm_attention]"),
+        click.option("--model", help="cnn_bilstm_attention, its _lite, a1 to a4, or your package.module:function"),
         click.option("--channels", help="13, 14, 39, 40, 42 or wide [what the model was made for]"),
         click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
         click.option("--copies", type=int, help="Copies a technique [1]"),
@@ -172,6 +174,7 @@ def make_spec(choices: dict):
     """A Spec from the options that were given."""
     from ser_core.experiment import Spec
 
+    sys.path.append(os.getcwd())  # a user's own builder may lie here
     return Spec(**{key: value for key, value in choices.items() if value is not None})
 
 

@@ -67,8 +67,12 @@ class Spec:
             raise SerError(f"precision {self.precision!r}: not known; choose among {', '.join(training.PRECISIONS)}")
         positive = ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate")
         for name in positive:
-            if getattr(self, name) <= 0:
-                raise SerError(f"{name} {getattr(self, name)}: must be above 0")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
+        if self.frames < 8:
+            raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
+        if not 0 <= self.seed < 2**32:
+            raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
         if self.test_corpus is not None or self.condition != "clean":
             raise SerError("test_corpus and condition: only the corpus itself and clean test audio can be used so far")
 
@@ -183,6 +187,8 @@ def _checkpoint(name: str) -> Path:
 def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     """Everything of a row that must be computed."""
     labels = corpora.labels(spec.corpus)
+    if len(labels) < 2:
+        raise SerError(f"{spec.corpus}: only the emotion {', '.join(labels)}; at least two are needed to tell apart")
     split = splits.split(table, spec.protocol, spec.fold)
     sides = {side: table[table["id"].isin(getattr(split, side))] for side in splits.SIDES}
     for side, part in sides.items():
@@ -198,7 +204,7 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     y = np.tile(target["train"], 1 + len(copies))
     seconds = {"features": time.perf_counter() - clock}
     training.prepare_backend(spec.seed)
-    network = training.build(spec.model, x.shape[1:], len(labels), spec.precision)
+    network = _built(spec, x.shape[1:], len(labels))
     network, done = training.fit(
         network, (x, y), (inputs["validation"], target["validation"]), spec.plan,
         checkpoint=_checkpoint(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
@@ -236,6 +242,20 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
         "processor": processor(),
         "when": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def _built(spec: Spec, shape: tuple[int, ...], classes: int):
+    """The network of a spec; a user's own builder that fails or gives something else is one line."""
+    try:
+        network = training.build(spec.model, shape, classes, spec.precision)
+        found = tuple(network.output_shape)
+    except Exception as error:
+        raise SerError(
+            f"model {spec.model}: cannot be built for input {shape}: {' '.join(str(error).split())}"
+        ) from error
+    if found != (None, classes):
+        raise SerError(f"model {spec.model}: gives outputs of shape {found}, but {classes} probabilities are needed")
+    return network
 
 
 def _predict(network, inputs: np.ndarray, table, labels):

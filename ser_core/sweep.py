@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from ser_core import experiment
 from ser_core.experiment import Spec
@@ -99,5 +99,10 @@ def _compute(specs: list[Spec], workers: int, fresh: bool, progress: bool) -> It
                 if attempts[spec] > 2:
                     remaining.pop(spec)
                     yield experiment.failure(spec, RuntimeError("the process that trained this cell was killed twice"))
+        except BaseException:  # Ctrl-C: the running cells stop too, and go on from their last epoch next time
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

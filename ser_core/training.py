@@ -50,7 +50,7 @@ def prepare_backend(seed: int) -> None:
     Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
     error: the numbers may then differ in the last digits.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
     keras.utils.set_random_seed(seed)

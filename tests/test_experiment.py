@@ -118,6 +118,7 @@ def row_spec():
     [
         {"corpus": "nowhere"}, {"protocol": "magic"}, {"model": "nothing"}, {"channels": "43"}, {"augment": "echo"},
         {"epochs": 0}, {"learning_rate": -1.0}, {"batch": 0}, {"precision": "float8"}, {"condition": "noisy"},
+        {"seed": -1}, {"frames": 3}, {"learning_rate": float("nan")},
     ],
 )  # fmt: skip
 def test_a_spec_that_means_nothing_is_refused(wrong):
