@@ -24,14 +24,14 @@ class Ranges:
     pitch: float = 2.0  # semitones, to either side
 
 
-def add_noise(samples: np.ndarray, random: np.random.Generator, ranges: Ranges = Ranges()) -> np.ndarray:
+def add_noise(samples: np.ndarray, random: np.random.Generator, ranges: Ranges, rate: int) -> np.ndarray:
     """White Gaussian noise at a signal-to-noise ratio of ``snr_low`` to ``snr_high`` dB ("noise addition")."""
     snr = random.uniform(ranges.snr_low, ranges.snr_high)
     power = np.mean(np.square(samples, dtype=np.float64)) / 10.0 ** (snr / 10.0)
     return samples + random.normal(0.0, np.sqrt(power), len(samples))
 
 
-def stretch_time(samples: np.ndarray, random: np.random.Generator, ranges: Ranges = Ranges()) -> np.ndarray:
+def stretch_time(samples: np.ndarray, random: np.random.Generator, ranges: Ranges, rate: int) -> np.ndarray:
     """Another duration at the same pitch ("time stretching"): rate 1.1 makes it 1.1 times as fast."""
     import librosa
 
@@ -39,9 +39,9 @@ def stretch_time(samples: np.ndarray, random: np.random.Generator, ranges: Range
     return librosa.effects.time_stretch(samples, rate=rate)
 
 
-def shift_time(samples: np.ndarray, random: np.random.Generator, ranges: Ranges = Ranges()) -> np.ndarray:
+def shift_time(samples: np.ndarray, random: np.random.Generator, ranges: Ranges, rate: int) -> np.ndarray:
     """Move the signal by up to ``shift`` seconds, zeros where nothing is left, same length ("signal shifting")."""
-    offset = round(random.uniform(-ranges.shift, ranges.shift) * SAMPLE_RATE)
+    offset = round(random.uniform(-ranges.shift, ranges.shift) * rate)
     moved = np.zeros_like(samples)
     if offset >= 0:
         moved[offset:] = samples[: len(samples) - offset]
@@ -50,12 +50,12 @@ def shift_time(samples: np.ndarray, random: np.random.Generator, ranges: Ranges 
     return moved
 
 
-def shift_pitch(samples: np.ndarray, random: np.random.Generator, ranges: Ranges = Ranges()) -> np.ndarray:
+def shift_pitch(samples: np.ndarray, random: np.random.Generator, ranges: Ranges, rate: int) -> np.ndarray:
     """Another pitch at the same duration, by up to ``pitch`` semitones ("pitch modification")."""
     import librosa
 
     steps = random.uniform(-ranges.pitch, ranges.pitch)
-    return librosa.effects.pitch_shift(samples, sr=SAMPLE_RATE, n_steps=steps, res_type="soxr_hq")
+    return librosa.effects.pitch_shift(samples, sr=rate, n_steps=steps, res_type="soxr_hq")
 
 
 TECHNIQUES = {"noise": add_noise, "stretch": stretch_time, "shift": shift_time, "pitch": shift_pitch}
@@ -71,13 +71,20 @@ def parse(names: str) -> tuple[str, ...]:
 
 
 def augment(
-    samples: np.ndarray, technique: str, *, key: str, seed: int = 0, copy: int = 0, ranges: Ranges = Ranges()
+    samples: np.ndarray,
+    technique: str,
+    *,
+    key: str,
+    seed: int = 0,
+    copy: int = 0,
+    ranges: Ranges = Ranges(),
+    rate: int = SAMPLE_RATE,
 ) -> np.ndarray:
     """One seeded copy of an utterance by one technique.
 
     Parameters
     ----------
-    samples : float32 [samples] at 16 kHz
+    samples : float32 [samples] at ``rate`` Hz
     technique : one of :data:`TECHNIQUES`
     key : the utterance's id; with ``seed``, ``technique`` and ``copy`` it fixes the random draw
     seed, copy : int
@@ -87,4 +94,4 @@ def augment(
     float32 [samples'], of another length for ``stretch``
     """
     random = np.random.default_rng([seed, copy, zlib.crc32(technique.encode()), zlib.crc32(key.encode())])
-    return np.asarray(TECHNIQUES[technique](samples, random, ranges), dtype=np.float32)
+    return np.asarray(TECHNIQUES[technique](samples, random, ranges, rate), dtype=np.float32)

@@ -9,15 +9,17 @@ import hashlib
 import io
 import json
 import os
+import signal
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
 
-from ser_core import audio, augment, features
+from ser_core import audio, augment, features, inputs, ssl
 from ser_core.paths import cache_dir
 
 VERSION = 1
@@ -35,7 +37,7 @@ class Job:
     rate: int
     normalise: bool
     denoise: bool
-    wide: bool
+    raw: str = "base"  # key of inputs.RAW
     technique: str = ""  # none
     seed: int = 0
     copy: int = 0
@@ -61,6 +63,8 @@ def job_name(job: Job, digest: str) -> str:
     parameters = asdict(job) | {"path": digest, "version": VERSION}
     if not job.technique:  # the draw plays no part
         parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
+    if job.raw in inputs.ENCODER:
+        parameters["weights"] = ssl.fingerprint(inputs.ENCODER[job.raw])
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
@@ -82,11 +86,13 @@ def _load(path: Path) -> np.ndarray | None:
 
 
 def compute(job: Job) -> np.ndarray:
-    """Read, augment where asked, and extract: float32 [frames, 42 or 49] before scaling."""
+    """Read, augment where asked, and extract: the raw features ``inputs.RAW[job.raw]`` gives, a float32 array."""
     samples = audio.read(job.path, rate=job.rate, normalise=job.normalise, denoise=job.denoise)
     if job.technique:
-        samples = augment.augment(samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges)
-    return features.raw(samples, job.rate, with_wide=job.wide)
+        samples = augment.augment(
+            samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges, rate=job.rate
+        )
+    return inputs.RAW[job.raw](samples, job.rate)
 
 
 def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
@@ -96,6 +102,17 @@ def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
     np.save(buffer, values)
     write_atomically(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
     return values
+
+
+def _follow_parent() -> None:
+    """In a process of a pool: Ctrl-C is its parent's business, and it ends when its parent does, however that was."""
+
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
@@ -109,7 +126,7 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
 
     Returns
     -------
-    list of float32 [frames, 42 or 49], in the order of ``jobs``
+    list of float32 arrays (``inputs.RAW``), in the order of ``jobs``
 
     Raises
     ------
@@ -131,7 +148,7 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
         for i, values in zip(missing, tqdm(computed, **bar)):
             found[i] = values
         return found
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
         try:
             for i, values in zip(missing, tqdm(pool.map(_compute_and_keep, tasks, chunksize=8), **bar)):
                 found[i] = values
@@ -149,11 +166,9 @@ def ensure(jobs: list[Job], *, workers: int | None = None, progress: bool = True
 
 def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:
     """Jobs for the rows of an utterance table (columns ``path`` and ``id``), all under one treatment."""
+    raw = inputs.entry(settings.channels).raw
     common = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
-    return [
-        Job(path=path, key=key, wide=settings.channels == "wide", **common, **treatment)
-        for path, key in zip(table["path"], table["id"])
-    ]
+    return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(table["path"], table["id"])]
 
 
 def feature_matrix(
@@ -174,13 +189,12 @@ def feature_matrix(
 
     Returns
     -------
-    float32 [utterances, settings.frames, channels]
+    float32 [utterances, *inputs.shape(settings)]
     """
     found = raw_features(jobs_for(table, settings, **treatment), workers=workers, progress=progress)
-    shape = (len(found), settings.frames, len(features.channel_names(settings.channels)))
-    matrix = np.zeros(shape, dtype=np.float32)
+    matrix = np.zeros((len(found), *inputs.shape(settings)), dtype=np.float32)
     for i, values in enumerate(found):
-        matrix[i] = features.finish(values, settings)
+        matrix[i] = inputs.finish(values, settings)
     return matrix
 
 

@@ -149,18 +149,19 @@ def spec_options(command):
     options = [
         click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
         click.option("--protocol", help="speaker or random [speaker]"),
-        click.option("--model", help="cnn_bilstm_attention, its _lite, a1 to a4, or your package.module:function"),
-        click.option("--channels", help="13, 14, 39, 40, 42 or wide [what the model was made for]"),
+        click.option("--model", help="One of `ser models`, or your package.module:function [cnn_bilstm_attention]"),
+        click.option("--channels", help="13, 14, 39, 40, 42, wide or another input [what the model was made for]"),
         click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
         click.option("--copies", type=int, help="Copies a technique [1]"),
         click.option("--epochs", type=int, help="At most so many [300]"),
         click.option("--patience", type=int, help="Epochs without a better validation loss [20]"),
         click.option("--batch", type=int, help="Utterances a step [32]"),
-        click.option("--learning-rate", type=float, help="0.001 (II.D.5) or 0.0001 (III.A) [0.001]"),
+        click.option("--optimizer", help="adam, rmsprop or sgd [what the model's source says; adam]"),
+        click.option("--learning-rate", type=float, help="0.001 (II.D.5) or 0.0001 (III.A) [the source's; 0.001]"),
         click.option(
             "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Of the convolutions [float32]"
         ),
-        click.option("--frames", type=int, help="Input length, 10 ms each [400]"),
+        click.option("--frames", type=int, help="Input length, for the paper's channels 10 ms each [400]"),
         click.option("--denoise", is_flag=True, default=None, help="Reduce noise first."),
         click.option("--no-znorm", "znorm", flag_value=False, default=None, type=bool, help="Leave out Eq. 4."),
         click.option("--no-normalise", "normalise", flag_value=False, default=None, type=bool, help="Keep the level."),
@@ -189,12 +190,30 @@ def summary(row: dict) -> str:
     limits = row["intervals"]["uar"]
     spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}] over {row['intervals']['unit']}s" if limits else ""
     missing = row["completeness"]["missing"]
+    fitted = f"chosen {row.get('chosen')}"
+    if row["epochs"]:
+        fitted = f"{row['parameters']:,} parameters, best of {row['epochs']} epochs {row['best_epoch']}"
     lacking = f"; {len(missing)} of {row['completeness']['expected']} utterances missing" if missing else ""
     return (
         f"{where}{' (demo)' if row['demo'] else ''}: accuracy {100 * row['scores']['accuracy']:.1f} %, "
         f"UAR {100 * row['scores']['uar']:.1f} %{spread}, {row['n_test']} utterances, "
-        f"{row['parameters']:,} parameters, best of {row['epochs']} epochs {row['best_epoch']}{lacking}"
+        f"{fitted}{lacking}"
     )
+
+
+@main.command("models")
+@as_json
+def list_models(as_json: bool) -> None:
+    """Every system that can be asked for by name: parameters at 8 classes, what is claimed, where it comes from."""
+    from ser_core import models
+
+    rows = models.catalogue()
+    if as_json:
+        return emit(rows)
+    for row in rows:
+        counts = f"{row['parameters'] or '–':>12,}" if row["parameters"] else f"{'–':>12}"
+        claimed = f"{row['claimed']:,}" if row["claimed"] else "–"
+        click.echo(f"{row['name']:26} {counts} {claimed:>12}  {row['standing']:14} {row['input']:34} {row['source']}")
 
 
 @main.command()
@@ -221,7 +240,7 @@ def _numbers(text: str, name: str) -> list[int]:
 
 
 @main.command()
-@click.argument("profile", required=False)
+@click.argument("name", required=False)
 @spec_options
 @click.option("--folds", help="Such as 0,2 or 0-5 [all]")
 @click.option("--seeds", default="0", show_default=True, help="Such as 0-2")
@@ -229,30 +248,48 @@ def _numbers(text: str, name: str) -> list[int]:
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Cells at a time, each in a process."
 )
+@click.option(
+    "--scheduler",
+    help="Address of a Dask scheduler, tcp://HOST:8786: its workers run the cells; --workers plays no part.",
+)
+@click.option("--unpublished", is_flag=True, help="Pass over cells whose row stands in runs/published already.")
 @click.option("--fresh", is_flag=True, help="Train anew what the store holds.")
 @click.option("--json-lines", is_flag=True, help="Print each row as it finishes, one JSON a line.")
 @as_json
 @click.pass_context
-def sweep(ctx, profile, folds, seeds, models, workers, fresh, json_lines, as_json, **choices) -> None:
-    """Run many cells: those of a PROFILE (demo, quick, paper, published), or the folds and seeds of one choice.
+def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fresh, json_lines, as_json, **choices):
+    """Run many cells: those of a NAME, or the folds and seeds of one choice.
+
+    NAME is a table of the paper (table2, table4, table5, table6) or all of them and more (all), for which the other
+    options still count, or a profile (demo, quick, paper, published), whose cells are fixed.
 
     Rows that exist are not run again; a failed cell is a row with its error, the others go on, and the exit code is 1.
     """
-    from ser_core import corpora, profiles, splits
+    from ser_core import corpora, experiment, matrix, profiles, splits
     from ser_core import sweep as sweeping
 
-    if profile:
-        if any(value is not None for value in (*choices.values(), folds, models)):
-            raise SerError(f"profile {profile}: its cells are fixed; leave out the other options")
-        specs = list(profiles.profile(profile).specs)
+    given = {key: value for key, value in choices.items() if value is not None}
+    chosen = _numbers(folds, "folds") if folds else None
+    if name in matrix.NAMES:
+        if models or choices["model"]:
+            raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
+        specs = list(matrix.cells(name, folds=chosen, seeds=_numbers(seeds, "seeds"), **given))
+    elif name:
+        if given or folds or models:
+            raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
+        specs = list(profiles.profile(name).specs)
     else:
         base = make_spec(choices)
-        chosen = _numbers(folds, "folds") if folds else range(splits.folds(corpora.load(base.corpus), base.protocol))
+        if chosen is None:
+            chosen = range(splits.folds(corpora.load(base.corpus), base.protocol))
         axes = {"fold": chosen, "seed": _numbers(seeds, "seeds")}
         names = models.split(",") if models else [base.model]
         specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
+    if unpublished:
+        there = experiment.published_specs()
+        specs = [spec for spec in specs if spec not in there]
     rows = []
-    for row in sweeping.sweep(specs, workers=workers, fresh=fresh):
+    for row in sweeping.sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
         rows.append(row)
         if json_lines:
             emit(row)

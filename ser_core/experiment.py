@@ -5,98 +5,24 @@ Parquet file, its weights a ``.keras`` file, all named by the hash of the spec a
 computed again.
 """
 
+import contextlib
 import datetime
 import hashlib
 import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from ser_core import cache, corpora, features, metrics, models, paper, splits, statistics, training
-from ser_core.augment import Ranges, parse
+from ser_core import cache, corpora, metrics, models, paper, splits, statistics, training
+from ser_core.augment import parse
 from ser_core.errors import SerError
 from ser_core.paths import runs_dir
-
-CODE_VERSION = 1
-"""Raised whenever the code changes what a spec gives."""
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Everything that fixes a result, flat and JSON-able. Defaults are the paper's, or this suite's reading of it."""
-
-    corpus: str = "demo"
-    test_corpus: str | None = None
-    protocol: str = "speaker"
-    fold: int = 0
-    model: str = "cnn_bilstm_attention"
-    channels: str | None = None  # None: what the model was made for
-    frames: int = features.FRAMES
-    rate: int = 16_000
-    znorm: bool = True
-    normalise: bool = True
-    denoise: bool = False
-    augment: str = "noise,stretch,shift,pitch"
-    copies: int = 1
-    snr_low: float = 10.0
-    snr_high: float = 20.0
-    stretch: float = 0.1
-    shift: float = 0.1
-    pitch: float = 2.0
-    epochs: int = 300
-    patience: int = 20
-    batch: int = 32
-    learning_rate: float = 0.001
-    precision: str = "float32"
-    seed: int = 0
-    condition: str = "clean"
-
-    def __post_init__(self):
-        object.__setattr__(self, "corpus", corpora.canonical(self.corpus))
-        object.__setattr__(self, "channels", self.channels or models.entry(self.model).channels)
-        object.__setattr__(self, "augment", ",".join(parse(self.augment)))
-        features.channel_names(self.channels)
-        if self.protocol not in splits.PROTOCOLS:
-            raise SerError(f"protocol {self.protocol!r}: not known; choose among {', '.join(splits.PROTOCOLS)}")
-        if self.precision not in training.PRECISIONS:
-            raise SerError(f"precision {self.precision!r}: not known; choose among {', '.join(training.PRECISIONS)}")
-        positive = ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate")
-        for name in positive:
-            if not 0 < getattr(self, name) < float("inf"):
-                raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
-        if self.frames < 8:
-            raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
-        if not 0 <= self.seed < 2**32:
-            raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
-        if self.test_corpus is not None or self.condition != "clean":
-            raise SerError("test_corpus and condition: only the corpus itself and clean test audio can be used so far")
-
-    @property
-    def settings(self) -> features.Settings:
-        return features.Settings(**_take(self, features.Settings))
-
-    @property
-    def ranges(self) -> Ranges:
-        return Ranges(**_take(self, Ranges))
-
-    @property
-    def plan(self) -> training.Plan:
-        return training.Plan(**_take(self, training.Plan))
-
-
-def _take(spec: Spec, kind: type) -> dict:
-    return {f.name: getattr(spec, f.name) for f in fields(kind)}
-
-
-def spec_hash(spec: Spec, data_version: str) -> str:
-    """Name of a result: 16 hexadecimal digits over the spec, the data's version and the code's."""
-    content = asdict(spec) | {"data": data_version, "code": CODE_VERSION, "features": cache.VERSION}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+from ser_core.spec import Spec, completed, spec_hash
 
 
 def store_dir() -> Path:
@@ -200,21 +126,25 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     target = {side: part["emotion"].map(index).to_numpy() for side, part in sides.items()}
     inputs = {side: cache.feature_matrix(part, spec.settings, workers=1) for side, part in sides.items()}
     copies = training_copies(spec, sides["train"])
-    x = np.concatenate([inputs["train"], *copies])
     y = np.tile(target["train"], 1 + len(copies))
+    x = np.concatenate([inputs["train"], *copies]) if copies else inputs["train"]
+    del copies
     seconds = {"features": time.perf_counter() - clock}
-    training.prepare_backend(spec.seed)
-    network = _built(spec, x.shape[1:], len(labels))
-    network, done = training.fit(
-        network, (x, y), (inputs["validation"], target["validation"]), spec.plan,
-        checkpoint=_checkpoint(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
-    )  # fmt: skip
-    seconds["training"] = done.seconds
+    model = models.entry(spec.model)
+    if model.kind == "network":
+        network, fitted = _fit_network(
+            spec, sides, (x, y), (inputs["validation"], target["validation"]), name, progress
+        )
+        answer = lambda side: network.predict(side, batch_size=training.EVALUATION_BATCH, verbose=0)  # noqa: E731
+    else:
+        learner, fitted = _fit_learner(
+            spec, np.tile(sides["train"]["speaker"], len(y) // len(sides["train"])), x, y, labels
+        )
+        answer = learner.predict_proba
+    seconds["training"] = fitted.pop("seconds")
     clock = time.perf_counter()
-    predictions = {side: _predict(network, inputs[side], sides[side], labels) for side in ("validation", "test")}
+    predictions = {side: _predictions(answer(inputs[side]), sides[side], labels) for side in ("validation", "test")}
     seconds["evaluation"] = time.perf_counter() - clock
-    network.save(store_dir() / f".{name}.part.keras")
-    os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
     _write_predictions(predictions, store_dir() / f"{name}.parquet")
     test, validation = predictions["test"], predictions["validation"]
     matrix = metrics.confusion(test["truth"], test["prediction"], labels)
@@ -225,17 +155,16 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
         "n_augmented": len(y) - len(sides["train"]),
         "n_validation": len(validation),
         "n_test": len(test),
-        "parameters": models.parameters(network),
         "claimed": paper.claim(spec.model, spec.corpus),
         "scores": metrics.scores_of(matrix),
         "intervals": statistics.intervals(test, labels),
         "by_corpus": _by_corpus(test, labels),
         "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
         "confusion": matrix.tolist(),
-        "validation": metrics.scores(validation["truth"], validation["prediction"], labels) | {"loss": done.best_loss},
-        "history": done.history,
-        "epochs": done.epochs,
-        "best_epoch": done.best_epoch,
+        "validation": metrics.scores(validation["truth"], validation["prediction"], labels)
+        | {"loss": metrics.cross_entropy(validation["truth"], validation[list(labels)].to_numpy(), labels)},
+        **fitted,
+        "standing": model.standing,
         "seconds": {key: round(value, 2) for key, value in seconds.items()},
         "completeness": _completeness(table),
         "versions": versions(),
@@ -244,11 +173,56 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     }
 
 
-def _built(spec: Spec, shape: tuple[int, ...], classes: int):
+def _fit_network(spec: Spec, sides, train, validation, name: str, progress: bool):
+    """Train the network of a spec and keep it: the network and what the row says of its training."""
+    training.prepare_backend(spec.seed)
+    x, y = train
+    heads = _heads(spec, sides["train"], y)
+    network = _built(
+        spec, x.shape[1:], int(y.max()) + 1, {head: int(values.max()) + 1 for head, values in heads.items()}
+    )
+    count = models.parameters(network)
+    training.fit_scaling(network, x)
+    if heads:
+        y = {network.output_names[0]: y, **heads}
+    network, done = training.fit(
+        network, (x, y), validation, spec.plan,
+        checkpoint=_checkpoint(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
+    )  # fmt: skip
+    store_dir().mkdir(parents=True, exist_ok=True)
+    network.save(store_dir() / f".{name}.part.keras")
+    os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
+    facts = {"parameters": count, "history": done.history, "epochs": done.epochs, "best_epoch": done.best_epoch}
+    return network, facts | {"seconds": done.seconds}
+
+
+def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Targets of a network's further heads; columns that are unknown or the same for all are left out."""
+    heads = {}
+    for column in models.entry(spec.model).heads:
+        if column == "emotion":
+            heads[column] = y
+            continue
+        values = sorted(set(table[column]))
+        if len(values) > 1 and not {"", "unknown"} & set(values):
+            codes = table[column].map({value: i for i, value in enumerate(values)}).to_numpy()
+            heads[column] = np.tile(codes, len(y) // len(table))
+    return heads
+
+
+def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels):
+    """Fit a classical or probing system: the learner and what the row says of it."""
+    clock = time.perf_counter()
+    learner = models.learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
+    facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
+    return learner, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
+
+
+def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, int]):
     """The network of a spec; a user's own builder that fails or gives something else is one line."""
     try:
-        network = training.build(spec.model, shape, classes, spec.precision)
-        found = tuple(network.output_shape)
+        network = training.build(spec.model, shape, classes, spec.precision, heads)
+        found = tuple(network.outputs[0].shape)
     except Exception as error:
         raise SerError(
             f"model {spec.model}: cannot be built for input {shape}: {' '.join(str(error).split())}"
@@ -258,9 +232,9 @@ def _built(spec: Spec, shape: tuple[int, ...], classes: int):
     return network
 
 
-def _predict(network, inputs: np.ndarray, table, labels):
+def _predictions(probabilities, table, labels):
     """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label."""
-    probabilities = np.asarray(network.predict(inputs, batch_size=training.EVALUATION_BATCH, verbose=0))
+    probabilities = np.asarray(probabilities)
     frame = table[["id", "corpus", "speaker", "sex", "text", "intensity"]].reset_index(drop=True)
     frame["truth"] = table["emotion"].to_numpy()
     for i, label in enumerate(labels):
@@ -274,6 +248,7 @@ def _write_predictions(predictions: dict, path: Path) -> None:
 
     frame = pd.concat([part.assign(side=side) for side, part in predictions.items()], ignore_index=True)
     frame.insert(1, "side", frame.pop("side"))
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     frame.drop(columns="prediction").to_parquet(temporary, index=False)
     os.replace(temporary, path)
@@ -306,13 +281,18 @@ def publish(specs) -> list[str]:
     list of the names published; cells that have not finished are passed over
     """
     wanted = {json.dumps(asdict(spec), sort_keys=True) for spec in specs}
+    before = {json.dumps(row["spec"], sort_keys=True): row["hash"] for row in load_rows(published_dir())}
     names = []
     for row in load_rows(store_dir()):
-        if row["status"] == "ok" and json.dumps(row["spec"], sort_keys=True) in wanted:
+        key = json.dumps(row["spec"], sort_keys=True)
+        if row["status"] == "ok" and key in wanted:
             row["claimed"] = paper.claim(row["spec"]["model"], row["spec"]["corpus"])
             predictions = (store_dir() / f"{row['hash']}.parquet").read_bytes()
             cache.write_atomically(published_dir() / f"{row['hash']}.parquet", predictions)
             cache.write_atomically(published_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
+            if before.get(key, row["hash"]) != row["hash"]:  # measured anew, on other data or by other code
+                for suffix in (".json", ".parquet"):
+                    (published_dir() / f"{before[key]}{suffix}").unlink(missing_ok=True)
             names.append(row["hash"])
     return names
 
@@ -326,10 +306,25 @@ def load_row(path: Path) -> dict | None:
 
 
 def load_rows(folder: Path) -> list[dict]:
-    """All rows of a folder, sorted by spec; files that are no rows are passed over."""
+    """All rows of a folder, sorted by spec; files that are no rows are passed over.
+
+    Fields of the spec that came into being after a row was stored stand at their defaults.
+    """
     rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
     rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
+    for row in rows:
+        with contextlib.suppress(SerError):  # somebody else's corpus or network
+            row["spec"] = completed(row["spec"])
     return sorted(rows, key=lambda row: json.dumps(row["spec"], sort_keys=True))
+
+
+def published_specs() -> set[Spec]:
+    """The cells whose rows stand in the published folder."""
+    found = set()
+    for row in load_rows(published_dir()):
+        with contextlib.suppress(SerError, TypeError):
+            found.add(Spec(**row["spec"]))
+    return found
 
 
 def load_predictions(row: dict, folder: Path):

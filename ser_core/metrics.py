@@ -88,6 +88,13 @@ def f1(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -
     return scores(truth, prediction, labels)["f1"]
 
 
+def cross_entropy(truth: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> float:
+    """Mean of -ln of the probability [utterances, labels] given to the truth, clipped at 1e-7 as in training."""
+    index = {label: i for i, label in enumerate(labels)}
+    given = np.asarray(probabilities, dtype=np.float64)[np.arange(len(truth)), [index[t] for t in truth]]
+    return float(-np.log(np.clip(given, 1e-7, 1.0)).mean())
+
+
 def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and support of each label."""
     each = class_scores(confusion(truth, prediction, labels))

@@ -368,3 +368,25 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     ax.grid(axis="x")
     _legend_below(fig, ax, columns=4)
     return done(fig)
+
+
+@plt.rc_context(STYLE)
+def step_plot(steps: list[dict], *, title="What each part adds") -> Figure:
+    """Differences in points of accuracy, measured (with 95 % intervals) and printed, one line a step.
+
+    steps : from :func:`ser_core.comparison.steps`
+    """
+    fig, ax = figure(size=(9.5, 0.6 * max(1, len(steps)) + 1.8))
+    for place, step in enumerate(steps):
+        ax.plot(step["ours"], place, "o", color=BLUE, ms=8, label="measured here")
+        if step["interval"]:
+            ax.plot(step["interval"], [place, place], color=INK, lw=2, label="95 % interval")
+        ax.plot(step["paper"], place, "D", mfc="white", mec=RED, mew=2, ms=8, ls="none", label="printed in the paper")
+    ax.axvline(0.0, color=GREY, ls="--")
+    ax.set_yticks(range(len(steps)), [step["name"] for step in steps])
+    ax.set_ylim(len(steps) - 0.5, -0.5)
+    ax.set(xlabel="difference in accuracy (percentage points)", title=title)
+    ax.grid(axis="x")
+    if steps:
+        _legend_below(fig, ax, columns=3)
+    return done(fig)

@@ -1,14 +1,15 @@
-"""What ``make reproduce PROFILE=...`` runs and shows: a name, the corpora, and the cells to train."""
+"""What ``make reproduce PROFILE=...`` runs and shows: a name, the corpora, and the cells that each notebook trains."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 
+from ser_core import matrix
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
+from ser_core.matrix import A5, LITE
 from ser_core.sweep import expand
 
-NETWORK = "cnn_bilstm_attention"
-ABLATION = ("a1", "a2", "a3", "a4", NETWORK, "cnn_bilstm_attention_lite")
+ABLATION = matrix.TABLES["table5"][1]
 QUICK = {"epochs": 2, "augment": ""}
 """How ``SER_QUICK=1`` cuts a cell."""
 
@@ -19,49 +20,123 @@ class Profile:
 
     name: str
     corpora: tuple[str, ...]
-    specs: tuple[Spec, ...]
+    parts: dict[str, tuple[Spec, ...]]  # "training", "comparison", "ablation": what notebooks 03, 04 and 05 show
     published: bool = False  # rows are read from runs/published, nothing is trained
 
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """The cells of all parts, each once."""
+        return tuple(dict.fromkeys(spec for part in self.parts.values() for spec in part))
 
-def _demo() -> Iterator[Spec]:
-    """Two folds of the demo RAVDESS and the demo TESS both ways; few epochs."""
+
+def _demo() -> dict[str, Iterator[Spec]]:
+    """Few cells of few epochs on the demo corpus."""
     capped = Spec(corpus="demo_ravdess", epochs=10)
-    yield from expand(capped, fold=range(2))
-    yield from expand(replace(capped, corpus="demo_tess"), fold=range(2))
+    plain = {"corpus": "demo_ravdess", "augment": ""}
+    small = [Spec(model=name, epochs=4, **plain) for name in ("lstm_attention", "reslstm_sa")]
+    return {
+        "training": [*expand(capped, fold=range(2)), *expand(replace(capped, corpus="demo_tess"), fold=range(2))],
+        "comparison": [replace(capped, augment=""), *small, Spec(model="svm", **plain)],
+        "ablation": [Spec(model=name, epochs=10, **plain) for name in ABLATION],
+    }
 
 
-def _quick() -> Iterator[Spec]:
+def _quick() -> dict[str, Iterator[Spec]]:
     """The real corpora, one fold each, capped epochs."""
-    yield Spec(corpus="ravdess", epochs=10)
-    yield Spec(corpus="tess", epochs=5)
+    capped = Spec(corpus="ravdess", epochs=10)
+    plain = {"corpus": "ravdess", "augment": ""}
+    return {
+        "training": [capped, Spec(corpus="tess", epochs=5)],
+        "comparison": [
+            replace(capped, augment=""),
+            *(Spec(model=name, epochs=5, **plain) for name in ("lstm_attention", "reslstm_sa")),
+            Spec(model="svm", **plain),
+        ],
+        "ablation": [Spec(model=name, epochs=10, **plain) for name in ABLATION],
+    }
 
 
-def _published() -> Iterator[Spec]:
-    """The rows of ``runs/published``. The convolutions' products are in bfloat16, which halves their time on the
-    processor that measured them; tables say so."""
+IMAGES = {"channels": "mel_small", "epochs": 15, "augment": ""}
+"""How the image networks of Table II are cut for the published rows: 64 x 128 mel, 15 epochs."""
+SIX = ("svm_egemaps", "svm_compare", "reslstm_sa", "lstm_attention", "cnn_lstm", "base_cnn", "parallel_cnn_transformer")
+"""Measured on all six folds, after A1 to A5; the other systems on two."""
+
+
+def _published() -> dict[str, Iterator[Spec]]:
+    """The rows of ``runs/published``, in the order of what a reader wants first.
+
+    The convolutions' products are in bfloat16, which halves their time on the processor that measured them; tables say
+    so. The systems that the paper compares with are trained without augmented copies, and A5 beside them likewise.
+    """
     common = Spec(corpus="ravdess", precision="mixed_bfloat16")
-    yield from expand(common, fold=range(6))
-    yield from expand(replace(common, corpus="tess"), fold=range(2))
-    for protocol in ("random", "speaker"):
-        yield from expand(replace(common, protocol=protocol, augment=""), fold=range(6))
-    yield from expand(replace(common, protocol="random"), fold=range(6))
+    plain = replace(common, augment="")
+    both = replace(common, corpus="ravtess")
+    others = [name for name, model in matrix.models.MODELS.items() if name not in (*ABLATION, LITE, *SIX)]
+    images = ("vgg16", "resnet50")
+    named = lambda name, **fields: Spec(corpus="ravdess", model=name, augment="", **_precision(name), **fields)  # noqa: E731
+    return {
+        "training": [
+            *expand(common, fold=range(6)),
+            *expand(replace(common, corpus="tess"), fold=range(2)),
+            *expand(plain, protocol=("random", "speaker"), fold=range(6)),
+            *expand(replace(common, protocol="random"), fold=range(6)),
+        ],
+        "comparison": [
+            *expand(plain, fold=range(6)),
+            *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in expand(named(name), fold=range(6))),
+            *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in images),
+            *(spec for name in others if name not in images for spec in expand(named(name), fold=range(2))),
+            *(spec for name in ("base_cnn", "cnn_lstm", A5)
+              for spec in expand(replace(named(name), corpus="ravtess"), fold=range(2))),
+        ],
+        "ablation": [
+            *(spec for name in ABLATION for spec in expand(Spec(**_fields(common, model=name)), fold=range(6))),
+            *expand(common, seed=(1, 2), fold=range(6)),
+            *(spec for name in ABLATION for spec in expand(Spec(**_fields(both, model=name)), fold=range(2))),
+            *(Spec(**_fields(common, **fields)) for _, fields in matrix.variations()),
+            *expand(replace(both, corpus="ravtess_calm_merged"), fold=range(2)),
+        ],
+    }  # fmt: skip
 
 
-def _paper() -> Iterator[Spec]:
+def _precision(name: str) -> dict:
+    return {"precision": "mixed_bfloat16"} if matrix.models.MODELS[name].kind == "network" else {}
+
+
+def _fields(base: Spec, **changed) -> dict:
+    """The fields of a spec with some changed; the input then follows the model or the channels again."""
+    kept = {name: value for name, value in asdict(base).items() if name not in ("channels", "frames", "rate")}
+    return kept | changed
+
+
+def _paper() -> dict[str, Iterator[Spec]]:
     """The matrix as the paper states it, in float32, what a reader wants first first."""
     base = Spec(corpus="ravdess")
-    yield from expand(base, fold=range(6))
-    yield from expand(replace(base, corpus="tess"), fold=range(2))
-    yield from expand(replace(base, corpus="ravtess"), fold=range(6))
-    yield from expand(replace(base, protocol="random"), fold=range(6))
-    for corpus in ("ravdess", "ravtess"):
-        for model in ABLATION:
-            yield from expand(Spec(corpus=corpus, model=model), fold=range(6))
-    yield from expand(replace(base, corpus="ravtess_calm_merged"), fold=range(6))
-    yield from expand(replace(base, learning_rate=0.0001), fold=range(6))
+    six = range(6)
+    return {
+        "training": [
+            *expand(base, fold=six),
+            *expand(replace(base, corpus="tess"), fold=range(2)),
+            *expand(replace(base, corpus="ravtess"), fold=six),
+            *expand(replace(base, protocol="random"), fold=six),
+        ],
+        "comparison": [
+            *expand(base, fold=six),
+            *(spec for name in matrix.models.MODELS if name not in ABLATION
+              for spec in expand(Spec(corpus="ravdess", model=name), fold=six)),
+            *(spec for name in matrix.TABLES["table4"][1]
+              for spec in expand(Spec(corpus="ravtess", model=name), fold=six)),
+        ],
+        "ablation": [
+            *(spec for corpus in ("ravdess", "ravtess") for name in ABLATION
+              for spec in expand(Spec(corpus=corpus, model=name), fold=six)),
+            *(spec for _, fields in matrix.variations() for spec in expand(Spec(corpus="ravdess", **fields), fold=six)),
+            *expand(replace(base, corpus="ravtess_calm_merged"), fold=six),
+        ],
+    }  # fmt: skip
 
 
-PROFILES = {
+PROFILES: dict[str, tuple[tuple[str, ...], Callable]] = {
     "demo": (("demo_ravdess", "demo_tess"), _demo),
     "quick": (("ravdess", "tess"), _quick),
     "paper": (("ravdess", "tess"), _paper),
@@ -70,7 +145,7 @@ PROFILES = {
 
 
 def profile(name: str, *, quick: bool = False) -> Profile:
-    """A profile by name; ``quick`` keeps one cell a corpus and protocol, for two epochs and without augmentation.
+    """A profile by name; ``quick`` keeps one or two cells a part, for two epochs and without augmentation.
 
     Raises
     ------
@@ -80,7 +155,47 @@ def profile(name: str, *, quick: bool = False) -> Profile:
     if name not in PROFILES:
         raise SerError(f"profile {name!r}: not known; choose among {', '.join(PROFILES)}")
     corpora, cells = PROFILES[name]
-    specs = tuple(dict.fromkeys(cells()))
+    parts = {part: tuple(dict.fromkeys(specs)) for part, specs in cells().items()}
     if quick and name != "published":
-        specs = tuple(dict.fromkeys(replace(spec, **QUICK) for spec in specs if spec.fold == 0))[:2]
-    return Profile(name, corpora, specs, published=name == "published")
+        parts = {part: _small(specs) for part, specs in parts.items()}
+    return Profile(name, corpora, parts, published=name == "published")
+
+
+def _small(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """At most two cells of fold 0, networks cut; the last one is kept, so that each kind of system is tried."""
+    cut = dict.fromkeys(replace(spec, **QUICK) for spec in specs if spec.fold == 0)
+    return tuple(dict.fromkeys([*list(cut)[:1], *list(cut)[-1:]]))
+
+
+def results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[dict], list[str]]:
+    """Rows that a notebook shows, and the messages of those that failed: from the published folder, or run now.
+
+    Returns
+    -------
+    rows with status "ok", in the order of the part's specs; errors, one line each
+    """
+    from ser_core import experiment
+    from ser_core.sweep import sweep
+
+    wanted = {spec: place for place, spec in enumerate(plan.parts[part])}
+    if plan.published:
+        rows = [row for row in experiment.load_rows(experiment.published_dir()) if _known(row) in wanted]
+    else:
+        rows = list(sweep(wanted, workers=workers))
+    rows.sort(key=lambda row: wanted[Spec(**row["spec"])])
+    errors = [f"{row['spec']['model']}, fold {row['spec']['fold']}: {row['error']}" for row in rows if row["error"]]
+    return [row for row in rows if row["status"] == "ok"], errors
+
+
+def _known(row: dict) -> Spec | None:
+    try:
+        return Spec(**row["spec"])
+    except (SerError, TypeError):
+        return None
+
+
+def folder(plan: Profile):
+    """Where the predictions of a profile's rows lie."""
+    from ser_core import experiment
+
+    return experiment.published_dir() if plan.published else experiment.store_dir()

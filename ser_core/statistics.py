@@ -74,3 +74,44 @@ def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tu
     total = matrices.sum(axis=0)
     whole, without = metrics.scores_of(total), metrics.scores_of(total - matrices)
     return {name: jackknife(without[name], whole[name], level) for name in SCORES}
+
+
+def paired(first, second, labels, level: float = LEVEL) -> dict:
+    """How much the second system is better than the first on the same test utterances, with intervals over speakers.
+
+    Parameters
+    ----------
+    first, second : DataFrame with ``id``, ``speaker``, ``text``, ``truth``, ``prediction``; several seeds of a system
+        may stand below one another
+    labels : the corpus's labels
+
+    Returns
+    -------
+    dict
+        score to ``{"difference": float, "interval": [low, high] or None}``; ``unit``, ``n`` (units), ``level``
+
+    Raises
+    ------
+    ValueError
+        when the two were not tested on the same utterances
+    """
+    if set(first["id"]) != set(second["id"]):
+        raise ValueError("the two systems were not tested on the same utterances")
+    unit = unit_of(first)
+    column = "text" if unit == "word" else "speaker"
+    matrices = []
+    for system in (first, second):
+        seeds = len(system) / system["id"].nunique()
+        parts = dict(list(system.groupby(column)))
+        each = [metrics.confusion(parts[k]["truth"], parts[k]["prediction"], labels) for k in sorted(parts)]
+        matrices.append(np.stack(each) / seeds)
+    before, after = (metrics.scores_of(each.sum(axis=0)) for each in matrices)
+    without = [metrics.scores_of(each.sum(axis=0) - each) for each in matrices]
+    count = len(matrices[0])
+    result: dict = {"unit": unit if count >= FEWEST_UNITS else "none", "n": count, "level": level}
+    for name in SCORES:
+        limits = None
+        if count >= FEWEST_UNITS:
+            limits = list(jackknife(without[1][name] - without[0][name], after[name] - before[name], level))
+        result[name] = {"difference": after[name] - before[name], "interval": limits}
+    return result

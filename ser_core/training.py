@@ -16,6 +16,15 @@ THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
 EVALUATION_BATCH = 128
 PRECISIONS = ("float32", "mixed_bfloat16")
+OPTIMIZERS = {
+    "adam": ("Adam", {}),
+    "rmsprop": ("RMSprop", {}),
+    "sgd": ("SGD", {"momentum": 0.8, "weight_decay": 0.001}),  # decoupled from the gradient
+}
+"""Names of a plan's optimizer: the class in ``keras.optimizers``, and its settings beside the learning rate."""
+LOSS = "sparse_categorical_crossentropy"
+UNROLL_STEPS = 64
+"""Recurrent layers of more steps are not unrolled: building the graph would take longer than it saves."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Plan:
     epochs: int = 300
     patience: int = 20  # epochs without a better validation loss; the paper gives none
     batch: int = 32
+    optimizer: str = "adam"  # one of OPTIMIZERS
     learning_rate: float = 0.001  # II.D.5; III.A says 0.0001
     precision: str = "float32"  # or "mixed_bfloat16": products in bfloat16, weights in float32
     seed: int = 0
@@ -68,8 +78,8 @@ def prepare_backend(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def build(name: str, shape: tuple[int, int], classes: int, precision: str):
-    """Build a network under a precision policy, which is put back afterwards."""
+def build(name: str, shape: tuple[int, ...], classes: int, precision: str, heads: dict[str, int] | None = None):
+    """Build a network under a precision policy, which is put back afterwards; see ``models.build``."""
     import keras
 
     from ser_core import models
@@ -77,7 +87,7 @@ def build(name: str, shape: tuple[int, int], classes: int, precision: str):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return models.build(name, shape, classes)
+        return models.build(name, shape, classes, heads)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -94,8 +104,29 @@ def unroll(model, on: bool) -> None:
             (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
         )
         for cell in inner:
-            if isinstance(cell, keras.layers.RNN):
+            if isinstance(cell, keras.layers.RNN) and (layer.input.shape[1] or UNROLL_STEPS + 1) <= UNROLL_STEPS:
                 cell.unroll = on
+
+
+def fit_scaling(model, x: np.ndarray) -> None:
+    """Give every ``Normalization`` layer the means and deviations of the training inputs, padding apart.
+
+    Over one axis (channels) frames that are zero in all channels are padding and left out; over an image every pixel
+    has a mean of its own. Where nothing varies the deviation is 1.
+    """
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            values, kept = x, {axis % x.ndim for axis in layer.axis}
+            if kept == {x.ndim - 1} and x.ndim > 2:
+                values, kept = x[np.any(x != 0.0, axis=-1)], {1}
+            over = tuple(axis for axis in range(values.ndim) if axis not in kept)
+            mean = values.mean(axis=over, keepdims=True, dtype=np.float64)
+            variance = np.square(values - mean.astype(np.float32)).mean(axis=over, dtype=np.float64)
+            layer.adapt_mean.assign(mean.reshape(variance.shape))
+            layer.adapt_variance.assign(np.where(variance > 1e-12, variance, 1.0))
+            layer.finalize_state()
 
 
 def random_states(model) -> list:
@@ -152,7 +183,8 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     Parameters
     ----------
     model : uncompiled keras.Model
-    train, validation : (float32 [n, frames, channels], int [n]) inputs and class indices
+    train, validation : (float32 [n, *shape], int [n]) inputs and class indices; where the network has several outputs
+        those of ``train`` are a dict, one array an output by its name
     plan : Plan
     checkpoint : folder for the epochs' checkpoints; an earlier one there is gone on with
     progress : show a bar on standard error
@@ -160,7 +192,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
 
     Returns
     -------
-    model : with the weights of the best epoch
+    model : with the weights of the best epoch, giving the probabilities of the emotions alone
     done : Progress
     """
     import time
@@ -174,23 +206,29 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         model, done = resumed
     else:
         done = Progress()
+        kind, settings = OPTIMIZERS[plan.optimizer]
         model.compile(
-            optimizer=keras.optimizers.Adam(plan.learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
+            optimizer=getattr(keras.optimizers, kind)(plan.learning_rate, **settings),
+            loss=losses(model),
+            metrics={model.output_names[0]: ["accuracy"]} if len(model.outputs) > 1 else ["accuracy"],
             jit_compile=False,
         )
     unroll(model, True)
+    judge, accuracy_name = model, "accuracy"
+    if len(model.outputs) > 1:
+        judge, accuracy_name = emotion_only(model), f"{model.output_names[0]}_accuracy"
+        judge.compile(loss=LOSS, metrics=["accuracy"], jit_compile=False)
     x, y = train
     bar = tqdm(total=plan.epochs, initial=done.epochs, desc=label, unit="epoch", disable=None if progress else True)
     while done.epochs < plan.epochs and done.epochs - done.best_epoch < plan.patience:
         start = time.perf_counter()
-        order = np.random.default_rng([plan.seed, done.epochs]).permutation(len(y))
-        fitted = model.fit(x[order], y[order], batch_size=plan.batch, shuffle=False, verbose=0).history
-        loss, accuracy = model.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
+        order = np.random.default_rng([plan.seed, done.epochs]).permutation(len(x))
+        target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
+        fitted = model.fit(x[order], target, batch_size=plan.batch, shuffle=False, verbose=0).history
+        loss, accuracy = judge.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
         values = {
             "loss": fitted["loss"][0],
-            "accuracy": fitted["accuracy"][0],
+            "accuracy": fitted[accuracy_name][0],
             "val_loss": loss,
             "val_accuracy": accuracy,
         }
@@ -205,4 +243,16 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     bar.close()
     best = keras.models.load_model(store.best)
     unroll(best, False)
-    return best, done
+    return emotion_only(best), done
+
+
+def losses(model):
+    """Cross-entropy for every output of a network."""
+    return dict.fromkeys(model.output_names, LOSS) if len(model.outputs) > 1 else LOSS
+
+
+def emotion_only(model):
+    """The network without the outputs after the first; itself where it has one."""
+    import keras
+
+    return model if len(model.outputs) == 1 else keras.Model(model.input, model.outputs[0], name=model.name)

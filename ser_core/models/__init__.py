@@ -1,55 +1,156 @@
-"""Networks by name, one plain dict; each family has a file of its own.
+"""Every system by name, one plain dict; each family has a file of its own.
 
-Builders take the input shape and the number of classes and return an uncompiled ``keras.Model`` of built-in layers
-only, so that a saved ``.keras`` file loads anywhere with ``keras.models.load_model`` and nothing else.
+A network's builder takes the input shape and the number of classes and returns an uncompiled ``keras.Model`` of
+built-in layers only, so that a saved ``.keras`` file loads anywhere with ``keras.models.load_model`` and nothing else.
+A learner's builder (``kind="learner"``) takes the number of classes and a seed: see :mod:`ser_core.models.classical`.
 """
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ser_core import ssl
 from ser_core.errors import SerError
+
+STANDINGS = {
+    "text": "as the paper's text gives it",
+    "exact": "the published number of parameters is met",
+    "near": "public sources fix most of it",
+    "reconstruction": "only an abstract is known; the idea is built",
+    "standard": "a standard method",
+    "own": "a user's own",
+}
+
+
+def _frozen(**values) -> MappingProxyType:
+    return MappingProxyType(values)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network that can be asked for by name."""
+    """A system that can be asked for by name."""
 
     title: str  # as tables show it
-    build: Callable  # "module:function" resolved by builder(): (shape, classes) -> keras.Model
-    channels: str  # the input it was made for, one of features.CHANNELS
+    build: str  # "module:function" or "module:class"
+    channels: str  # the input it was made for, one of inputs.INPUTS
     source: str  # where the layers come from
-    claimed: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))  # parameters, as printed
+    standing: str  # one of STANDINGS
+    claimed: int | None = None  # parameters, as printed
+    recipe: MappingProxyType = field(default_factory=_frozen)  # fields of a spec that its source fixes otherwise
+    heads: tuple[str, ...] = ()  # columns of the utterance table that it learns besides; the builder gets their sizes
+    kind: str = "network"  # or "learner"
 
 
-def _family(function: str) -> Callable:
-    """A builder in ``cnn_bilstm_attention`` that imports Keras only when it is called."""
+_PAPER = "Table I, Eq. 5 and 6, II.D.5"
+_KOSTA = "[32] in the form of public notebooks (Data-Science-kosta/Speech-Emotion-Classification-with-PyTorch)"
+_SGD = _frozen(optimizer="sgd", learning_rate=0.01)
+_RAW = _frozen(augment="")
+_MODELS = "ser_core.models"
+_PROPOSED, _MEL, _IMAGE = (f"{_MODELS}.{name}" for name in ("cnn_bilstm_attention", "mel", "image"))
+_SEQUENCE, _CLASSICAL, _PROBES = (f"{_MODELS}.{name}" for name in ("sequence", "classical", "probes"))
 
-    def build(shape: tuple[int, int], classes: int):
-        module = importlib.import_module("ser_core.models.cnn_bilstm_attention")
-        return getattr(module, function)(shape, classes)
-
-    return build
-
-
-_PROPOSED = "Table I, Eq. 5 and 6, II.D.5"
 MODELS: dict[str, Model] = {
     "cnn_bilstm_attention": Model(
-        "CNN-BiLSTM-Attention (A5)", _family("full"), "42", _PROPOSED, MappingProxyType({"parameters": 240_840})
+        "CNN-BiLSTM-Attention (A5)", f"{_PROPOSED}:full", "42", _PAPER, "text", claimed=240_840
     ),
     "cnn_bilstm_attention_lite": Model(
-        "CNN-BiLSTM-Attention, lite",
-        _family("lite"),
-        "42",
-        f"{_PROPOSED}; Conv2 and Conv3 depthwise-separable",
-        MappingProxyType({"parameters": 240_840}),
+        "CNN-BiLSTM-Attention, lite", f"{_PROPOSED}:lite", "42",
+        f"{_PAPER}; Conv2 and Conv3 depthwise-separable", "near", claimed=240_840,
     ),
-    "a1": Model("A1: CNN, MFCC", _family("cnn"), "39", "Tables V and VI, A1"),
-    "a2": Model("A2: CNN, MFCC+RMSE", _family("cnn"), "42", "Tables V and VI, A2"),
-    "a3": Model("A3: CNN+LSTM", _family("cnn_lstm"), "42", "Tables V and VI, A3"),
-    "a4": Model("A4: CNN+BiLSTM", _family("cnn_bilstm"), "42", "Tables V and VI, A4"),
-}
+    "a1": Model("A1: CNN, MFCC", f"{_PROPOSED}:cnn", "39", "Tables V and VI, A1", "text"),
+    "a2": Model("A2: CNN, MFCC+RMSE", f"{_PROPOSED}:cnn", "42", "Tables V and VI, A2", "text"),
+    "a3": Model("A3: CNN+LSTM", f"{_PROPOSED}:cnn_lstm", "42", "Tables V and VI, A3", "text"),
+    "a4": Model("A4: CNN+BiLSTM", f"{_PROPOSED}:cnn_bilstm", "42", "Tables V and VI, A4", "text"),
+    "vgg16": Model(
+        "VGG-16", f"{_IMAGE}:vgg16", "mel", "Simonyan and Zisserman 2015; head unknown", "standard",
+        claimed=57_092_000, recipe=_frozen(learning_rate=0.0001),
+    ),
+    "resnet50": Model(
+        "ResNet-50", f"{_IMAGE}:resnet50", "mel", "He et al. 2016", "exact", claimed=23_524_424
+    ),
+    "lstm_attention": Model(
+        "LSTM+Attention", f"{_MEL}:lstm_attention", "mel", _KOSTA, "exact", claimed=200_969, recipe=_SGD
+    ),
+    "parallel_cnn_transformer": Model(
+        "Parallel CNN+Transformer", f"{_MEL}:parallel_cnn_transformer", "mel", _KOSTA, "exact",
+        claimed=395_176, recipe=_SGD,
+    ),
+    "base_cnn": Model("Base-CNN", f"{_MEL}:base_cnn", "mel", "[26], Slimi et al. 2022", "reconstruction", recipe=_SGD),
+    "cnn_lstm": Model("CNN-LSTM", f"{_MEL}:cnn_lstm", "mel_chunks", f"{_KOSTA}; [16]", "near", recipe=_SGD),
+    "cnn_transformer": Model(
+        "Time-distributed CNN-Transformer", f"{_MEL}:cnn_transformer", "mel_chunks", "[26], Slimi et al. 2022",
+        "reconstruction", recipe=_SGD,
+    ),
+    "parallel_cnn_attention": Model(
+        "Parallel CNN-BiLSTM-Attention", f"{_MEL}:parallel_cnn_attention", "mel", "[27], Bautista et al. 2022", "near",
+        claimed=263_593, recipe=_SGD,
+    ),
+    "resnet_cnn_transformer": Model(
+        "ResNet-CNN-Transformer", f"{_SEQUENCE}:resnet_cnn_transformer", "mfcc40", "[25], Han et al. 2021",
+        "reconstruction",
+    ),
+    "issa": Model(
+        "Issa et al. CNN", f"{_SEQUENCE}:issa", "means", "[15], doi 10.1016/j.bspc.2020.101894", "near",
+        recipe=_frozen(optimizer="rmsprop", learning_rate=0.00001),
+    ),
+    "cnn_lstm_1d": Model(
+        "1D CNN-LSTM", f"{_SEQUENCE}:cnn_lstm_1d", "waveform", "[18], Zhao et al. 2019", "exact"
+    ),
+    "cnn_lstm_2d": Model("2D CNN-LSTM", f"{_MEL}:cnn_lstm_2d", "mel", "[18], Zhao et al. 2019", "near"),
+    "clstm": Model(
+        "CLSTM", f"{_SEQUENCE}:clstm", "waveform", "[17], Mustaqeem and Kwon 2020", "reconstruction",
+        heads=("emotion",),
+    ),
+    "gated_residual": Model(
+        "Gated residual, multi-task", f"{_SEQUENCE}:gated_residual", "mel", "[13], Zeng et al. 2019",
+        "reconstruction", heads=("sex", "intensity"),
+    ),
+    "cnn_blstm_attention": Model(
+        "CNN-BLSTM-Attention", f"{_MEL}:cnn_blstm_attention", "mel", "[20]", "reconstruction"
+    ),
+    "reslstm_sa": Model(
+        "ResLSTM-SA", f"{_SEQUENCE}:reslstm_sa", "mfcc_chroma", "Krasnoproshin and Vashkevich 2026", "exact",
+        claimed=46_772, recipe=_frozen(learning_rate=0.0002),
+    ),
+    "svm": Model(
+        "SVM, functionals", f"{_CLASSICAL}:SupportVectors", "functionals", "[9]; 294 functionals of 42 channels",
+        "standard", recipe=_RAW, kind="learner",
+    ),
+    "svm_egemaps": Model(
+        "SVM, eGeMAPS", f"{_CLASSICAL}:SupportVectors", "egemaps", "[9]; Eyben et al. 2016", "standard", recipe=_RAW,
+        kind="learner",
+    ),
+    "svm_compare": Model(
+        "SVM, ComParE", f"{_CLASSICAL}:SupportVectors", "compare", "[9]; Schuller et al. 2016", "standard",
+        recipe=_RAW, kind="learner",
+    ),
+    "gmm": Model(
+        "GMM", f"{_CLASSICAL}:Mixtures", "39", "[9]; one diagonal mixture an emotion", "standard", recipe=_RAW,
+        kind="learner",
+    ),
+    "hmm": Model(
+        "HMM", f"{_CLASSICAL}:MarkovModels", "39", "[9]; five states from left to right an emotion", "standard",
+        recipe=_RAW, kind="learner",
+    ),
+    **{
+        name: Model(
+            f"{encoder.title}, linear probe", f"{_PROBES}:LinearProbe", name, encoder.source, "standard",
+            recipe=_RAW, kind="learner",
+        )
+        for name, encoder in ssl.CHECKPOINTS.items()
+    },
+    **{
+        f"{name}_attention": Model(
+            f"{ssl.CHECKPOINTS[name].title}, attention probe", f"{_PROBES}:AttentionProbe", f"{name}_steps",
+            ssl.CHECKPOINTS[name].source, "standard", recipe=_RAW, kind="learner",
+        )
+        for name in ("wav2vec2_base", "hubert_base", "wavlm_base")
+    },
+    "moe_wavlm_spectral": Model(
+        "Mixture of experts, WavLM and spectral", f"{_PROBES}:mixture", "wavlm_base_functionals",
+        "[11], Hyeon et al. 2024", "reconstruction", recipe=_RAW,
+    ),
+}  # fmt: skip
 
 
 def entry(name: str) -> Model:
@@ -60,28 +161,52 @@ def entry(name: str) -> Model:
         raise SerError(
             f"model {name!r}: not known; choose among {', '.join(MODELS)} or your own package.module:function"
         )
-    module, function = name.split(":", 1)
+    own = Model(name, name, "42", "a user's own builder", "own")
+    _function(own)
+    return own
+
+
+def _function(model: Model):
+    module, function = model.build.split(":", 1)
     try:
-        build = getattr(importlib.import_module(module), function)
+        return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise SerError(f"model {name!r}: cannot be imported ({error}); is it on PYTHONPATH?") from None
-    return Model(name, build, "42", "a user's own builder")
+        raise SerError(f"model {model.build!r}: cannot be imported ({error}); is it on PYTHONPATH?") from None
 
 
-def build(name: str, shape: tuple[int, int], classes: int):
+def builder(name: str):
+    """The function that builds a network, or the class of a learner."""
+    return _function(entry(name))
+
+
+def build(name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int] | None = None):
     """Build a network by name.
 
     Parameters
     ----------
-    name : one of :data:`MODELS`, or ``package.module:function``
-    shape : (frames, channels) of the input
+    name : a network of :data:`MODELS`, or ``package.module:function``
+    shape : of one utterance's input: (frames, channels), or what ``inputs.shape`` gives
     classes : number of emotions
+    heads : number of values of each further label that it learns; by default two each, the emotion ``classes``
 
     Returns
     -------
-    keras.Model, uncompiled, from float32 [batch, frames, channels] to probabilities [batch, classes]
+    keras.Model, uncompiled, from float32 [batch, *shape] to probabilities [batch, classes]; a network with heads has
+    one more output for each, after the probabilities
     """
-    return entry(name).build(shape, classes)
+    model = entry(name)
+    if model.kind != "network":
+        raise SerError(f"model {name}: is no network")
+    if not model.heads:
+        return _function(model)(shape, classes)
+    if heads is None:
+        heads = {head: classes if head == "emotion" else 2 for head in model.heads}
+    return _function(model)(shape, classes, heads)
+
+
+def learner(name: str, classes: int, seed: int):
+    """A classical or probing system by name, unfitted."""
+    return _function(entry(name))(classes, seed)
 
 
 def parameters(model) -> int:
@@ -106,3 +231,19 @@ def attention_model(model):
         return None
     weights = keras.layers.Flatten(name="attention_weights", dtype="float32")(model.get_layer("attention").output)
     return keras.Model(model.input, [model.output, weights])
+
+
+def catalogue() -> list[dict]:
+    """What ``ser models`` lists: every system with its parameters at 8 classes on the input it was made for."""
+    from ser_core import features, inputs
+
+    rows = []
+    for name, model in MODELS.items():
+        made_for = inputs.entry(model.channels)
+        count = None
+        if model.kind == "network":
+            settings = features.Settings(channels=model.channels, frames=made_for.frames, rate=made_for.rate)
+            count = parameters(build(name, inputs.shape(settings), 8))
+        rows.append({"name": name, "title": model.title, "parameters": count, "claimed": model.claimed,
+                     "standing": model.standing, "input": made_for.title, "source": model.source})  # fmt: skip
+    return rows

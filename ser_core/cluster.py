@@ -1,0 +1,174 @@
+"""The cells of a sweep on a Dask cluster, of one machine or of many (``pip install .[cluster]`` on each).
+
+    dask scheduler
+    dask worker tcp://HOST:8786 --nthreads 1 --nworkers 2  # on every machine
+    ser sweep paper --scheduler tcp://HOST:8786
+
+Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.sweep.Child`): a worker's
+event loop draws from Python's random numbers, which Keras takes its seeds from, so that training in the worker itself
+could not be repeated. The process ends with the worker, and when nobody waits for the cell any longer.
+
+A worker finds the corpora, computes the features and keeps results and checkpoints where its own ``SER_DATA``,
+``SER_CACHE`` and ``SER_RUNS`` say. It returns the files of the result, and those that the client's store lacks are
+written there: the machines may share their folders or not, and whoever holds a result does not train it again. The
+client names each result and the version of its data; a worker whose own differ does not run the cell, and the row says
+so. The key of a task is the name of its result, so that two sweeps on one scheduler share a cell instead of running it
+twice; between processes that share a store, :func:`ser_core.sweep.alone` sees to it. A cell whose worker is lost begins
+again, from its last epoch where the next worker finds the checkpoint.
+"""
+
+import asyncio
+import json
+import logging
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+from ser_core import cache, experiment, sweep
+from ser_core.errors import SerError
+from ser_core.experiment import Spec
+
+PATIENCE = 10.0
+"""Seconds within which a scheduler must answer."""
+_own = threading.local()  # on a worker: the process that each of its threads keeps for the next cell
+
+
+def compute(
+    specs: list[Spec], scheduler: str, data_version: Callable[[str], str], *, fresh: bool, progress: bool
+) -> Iterator[dict]:
+    """Rows of these cells as the workers finish them; ``data_version`` gives the version of a corpus by its name.
+
+    Raises
+    ------
+    SerError
+        for a scheduler that does not answer, or that is lost on the way
+    """
+    distributed = _installed()
+    _greet(distributed, scheduler, progress)
+    with distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
+        waiting = {}
+        for spec in specs:
+            try:
+                version = data_version(spec.corpus)
+            except SerError as error:
+                yield experiment.failure(spec, error)
+                continue
+            name = experiment.spec_hash(spec, version)
+            key = ("ser-fresh" if fresh else "ser", name)
+            future = client.submit(cell, asdict(spec), fresh, version, name, key=key, retries=sweep.ATTEMPTS - 1)
+            waiting[future.key] = spec, future
+        finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
+        for future in finished:
+            spec, _ = waiting.pop(future.key)
+            yield _row(distributed, spec, future, scheduler)
+            future.release()
+
+
+def _row(distributed, spec: Spec, future, scheduler: str) -> dict:
+    lost = SerError(f"scheduler {scheduler}: lost; start the same command again to go on")
+    try:
+        error = future.exception()
+        files = None if error else future.result()
+    except (OSError, distributed.CancelledError):
+        raise lost from None
+    if future.status == "cancelled":
+        raise lost
+    if isinstance(error, distributed.KilledWorker):
+        error = RuntimeError(f"the worker that ran this cell was lost {error.allowed_failures + 1} times")
+    if error:
+        return experiment.failure(spec, error)
+    for name, content in files.items():
+        path = experiment.store_dir() / name
+        if not (path.is_file() and path.read_bytes() == content):
+            cache.write_atomically(path, content)
+    return json.loads(content)
+
+
+def _installed():
+    try:
+        import distributed
+    except ImportError:
+        raise SerError("--scheduler needs Dask: pip install .[cluster]") from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is one line of ours
+    return distributed
+
+
+def _greet(distributed, scheduler: str, progress: bool) -> None:
+    """Ask a scheduler who it is before a client is made, which would try for long and say much."""
+
+    async def ask() -> dict:
+        async with distributed.rpc(scheduler) as there:
+            return await asyncio.wait_for(there.identity(), PATIENCE)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop of its own in this thread
+            found = pool.submit(asyncio.run, ask()).result()
+        if found["type"] != "Scheduler":
+            raise ValueError(f"this is a {found['type']}")
+    except Exception as error:
+        reason = " ".join(str(error).split()) or f"no answer within {PATIENCE:.0f} s"
+        raise SerError(f"scheduler {scheduler}: no Dask scheduler answers there ({reason[:200]})") from None
+    if progress and not found["workers"]:
+        print(f"scheduler {scheduler}: no workers yet; waiting for the first", file=sys.stderr)
+
+
+def cell(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
+    """What a worker does: the cell, unless its data or code are other than the client's, and the result's files.
+
+    Parameters
+    ----------
+    spec : fields of the :class:`Spec`
+    fresh : train anew what the worker's store holds
+    version, name : of the corpus and of the result, as the client sees them
+    """
+    spec = Spec(**spec)
+    try:
+        _agree(spec, version, name)
+        row = _train(spec, fresh)
+    except SerError as error:
+        row = experiment.failure(spec, SerError(f"{socket.gethostname()}: {error}"))
+    files = [path for path in experiment.store_dir().glob(f"{row['hash']}.*") if path.is_file()]
+    files.sort(key=lambda path: path.suffix == ".json")  # the row last: it says that the others are there
+    return {path.name: path.read_bytes() for path in files}
+
+
+def _agree(spec: Spec, version: str, name: str) -> None:
+    found = sweep.data_version(spec.corpus)
+    if found != version:
+        raise SerError(f"{spec.corpus} is another here, version {found}, than where the sweep was started, {version}")
+    if experiment.spec_hash(spec, version) != name:
+        raise SerError("ser-core is another version here than where the sweep was started")
+
+
+def _train(spec: Spec, fresh: bool) -> dict:
+    """The row, from the process of this thread; one whose row nobody waits for any longer is ended."""
+    import distributed
+
+    worker = distributed.get_worker()
+    key = worker.get_current_task()
+    working = {distributed.Status.running, distributed.Status.paused}
+    if getattr(_own, "child", None) is None:
+        _own.answers = queue.SimpleQueue()
+        _own.child = sweep.Child(_own.answers)
+    row = None
+    try:
+        _own.child.send(spec, fresh)
+        while True:
+            try:
+                _, row = _own.answers.get(timeout=0.5)
+                break
+            except queue.Empty:
+                task = worker.state.tasks.get(key)
+                if task is None or task.state != "executing" or worker.status not in working:
+                    break
+    finally:
+        if row is None:
+            _own.child.stop()
+            _own.child = None
+    if row is None:
+        raise RuntimeError("the process that trained this cell was killed")
+    return row

@@ -1,0 +1,238 @@
+"""Tables II, IV, V and VI: what the paper prints beside what was measured, made from pooled rows.
+
+Rows with fewer folds than another are not ranked against it: beside each stands what the paper's network scores on the
+very folds of that row.
+"""
+
+import pandas as pd
+
+from ser_core import models, paper, statistics, tables
+from ser_core.matrix import A5, TABLES
+
+STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
+"""Tables V and VI: each configuration and the one before it."""
+POINTS = "points"
+
+
+def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
+    """One line a system: claim, ours with interval, A5 on the same folds, parameters counted and claimed, minutes.
+
+    pooled : rows of one corpus and protocol from :func:`ser_core.tables.pool`; folder : of their predictions
+    """
+    tables.results_table(pooled)  # refuses a mixture of protocols
+    lines = []
+    for one in sorted(pooled, key=lambda one: -len(one["folds"])):
+        spec, ok = one["spec"], one["status"] == "ok"
+        model = models.MODELS.get(spec["model"])
+        claimed = one.get("claimed") or {}
+        minutes = [row["seconds"]["training"] / 60 for row in one["rows"]]
+        count = one.get("parameters")
+        lines.append(
+            {
+                "system": model.title if model else spec["model"],
+                "standing": model.standing if model else "own",
+                "setting": tables.setting(spec) or "default",
+                "paper: accuracy %": tables.percent(claimed.get("accuracy"), 2),
+                "ours: accuracy % [95 %]": scored(one, "accuracy") if ok else missing(one),
+                "UAR % [95 %]": scored(one, "uar") if ok else "–",
+                "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
+                "parameters": f"{count:,}" if count else "–",
+                "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
+                "minutes a fold": f"{sum(minutes) / len(minutes):.1f}" if minutes else "–",
+                "folds": _folds(one) if ok else "–",
+            }
+        )
+    return _told(pd.DataFrame(lines))
+
+
+def scored(one: dict, score: str) -> str:
+    """ "42.7 [38.0, 47.4]" of a pooled row, with no-break spaces."""
+    limits = tables.interval(one["intervals"].get(score))
+    text = tables.percent(one["scores"][score]) + ("" if limits == "–" else f" {limits}")
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def missing(one: dict) -> str:
+    """What stands in place of a figure that could not be measured."""
+    return "not measured here" if any("not measured here" in error for error in one["errors"]) else "failed"
+
+
+def _folds(one: dict) -> str:
+    seeds = ", ".join(map(str, one["seeds"]))
+    return f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {seeds}"
+
+
+def _reference(one: dict, pooled: list[dict], folder) -> str:
+    """UAR of the paper's network under the same training data, on the folds of another row."""
+    if one["spec"]["model"] == A5:
+        return "–"
+    alike = [
+        row
+        for other in pooled
+        if other["spec"]["model"] == A5 and other["spec"]["augment"] == one["spec"]["augment"]
+        for row in other["rows"]
+        if _usual(other["spec"])
+    ]
+    same = [found for found in tables.pool(alike, folder, folds=one["folds"]) if found["folds"] == one["folds"]]
+    return tables.percent(same[0]["scores"]["uar"]) if same else "–"
+
+
+def _usual(spec: dict) -> bool:
+    """Whether a spec of A5 differs from the defaults in nothing but augmentation and precision."""
+    return not {part.split()[0] for part in tables.setting(spec).split(", ") if part} - {
+        "augment",
+        "precision",
+        "epochs",
+    }
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that say the same of every line, or nothing."""
+    silent = [column for column in ("setting", "claimed", "A5 on these folds: UAR %") if column in frame]
+    return frame.drop(columns=[column for column in silent if set(frame[column]) <= {"–", "default"}])
+
+
+def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
+    """Table V or VI: one line a configuration, ours beside the paper's, and what each step adds with its interval.
+
+    number : "V" or "VI". Steps are paired: both configurations on the same test utterances, interval over speakers.
+    """
+    by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
+    printed = {row["configuration"]: row for row in paper.table(number)}
+    names = paper.ABLATIONS | {A5: "A5"}
+    lines, before = [], None
+    for model in TABLES["table5"][1]:
+        row = printed[names[model]]
+        one, step = by_model.get(model), STEPS[model]
+        gain = None if before is None else row["accuracy"] - before
+        before = row["accuracy"]
+        lines.append(
+            {
+                "configuration": f"{names[model]}: {row['features']}, {row['temporal']}"
+                + (", attention" if row["attention"] else ""),
+                "paper: accuracy %": f"{row['accuracy']:.2f}",
+                "paper: step": "–" if gain is None else f"{gain:+.2f}",
+                "ours: accuracy % [95 %]": scored(one, "accuracy") if one else "not measured here",
+                "UAR % [95 %]": scored(one, "uar") if one else "–",
+                "our step, accuracy points [95 %]": _step(by_model.get(step), one, folder),
+                "parameters": f"{one['parameters']:,}" if one else "–",
+                "folds": _folds(one) if one else "–",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _step(first: dict | None, second: dict | None, folder) -> str:
+    found = difference(first, second, folder) if first and second else None
+    return "–" if found is None else signed(found["accuracy"])
+
+
+def signed(change: dict) -> str:
+    """ "+1.2 [-0.4, +2.8]" in percentage points."""
+    low_high = change["interval"]
+    text = f"{100 * change['difference']:+.1f}"
+    if low_high:
+        text += f" [{100 * low_high[0]:+.1f}, {100 * low_high[1]:+.1f}]"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def difference(first: dict, second: dict, folder) -> dict | None:
+    """:func:`ser_core.statistics.paired` of two pooled rows on the folds that both have; None where they share none."""
+    folds = sorted(set(first["folds"]) & set(second["folds"]))
+    if not folds or first["labels"] != second["labels"]:
+        return None
+    frames = []
+    for one in (first, second):
+        used = [row for row in one["rows"] if row["spec"]["fold"] in folds]
+        frames.append(pd.concat([tables.predictions(row, folder) for row in used], ignore_index=True))
+    return statistics.paired(*frames, first["labels"]) | {"folds": folds}
+
+
+def variation_table(pooled: list[dict], base: dict, folder) -> pd.DataFrame:
+    """One line a variation of the paper's network: its score, and the paired difference from ``base``."""
+    lines = []
+    for one in pooled:
+        if one["status"] != "ok" or one["spec"] == base["spec"]:
+            continue
+        found = difference(base, one, folder)
+        neutral = [row["per_class"]["neutral"]["f1"] for row in (base, one) if "neutral" in row["per_class"]]
+        same = tables.pool(base["rows"], folder, folds=one["folds"])
+        reference = same[0] if same and same[0]["folds"] == one["folds"] else None
+        if reference and len(neutral) == 2:
+            neutral[0] = reference["per_class"]["neutral"]["f1"]
+        lines.append(
+            {
+                "changed": changed(base["spec"], one["spec"]),
+                "accuracy % [95 %]": scored(one, "accuracy"),
+                "UAR % [95 %]": scored(one, "uar"),
+                "against the default on the same folds, accuracy points [95 %]": signed(found["accuracy"])
+                if found
+                else "–",
+                "F1 of neutral %": tables.percent(neutral[-1]) if neutral else "–",
+                "default's": tables.percent(neutral[0]) if len(neutral) == 2 and reference else "–",
+                "folds": _folds(one),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def changed(base: dict, spec: dict) -> str:
+    """The fields in which a spec differs from another: "channels wide, augment none"."""
+    own = ("fold", "seed", "corpus", "frames", "rate")
+    differing = [name for name, value in spec.items() if name not in own and base.get(name) != value]
+    told = [f"{name.replace('_', ' ')} {'none' if spec[name] == '' else spec[name]}" for name in differing]
+    if spec["corpus"] != base["corpus"]:
+        told.insert(0, tables.corpus_title(spec["corpus"]))
+    return ", ".join(told)
+
+
+def ladders(pooled: list[dict]) -> dict[str, list[dict]]:
+    """The pooled rows of Tables V ("V", RAVDESS) and VI ("VI", RavTess): of several settings the fullest."""
+    groups: dict[tuple, list[dict]] = {}
+    for one in pooled:
+        spec = one["spec"]
+        number = "VI" if paper.corpus_of(spec["corpus"]) == "ravtess" else "V"
+        if spec["model"] in STEPS and _usual(spec) and spec["corpus"] != "ravtess_calm_merged":
+            groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(one)
+    found: dict[str, list[dict]] = {}
+    for (number, *_), some in groups.items():
+        if len(some) > len(found.get(number, [])):
+            found[number] = some
+    return dict(sorted(found.items()))
+
+
+def steps(pooled: list[dict], folder, number: str) -> list[dict]:
+    """What each part adds: name, the paper's step and ours in points of accuracy, ours with its interval or None."""
+    by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
+    printed = {row["configuration"]: row["accuracy"] for row in paper.table(number)}
+    names = paper.ABLATIONS | {A5: "A5"}
+    lines = []
+    for model, before in STEPS.items():
+        found = difference(by_model[before], by_model[model], folder) if {model, before} <= set(by_model) else None
+        if found:
+            change = found["accuracy"]
+            lines.append(
+                {
+                    "name": f"{names[before]} to {names[model]}",
+                    "paper": printed[names[model]] - printed[names[before]],
+                    "ours": 100 * change["difference"],
+                    "interval": change["interval"] and [100 * limit for limit in change["interval"]],
+                }
+            )
+    return lines
+
+
+def default_of(pooled: list[dict]) -> dict | None:
+    """The row of the paper's network that differs least from the defaults."""
+    rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == A5 and _usual(one["spec"])]
+    rows = [one for one in rows if paper.corpus_of(one["spec"]["corpus"]) == "ravdess"]
+    return min(rows, key=lambda one: (len(tables.setting(one["spec"])), -len(one["folds"])), default=None)
+
+
+def variations_of(pooled: list[dict]) -> list[dict]:
+    """The rows of the paper's network with something changed, RavTess with Calm merged among them."""
+    base = default_of(pooled)
+    corpora = {base["spec"]["corpus"], "ravtess_calm_merged"} if base else set()
+    return [
+        one for one in pooled if one["spec"]["model"] == A5 and one["spec"]["corpus"] in corpora and one is not base
+    ]

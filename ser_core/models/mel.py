@@ -1,0 +1,104 @@
+"""Networks on the log-mel image of 128 bands and 563 frames, whole or in seven chunks of 128 frames.
+
+[26], [27] and [32] of the paper, in the form of public notebooks that share one convolutional branch: blocks of Conv2D
+3 x 3, batch normalisation, ReLU, max-pooling, dropout; the image is scaled pixel by pixel on the training side. They
+are trained by SGD (0.01, momentum 0.8, weight decay 0.001). ``shape`` is (bands, frames) or (chunks, bands, frames).
+"""
+
+import keras
+from keras import layers, ops
+
+from ser_core.models import blocks
+
+FILTERS, POOLS = (16, 32, 64, 64), (2, 4, 4, 4)
+UNITS = 128
+
+
+def _branch(x):
+    """The convolutional branch: 60,576 parameters, 256 numbers of a whole image."""
+    return layers.Flatten(name="conv_vector", **blocks.FLOAT32)(blocks.convolutions(x, FILTERS, POOLS))
+
+
+def parallel_cnn_transformer(shape: tuple[int, int], classes: int) -> keras.Model:
+    """Convolutions beside four post-norm encoder layers (d 64, 4 heads, FF 512) without positions: 395,176, exact."""
+    inputs = keras.Input(shape, name="mel")
+    x = blocks.image(inputs)
+    steps = blocks.pooled_steps(x)
+    for number in range(1, 5):
+        steps = blocks.encoder(steps, heads=4, width=512, dropout=0.4, name=f"encoder{number}")
+    steps = layers.GlobalAveragePooling1D(name="encoder_mean", **blocks.FLOAT32)(steps)
+    joined = layers.Concatenate(name="joined", **blocks.FLOAT32)([_branch(x), steps])
+    return blocks.network(inputs, joined, classes, "parallel_cnn_transformer")
+
+
+def lstm_attention(shape: tuple[int, int], classes: int) -> keras.Model:
+    """Max-pooling (2, 4), BiLSTM of 128 units a direction, attention: 199,945 (200,969 with PyTorch's two biases)."""
+    inputs = keras.Input(shape, name="mel")
+    hidden = blocks.bilstm(blocks.pooled_steps(blocks.image(inputs)), UNITS)
+    return blocks.network(inputs, blocks.attention_pooling(hidden), classes, "lstm_attention")
+
+
+def parallel_cnn_attention(shape: tuple[int, int], classes: int) -> keras.Model:
+    """Convolutions beside a BiLSTM with attention, 512 numbers joined: 262,569 (263,593 in PyTorch)."""
+    inputs = keras.Input(shape, name="mel")
+    x = blocks.image(inputs)
+    attended = blocks.attention_pooling(blocks.bilstm(blocks.pooled_steps(x), UNITS))
+    joined = layers.Concatenate(name="joined", **blocks.FLOAT32)([_branch(x), attended])
+    return blocks.network(inputs, joined, classes, "parallel_cnn_attention")
+
+
+def base_cnn(shape: tuple[int, int], classes: int) -> keras.Model:
+    """The convolutional branch alone: 62,632 parameters. Reconstruction."""
+    inputs = keras.Input(shape, name="mel")
+    return blocks.network(inputs, _branch(blocks.image(inputs)), classes, "base_cnn")
+
+
+def _each_chunk(inputs, filters, pools, dropout: float):
+    """The same convolutions over every chunk: [batch, chunks, numbers]."""
+    count, bands, frames = inputs.shape[1:]
+    scaled = blocks.scaled(inputs, (1, 2, 3))
+    x = blocks.convolutions(ops.reshape(scaled, (-1, bands, frames, 1)), filters, pools, dropout=dropout)
+    return ops.cast(ops.reshape(x, (-1, count, x.shape[1] * x.shape[2] * x.shape[3])), "float32")
+
+
+def cnn_lstm(shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Seven chunks, convolutions 16/32/64/128 to 128 numbers each, LSTM 64, its last step: 147,560. Stand-in."""
+    inputs = keras.Input(shape, name="mel_chunks")
+    x = _each_chunk(inputs, (16, 32, 64, 128), POOLS, 0.4)
+    last = layers.LSTM(64, name="lstm", **blocks.FLOAT32)(x)
+    return blocks.network(inputs, last, classes, "cnn_lstm")
+
+
+def cnn_transformer(shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Seven chunks, convolutions 16/32/64 to 1,024 numbers each, one encoder layer over the chunks: 5,284,328.
+
+    Reconstruction: the published abstract fixes the chunks and the encoder, not its size (here 4 heads, FF 512).
+    """
+    inputs = keras.Input(shape, name="mel_chunks")
+    x = _each_chunk(inputs, (16, 32, 64), (2, 4, 4), 0.3)
+    x = blocks.encoder(x, heads=4, width=512, dropout=0.3, name="encoder")
+    mean = layers.GlobalAveragePooling1D(name="encoder_mean", **blocks.FLOAT32)(x)
+    return blocks.network(inputs, mean, classes, "cnn_transformer")
+
+
+def cnn_lstm_2d(shape: tuple[int, int], classes: int) -> keras.Model:
+    """Zhao et al. 2019: Conv2D 64/64/128/128, ELU, pools 2/4/4/4, LSTM 256, its last step: 656,072. Near."""
+    inputs = keras.Input(shape, name="mel")
+    x = blocks.convolutions(blocks.image(inputs), (64, 64, 128, 128), POOLS, dropout=0.0, activation="elu")
+    x = layers.Permute((2, 1, 3), name="time_first")(x)
+    x = ops.cast(ops.reshape(x, (-1, x.shape[1], x.shape[2] * x.shape[3])), "float32")
+    last = layers.LSTM(256, name="lstm", **blocks.FLOAT32)(x)
+    return blocks.network(inputs, last, classes, "cnn_lstm_2d")
+
+
+def cnn_blstm_attention(shape: tuple[int, int], classes: int) -> keras.Model:
+    """Two blocks of Conv2D 32/64 pooled (2, 2) and (2, 4), BLSTM 64 a direction over time, attention: 577,737.
+
+    Reconstruction: only the parts are named.
+    """
+    inputs = keras.Input(shape, name="mel")
+    x = blocks.convolutions(blocks.image(inputs), (32, 64), ((2, 2), (4, 4)))
+    x = layers.Permute((2, 1, 3), name="time_first")(x)
+    x = ops.cast(ops.reshape(x, (-1, x.shape[1], x.shape[2] * x.shape[3])), "float32")
+    hidden = blocks.bilstm(x, 64)
+    return blocks.network(inputs, blocks.attention_pooling(hidden), classes, "cnn_blstm_attention")

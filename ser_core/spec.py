@@ -1,0 +1,127 @@
+"""What fixes a result: the frozen :class:`Spec`, flat and JSON-able, and the name that it gives to the result."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+
+from ser_core import cache, corpora, features, inputs, models, splits, training
+from ser_core.augment import TECHNIQUES, Ranges, parse
+from ser_core.errors import SerError
+
+CODE_VERSION = 1
+"""Raised whenever the code changes what a spec gives."""
+USUAL = {"augment": ",".join(TECHNIQUES), "optimizer": "adam", "learning_rate": 0.001}
+"""What an open field (None) becomes where the model's source does not fix it; see ``models.Model.recipe``."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that fixes a result. Defaults are the paper's, or this suite's reading of it.
+
+    A field that is None becomes what the model was made for; a Spec that has been made has none left but
+    ``test_corpus``.
+    """
+
+    corpus: str = "demo"
+    test_corpus: str | None = None
+    protocol: str = "speaker"
+    fold: int = 0
+    model: str = "cnn_bilstm_attention"
+    channels: str | None = None  # the input: one of inputs.INPUTS
+    frames: int | None = None
+    rate: int | None = None  # Hz
+    znorm: bool = True
+    normalise: bool = True
+    denoise: bool = False
+    augment: str | None = None
+    copies: int = 1
+    snr_low: float = 10.0
+    snr_high: float = 20.0
+    stretch: float = 0.1
+    shift: float = 0.1
+    pitch: float = 2.0
+    epochs: int = 300
+    patience: int = 20
+    batch: int = 32
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    precision: str = "float32"
+    seed: int = 0
+    condition: str = "clean"
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        put("corpus", corpora.canonical(self.corpus))
+        model = models.entry(self.model)
+        put("channels", self.channels or model.channels)
+        made_for = inputs.entry(self.channels)
+        for name, usual in (USUAL | {"frames": made_for.frames, "rate": made_for.rate}).items():
+            if getattr(self, name) is None:
+                put(name, model.recipe.get(name, usual))
+        put("augment", ",".join(parse(self.augment)))
+        put("znorm", self.znorm and made_for.znorm)
+        self._check(model)
+
+    def _check(self, model) -> None:
+        _among("protocol", self.protocol, splits.PROTOCOLS)
+        _among("precision", self.precision, training.PRECISIONS)
+        _among("optimizer", self.optimizer, training.OPTIMIZERS)
+        for name in ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
+        inputs.shape(self.settings)
+        if self.channels in features.CHANNELS and self.frames < 8:
+            raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
+        given, made_for = inputs.entry(self.channels), inputs.entry(model.channels)
+        alike = given.finish is made_for.finish or (given.znorm and made_for.znorm)
+        if self.model in models.MODELS and model.kind == "network" and not alike:
+            raise SerError(
+                f"model {self.model}: was made for the input {model.channels} and cannot take {self.channels}"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
+        if self.test_corpus is not None or self.condition != "clean":
+            raise SerError("test_corpus and condition: only the corpus itself and clean test audio can be used so far")
+
+    @property
+    def settings(self) -> features.Settings:
+        return features.Settings(**_take(self, features.Settings))
+
+    @property
+    def ranges(self) -> Ranges:
+        return Ranges(**_take(self, Ranges))
+
+    @property
+    def plan(self) -> training.Plan:
+        return training.Plan(**_take(self, training.Plan))
+
+
+def _take(spec: Spec, kind: type) -> dict:
+    return {f.name: getattr(spec, f.name) for f in fields(kind)}
+
+
+def _among(name: str, value, choices) -> None:
+    if value not in choices:
+        raise SerError(f"{name} {value!r}: not known; choose among {', '.join(choices)}")
+
+
+def completed(values: dict) -> dict:
+    """The fields of a stored spec, with those that came into being after it was stored at their defaults.
+
+    Raises
+    ------
+    SerError
+        for a spec that cannot be made here, such as one of somebody else's corpus or network
+    """
+    return asdict(Spec(**{f.name: values[f.name] for f in fields(Spec) if f.name in values}))
+
+
+def spec_hash(spec: Spec, data_version: str) -> str:
+    """Name of a result: 16 hexadecimal digits over the spec, the data's version and the code's.
+
+    Fields at their defaults are left out, so that a new field does not rename what was stored before it.
+    """
+    usual = {f.name: f.default for f in fields(Spec)} | USUAL
+    content = {name: value for name, value in asdict(spec).items() if value != usual[name]}
+    content |= {"data": data_version, "code": CODE_VERSION, "raw features": cache.VERSION}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

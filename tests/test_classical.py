@@ -1,0 +1,93 @@
+"""Classical systems: against scikit-learn, on constructed cases, and what must never leak."""
+
+import numpy as np
+import pytest
+
+from ser_core import inputs, models
+from ser_core.models import classical
+
+LEARNERS = [name for name, model in models.MODELS.items() if model.kind == "learner" and "probes" not in model.build]
+
+
+def clouds(n=60, size=5, classes=3, seed=0):
+    """Separable vectors, with six speakers."""
+    dice = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    x = dice.normal(size=(n, size)) + 4.0 * np.eye(classes, size)[y]
+    return x.astype(np.float32), y, np.array([f"s{i % 6}" for i in range(n)])
+
+
+def sequences(n=24, frames=60, classes=3, seed=0):
+    """Classes that differ in the order of their frames and a little in their means; the end is padding."""
+    dice = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    x = dice.normal(size=(n, frames, 4))
+    ramp = np.linspace(-2, 2, frames)
+    for i, label in enumerate(y):
+        x[i, :, 0] += (ramp, -ramp, np.abs(ramp))[label]
+        x[i, :, 1] += label
+        x[i, frames - 10 :] = 0.0
+    return x.astype(np.float32), y, np.array([f"s{i % 4}" for i in range(n)])
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_tells_a_constructed_case_apart_and_is_the_same_twice(name):
+    made_for = inputs.entry(models.MODELS[name].channels)
+    case = sequences if len(made_for.shape(made_for.frames)) == 2 else clouds
+    x, y, groups = case()
+    test, truth, _ = case(seed=1)
+    found = [models.learner(name, 4, 0).fit(x, y, groups).predict_proba(test) for _ in range(2)]
+    assert np.array_equal(*found)
+    assert found[0].shape == (len(test), 4) and np.allclose(found[0].sum(axis=1), 1.0) and (found[0] >= 0).all()
+    assert (found[0][:, 3] == 0).all(), "a class that training lacked"
+    assert (found[0].argmax(axis=1) == truth).mean() > 0.9
+
+
+def test_the_machine_is_scikit_learns_on_scaled_training_data():
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    x, y, groups = clouds(seed=2)
+    test, _, _ = clouds(seed=3)
+    learner = classical.SupportVectors(3, 0).fit(x, y, groups)
+    scaler = StandardScaler().fit(x)
+    direct = SVC(C=learner.chosen["C"], break_ties=True).fit(scaler.transform(x), y)
+    assert np.array_equal(learner.predict_proba(test).argmax(axis=1), direct.predict(scaler.transform(test)))
+
+
+def test_inner_folds_never_share_a_speaker():
+    _, y, groups = clouds()
+    for train, held in classical.inner_folds(y, groups, 0).split(y, y, groups):
+        assert not set(groups[train]) & set(groups[held])
+
+
+def test_c_is_chosen_by_speakers_not_by_clips():
+    """Labels that only the speaker's voice tells: by clips any C is perfect, by speakers none is."""
+    dice = np.random.default_rng(0)
+    groups = np.repeat([f"s{i}" for i in range(8)], 12)
+    voices = dice.normal(size=(8, 6)) * 5
+    y = np.repeat(np.arange(8) % 2, 12)
+    x = (np.repeat(voices, 12, axis=0) + dice.normal(size=(96, 6)) * 0.01).astype(np.float32)
+    assert classical.SupportVectors(2, 0).fit(x, y, groups).chosen["inner_uar"] < 0.9
+
+
+def test_padding_is_left_out():
+    x, _, _ = sequences()
+    assert [len(one) for one in classical.true_frames(x)] == [50] * len(x)
+
+
+def test_the_mixture_is_scikit_learns():
+    from sklearn.mixture import GaussianMixture
+
+    x, y, groups = sequences(n=30)
+    learner = classical.Mixtures(3, 0).fit(x, y, groups)
+    frames = np.concatenate([one for one, label in zip(classical.true_frames(x), y) if label == 1])
+    direct = GaussianMixture(16, covariance_type="diag", reg_covar=1e-3, random_state=0).fit(frames)
+    assert np.allclose(learner.models[1].score_samples(frames), direct.score_samples(frames))
+
+
+def test_the_markov_model_goes_from_left_to_right():
+    x, y, groups = sequences()
+    model = classical.MarkovModels(3, 0).fit(x, y, groups).models[0]
+    assert np.allclose(np.tril(model.transmat_, -1), 0.0) and np.allclose(np.triu(model.transmat_, 2), 0.0)
+    assert model.startprob_[0] == 1.0 and np.allclose(model.transmat_.sum(axis=1), 1.0)

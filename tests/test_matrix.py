@@ -1,0 +1,178 @@
+"""The paper's tables as cells, and as tables beside the paper's figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_rows import made_rows
+
+from ser_core import comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables
+from ser_core.errors import SerError
+from ser_core.matrix import A5
+from ser_core.spec import Spec, completed, spec_hash
+
+
+@pytest.mark.parametrize("name", matrix.NAMES)
+def test_a_table_is_cells_that_can_be_run(name):
+    cells = list(matrix.cells(name, corpus="demo", folds=[0, 1]))
+    assert cells and len(set(cells)) == len(cells)
+    assert {spec.corpus for spec in cells} == {"demo_ravdess"} and {spec.fold for spec in cells} == {0, 1}
+    assert all(spec.model in models.MODELS for spec in cells)
+
+
+def test_the_tables_hold_the_papers_systems():
+    for name, number in (("table2", "II"), ("table4", "IV"), ("table5", "V"), ("table6", "VI")):
+        corpus, systems = matrix.TABLES[name]
+        assert corpus == paper.TABLES[number]["corpus"]
+        claims = [paper.claim(system, corpus) for system in systems]
+        assert all(claims), systems
+        printed = [row["accuracy"] for row in paper.table(number)]
+        assert sorted({round(100 * claim["accuracy"], 2) for claim in claims}) == sorted(printed)
+    every = {spec.model for spec in matrix.cells("all", corpus="demo", folds=[0])}
+    assert every == set(models.MODELS)
+
+
+def test_folds_come_one_after_the_other_and_options_reach_every_cell():
+    cells = list(matrix.cells("table5", corpus="demo", seeds=[0, 1], epochs=3, augment=""))
+    assert [spec.fold for spec in cells[:5]] == [0] * 5 and len(cells) == 5 * 6 * 2
+    assert {(spec.epochs, spec.augment) for spec in cells} == {(3, "")}
+
+
+def test_an_unknown_table_is_one_line():
+    with pytest.raises(SerError, match="table9"):
+        list(matrix.choices("table9"))
+
+
+def test_open_fields_follow_the_model():
+    spec = Spec(corpus="demo", model="lstm_attention")
+    assert (spec.channels, spec.frames, spec.rate, spec.optimizer, spec.learning_rate) == (
+        "mel",
+        563,
+        48_000,
+        "sgd",
+        0.01,
+    )
+    assert not spec.znorm and Spec(corpus="demo").znorm
+    assert Spec(corpus="demo", model="svm").augment == "" and Spec(corpus="demo").augment.count(",") == 3
+    assert Spec(corpus="demo", model="lstm_attention", learning_rate=0.5, optimizer="adam").learning_rate == 0.5
+    with pytest.raises(SerError, match="a1.*cannot take mel"):
+        Spec(corpus="demo", model="a1", channels="mel")
+    with pytest.raises(SerError, match="optimizer"):
+        Spec(corpus="demo", optimizer="newton")
+
+
+def test_a_field_that_is_new_renames_nothing_old():
+    spec = Spec(corpus="demo")
+    old = {name: value for name, value in spec.__dict__.items() if name != "optimizer"}
+    assert completed(old) == completed(dict(spec.__dict__)) and Spec(**completed(old)) == spec
+    assert spec_hash(spec, "v") == spec_hash(Spec(**completed(old)), "v") != spec_hash(spec, "w")
+    names = {
+        spec_hash(Spec(corpus="demo", **changed), "v") for changed in ({}, {"seed": 1}, {"epochs": 3}, {"rate": 8000})
+    }
+    assert len(names) == 4
+
+
+def test_a_paired_difference_with_one_utterance_a_class_is_the_t_interval_of_the_speakers():
+    from scipy.stats import t
+
+    dice = np.random.default_rng(0)
+    labels = ["a", "b"]
+    frames = []
+    for skill in (0.5, 0.7):
+        truth = np.tile(labels, 60)
+        right = dice.random(120) < skill
+        frames.append(
+            pd.DataFrame(
+                {"id": np.arange(120), "speaker": np.repeat(np.arange(12), 10), "text": "x", "truth": truth,
+                 "prediction": np.where(right, truth, np.where(truth == "a", "b", "a"))}
+            )
+        )  # fmt: skip
+    found = statistics.paired(*frames, labels)
+    each = [(f["truth"] == f["prediction"]).groupby(f["speaker"]).mean() for f in frames]
+    gain = each[1] - each[0]
+    half = t.ppf(0.975, 11) * gain.std(ddof=1) / np.sqrt(12)
+    assert found["accuracy"]["difference"] == pytest.approx(gain.mean())
+    assert found["accuracy"]["interval"] == pytest.approx([gain.mean() - half, gain.mean() + half])
+    assert found["unit"] == "speaker" and found["n"] == 12
+    same = statistics.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
+    assert same["accuracy"]["difference"] == 0 and same["accuracy"]["interval"] == pytest.approx([0, 0])
+    with pytest.raises(ValueError, match="same utterances"):
+        statistics.paired(frames[0], frames[1].iloc[:50], labels)
+
+
+def test_two_seeds_of_a_system_count_half_each():
+    frame = pd.DataFrame({"id": range(8), "speaker": np.arange(8) // 2, "text": "x", "truth": "a", "prediction": "a"})
+    wrong = frame.assign(prediction="b")
+    both = pd.concat([frame, wrong], ignore_index=True)
+    assert statistics.paired(frame, both, ["a", "b"])["accuracy"]["difference"] == pytest.approx(-0.5)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    found = [row for name, skill in (("a1", 0.3), ("a2", 0.5), ("a3", 0.5), ("a4", 0.6), (A5, 0.7))
+             for row in made_rows(tmp_path, model=name, skill=skill)]  # fmt: skip
+    return [*found, *made_rows(tmp_path, model="svm", folds=2, skill=0.9)]
+
+
+def test_the_comparison_says_what_stands_beside_fewer_folds(rows, tmp_path):
+    pooled = tables.pool(rows, tmp_path)
+    frame = comparison.systems_table(pooled, tmp_path).set_index("system")
+    svm, a5 = frame.loc[models.MODELS["svm"].title], frame.loc[models.MODELS[A5].title]
+    assert svm["folds"].startswith("2 of 6") and a5["folds"].startswith("6 of 6")
+    assert svm["A5 on these folds: UAR %"] == "–", "the SVM is trained without copies, this A5 with them"
+    assert a5["claimed"] == "240,840" and a5["paper: accuracy %"] == "91.74" and a5["parameters"] == "469,257"
+    assert list(frame["folds"])[-1].startswith("2 of 6"), "never ranked against six"
+
+
+def test_the_ablation_stands_beside_the_papers_and_pairs_its_steps(rows, tmp_path):
+    pooled = tables.pool(rows, tmp_path)
+    ladders = comparison.ladders(pooled)
+    assert list(ladders) == ["V"] and len(ladders["V"]) == 5
+    frame = comparison.ablation_table(ladders["V"], tmp_path, "V")
+    assert list(frame["paper: accuracy %"]) == ["84.12", "86.74", "88.76", "90.21", "91.74"]
+    assert list(frame["paper: step"]) == ["–", "+2.62", "+2.02", "+1.45", "+1.53"]
+    steps = comparison.steps(ladders["V"], tmp_path, "V")
+    assert [step["name"] for step in steps] == ["A1 to A2", "A2 to A3", "A3 to A4", "A4 to A5"]
+    by_model = {one["spec"]["model"]: one for one in pooled}
+    gain = by_model["a2"]["scores"]["accuracy"] - by_model["a1"]["scores"]["accuracy"]
+    assert steps[0]["ours"] == pytest.approx(100 * gain) and steps[0]["interval"][0] < steps[0]["ours"]
+    assert plots.step_plot(steps).axes[0].get_xlabel() == "difference in accuracy (percentage points)"
+
+
+def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):
+    pooled = [one for one in tables.pool(rows, tmp_path) if one["spec"]["model"] != "a3"]
+    frame = comparison.ablation_table(comparison.ladders(pooled)["V"], tmp_path, "V")
+    assert frame.loc[2, "ours: accuracy % [95 %]"] == "not measured here"
+    assert list(frame["our step, accuracy points [95 %]"])[2:4] == ["–", "–"]
+
+
+def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
+    varied = made_rows(tmp_path, model=A5, folds=1, skill=0.2, denoise=True)
+    pooled = tables.pool([*rows, *varied], tmp_path)
+    base = comparison.default_of(pooled)
+    assert base["spec"]["model"] == A5 and len(base["folds"]) == 6
+    frame = comparison.variation_table(comparison.variations_of(pooled), base, tmp_path)
+    assert list(frame["changed"]) == ["denoise True"] and frame.loc[0, "folds"].startswith("1 of 6")
+    one = [row for row in rows if row["spec"]["model"] == A5 and row["spec"]["fold"] == 0][0]
+    told = frame.loc[0, "against the default on the same folds, accuracy points [95 %]"]
+    assert told.startswith(f"{100 * (varied[0]['scores']['accuracy'] - one['scores']['accuracy']):+.1f}")
+
+
+def test_what_cannot_be_measured_is_no_figure(tmp_path):
+    failed = made_rows(tmp_path, model="svm_egemaps", folds=1, status="error")
+    failed[0]["error"] = "not measured here: the weights are not to be had"
+    frame = comparison.systems_table(tables.pool(failed, tmp_path), tmp_path)
+    assert frame.loc[0, "ours: accuracy % [95 %]"] == "not measured here"
+
+
+def test_published_rows_are_known_by_their_spec(own_store, monkeypatch):
+    folder = experiment.published_dir()
+    folder.mkdir(parents=True)
+    rows = made_rows(folder, folds=2)
+    assert experiment.published_specs() == {Spec(**row["spec"]) for row in rows}
+
+
+def test_cross_entropy_is_its_definition():
+    p = np.array([[0.7, 0.3], [0.1, 0.9], [1.0, 0.0]])
+    assert metrics.cross_entropy(["a", "b", "b"], p, ["a", "b"]) == pytest.approx(
+        -(np.log(0.7) + np.log(0.9) + np.log(1e-7)) / 3
+    )
