@@ -4,7 +4,7 @@
     dask worker tcp://HOST:8786 --nthreads 1 --nworkers 2  # on every machine
     ser sweep paper --scheduler tcp://HOST:8786
 
-Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.sweep.Child`): a worker's
+Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.child.Child`): a worker's
 event loop draws from Python's random numbers, which Keras takes its seeds from, so that training in the worker itself
 could not be repeated. The process ends with the worker, and when nobody waits for the cell any longer.
 
@@ -13,8 +13,8 @@ A worker finds the corpora, computes the features and keeps results and checkpoi
 written there: the machines may share their folders or not, and whoever holds a result does not train it again. The
 client names each result and the version of its data; a worker whose own differ does not run the cell, and the row says
 so. The key of a task is the name of its result, so that two sweeps on one scheduler share a cell instead of running it
-twice; between processes that share a store, :func:`ser_core.sweep.alone` sees to it. A cell whose worker is lost begins
-again, from its last epoch where the next worker finds the checkpoint.
+twice; between processes that share a store, :func:`ser_core.experiment.alone` sees to it. A cell whose worker is lost
+begins again, from its last epoch where the next worker finds the checkpoint.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from ser_core import cache, experiment, sweep
+from ser_core import cache, child, experiment, sweep
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 
@@ -153,7 +153,7 @@ def _train(spec: Spec, fresh: bool) -> dict:
     working = {distributed.Status.running, distributed.Status.paused}
     if getattr(_own, "child", None) is None:
         _own.answers = queue.SimpleQueue()
-        _own.child = sweep.Child(_own.answers)
+        _own.child = child.Child(_own.answers)
     row = None
     try:
         _own.child.send(spec, fresh)

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -83,16 +84,45 @@ def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
     table = corpora.load(spec.corpus)
     version = cache.data_version(table)
     name = spec_hash(spec, version)
-    stored = None if fresh else load_row(store_dir() / f"{name}.json")
-    if stored and stored["status"] == "ok":
-        return stored
-    if fresh:
+    with alone(name):
+        stored = None if fresh else load_row(store_dir() / f"{name}.json")
+        if stored and stored["status"] == "ok":
+            return stored
+        if fresh:
+            training.Checkpoint(_checkpoint(name)).remove()
+        row = {"hash": name, "spec": asdict(spec), "status": "ok", "error": None, "data_version": version}
+        row |= _measure(spec, table, name, progress)
+        cache.write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
         training.Checkpoint(_checkpoint(name)).remove()
-    row = {"hash": name, "spec": asdict(spec), "status": "ok", "error": None, "data_version": version}
-    row |= _measure(spec, table, name, progress)
-    cache.write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
-    training.Checkpoint(_checkpoint(name)).remove()
-    return row
+        return row
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Wait until no other process works on this result in this store, and let none begin.
+
+    The lock is the system's, on ``<store>/<name>.lock``, and goes with the process that holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    path = store_dir() / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = path.open("w")
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break  # else the one before removed the file after it was opened here
+        file.close()
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
 
 
 def failure(spec: Spec, error: BaseException) -> dict:

@@ -1,25 +1,20 @@
 """Many cells: an iterator of specs in, rows as they finish out. A failed cell is a row, and the sweep goes on.
 
-A cell is trained in a process that does nothing else (:class:`Child`), with one TensorFlow thread, so that it gives
-the same numbers alone, beside others or on a cluster (:mod:`ser_core.cluster`). What the store holds is not run again;
-a killed sweep takes its processes with it and is started again with the same command.
+A cell is trained in a process that does nothing else (:mod:`ser_core.child`), with one TensorFlow thread, so that it
+gives the same numbers alone, beside others or on a cluster (:mod:`ser_core.cluster`). What the store holds is not run
+again; a killed sweep takes its processes with it and is started again with the same command.
 """
 
 import contextlib
 import functools
-import hashlib
 import itertools
-import json
-import os
 import queue
-import subprocess
-import sys
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from ser_core import cache, corpora, experiment
+from ser_core.child import Child
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 
@@ -98,99 +93,6 @@ def _stored(spec: Spec, version_of: Callable[[str], str]) -> dict | None:
         return None
     row = experiment.load_row(experiment.store_dir() / f"{name}.json")
     return row if row and row["status"] == "ok" else None
-
-
-def run_cell(spec: Spec, fresh: bool = False) -> dict:
-    """One cell without bars; whatever goes wrong becomes its row."""
-    try:
-        with alone(spec):
-            return experiment.run(spec, fresh=fresh, progress=False)
-    except Exception as error:
-        return experiment.failure(spec, error)
-
-
-@contextlib.contextmanager
-def alone(spec: Spec) -> Iterator[None]:
-    """Wait until no other process works on this cell in this store, and let none begin.
-
-    The lock is the system's, on ``<store>/<digest>.lock``, and goes with the process that holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:16]
-    path = experiment.store_dir() / f"{digest}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        file = path.open("w")
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                break  # else the one before removed the file after it was opened here
-        file.close()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
-class Child:
-    """A process that runs the cells it is sent, one after another, and ends when this process does.
-
-    Rows go to the queue ``answers`` as ``(child, row)``; ``(child, None)`` says that the process has ended. The system
-    closes the child's standard input when this process dies, however it dies, and that ends the child.
-    """
-
-    def __init__(self, answers: queue.SimpleQueue):
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from ser_core.sweep import serve; serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is this process's business
-            env=os.environ | {"PYTHONPATH": paths},
-        )
-        threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
-
-    def _listen(self, answers: queue.SimpleQueue) -> None:
-        with self.process:
-            for line in self.process.stdout:
-                if line.endswith(b"\n"):  # else it was killed while it wrote
-                    answers.put((self, json.loads(line)))
-        answers.put((self, None))
-
-    def send(self, spec: Spec, fresh: bool) -> None:
-        """Give it a cell; once its row is there, the next."""
-        job = json.dumps([asdict(spec), fresh])
-        with contextlib.suppress(OSError, ValueError):  # it has ended, as the queue will say
-            self.process.stdin.write(job.encode() + b"\n")
-            self.process.stdin.flush()
-
-    def stop(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
-
-
-def serve() -> None:
-    """What a :class:`Child` does: a job a line on standard input, a row a line on standard output."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed
-    jobs: queue.SimpleQueue = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
-    while True:
-        spec, fresh = jobs.get()
-        print(json.dumps(run_cell(Spec(**spec), fresh)), file=answers, flush=True)
-
-
-def _receive(jobs: queue.SimpleQueue) -> None:
-    for line in sys.stdin:
-        jobs.put(json.loads(line))
-    os._exit(1)  # the parent has ended
 
 
 def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[dict]:

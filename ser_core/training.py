@@ -4,9 +4,11 @@ Every epoch ends with a checkpoint, so that a killed training goes on where it w
 order of the utterances is drawn from (seed, epoch), and the optimiser's and dropout's states are in the checkpoint.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +62,8 @@ def prepare_backend(seed: int) -> None:
     Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
     error: the numbers may then differ in the last digits.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    with _silence():
+        import keras
 
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() != "tensorflow":
@@ -76,6 +78,21 @@ def prepare_backend(seed: int) -> None:
 
         warnings.warn("TensorFlow was used before with other threads; results may differ slightly", stacklevel=2)
     tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _silence():
+    """Keep what TensorFlow's libraries write to standard error while they are loaded out of sight."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def build(name: str, shape: tuple[int, ...], classes: int, precision: str, heads: dict[str, int] | None = None):

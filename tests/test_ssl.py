@@ -14,7 +14,7 @@ REASON = "needs pip install '.[ssl]'; .ci/run tests it in an environment of its 
 transformers = pytest.importorskip("transformers", reason=REASON)
 torch = pytest.importorskip("torch", reason=REASON)
 
-from ser_core import cache, corpora, experiment, features, inputs, ssl, sweep  # noqa: E402
+from ser_core import cache, child, corpora, experiment, features, inputs, ssl  # noqa: E402
 from ser_core.errors import SerError  # noqa: E402
 from ser_core.experiment import Spec  # noqa: E402
 from ser_core.models import probes  # noqa: E402
@@ -240,5 +240,5 @@ def test_a_row(model, own_store, monkeypatch):
 
 def test_a_sweep_says_what_was_not_measured(tiny, own_store):
     shutil.rmtree(tiny / "hubert_base")
-    row = sweep.run_cell(Spec(corpus="demo", model="hubert_base"))
+    row = child.run_cell(Spec(corpus="demo", model="hubert_base"))
     assert row["status"] == "error" and row["error"].startswith(ssl.NOT_MEASURED + ": ") and "scores" not in row

@@ -85,8 +85,8 @@ def test_a_cell_that_fails_or_kills_its_process_is_a_row(folder, own_store, own_
 
 HOLD = """
 import sys
-from ser_core import experiment, sweep
-with sweep.alone(experiment.Spec()):
+from ser_core import experiment
+with experiment.alone("name"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -98,7 +98,7 @@ def test_two_processes_never_work_on_one_cell(own_store):
     entered = threading.Event()
 
     def enter():
-        with sweep.alone(experiment.Spec()):
+        with experiment.alone("name"):
             entered.set()
 
     thread = threading.Thread(target=enter)

@@ -40,6 +40,7 @@ class LinearProbe:
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import FunctionTransformer, StandardScaler
+        from threadpoolctl import threadpool_limits
 
         probe = Pipeline([
             ("layer", FunctionTransformer(_layer)),
@@ -48,7 +49,8 @@ class LinearProbe:
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
         search = GridSearchCV(probe, choices, scoring="recall_macro", cv=inner_folds(y, groups, self.seed))
-        self.search = search.fit(x, y, groups=groups)
+        with threadpool_limits(1):  # small matrices: more threads of BLAS wait for each other, ten times as long
+            self.search = search.fit(x, y, groups=groups)
         best = search.best_params_
         self.chosen = {"layer": best["layer__kw_args"]["layer"], "C": best["regression__C"]}
         self.chosen["inner_uar"] = round(float(search.best_score_), 6)
