@@ -242,8 +242,11 @@ def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
 
 def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels):
     """Fit a classical or probing system: the learner and what the row says of it."""
+    from threadpoolctl import threadpool_limits
+
     clock = time.perf_counter()
-    learner = models.learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
+    with threadpool_limits(1):
+        learner = models.learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
     facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
     return learner, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
 
@@ -372,10 +375,16 @@ def weights_path(row: dict) -> Path:
     return store_dir() / f"{row['hash']}.keras"
 
 
+DEPENDED_ON = (
+    *("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"),
+    *("scikit-learn", "hmmlearn", "opensmile", "torch", "transformers"),
+)
+
+
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     found = {"python": platform.python_version()}
-    for name in ("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"):
+    for name in DEPENDED_ON:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

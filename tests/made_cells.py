@@ -105,7 +105,7 @@ def trainers(pid):
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         try:
-            if "ser_core.sweep" in " ".join(process.cmdline()):
+            if "ser_core.child" in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:  # it has just ended
             continue
