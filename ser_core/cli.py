@@ -324,19 +324,21 @@ def report(profile: str | None, fresh: bool) -> None:
 @click.option("--readme", is_flag=True, help="Write the tables into README.md.")
 @as_json
 def tables(readme: bool, as_json: bool) -> None:
-    """The published results as tables: claim and measurement side by side, one table a protocol."""
-    from ser_core import experiment, paths
+    """The published results as tables, claim and measurement side by side: the paper's network, and Tables II to VI."""
+    from ser_core import comparison, experiment, paths
     from ser_core import tables as rendering
 
     folder = experiment.published_dir()
-    rows = experiment.load_rows(folder)
-    if readme:
-        changed = rendering.update_readme(paths.root() / "README.md", rows, folder)
-        return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
-    pooled = rendering.pool(rows, folder)
+    pooled = rendering.pool(experiment.load_rows(folder), folder)
     if as_json:
         return emit(rendering.records(pooled))
-    click.echo(rendering.results_markdown(pooled))
+    if not pooled:
+        raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
+    text = comparison.markdown(pooled, folder)
+    if readme:
+        changed = rendering.update_readme(paths.root() / "README.md", text)
+        return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
+    click.echo(text)
 
 
 @main.command()

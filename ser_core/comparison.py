@@ -7,7 +7,8 @@ very folds of that row.
 import pandas as pd
 
 from ser_core import models, paper, statistics, tables
-from ser_core.matrix import A5, TABLES
+from ser_core.matrix import A5, LITE, TABLES
+from ser_core.spec import Spec
 
 STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 """Tables V and VI: each configuration and the one before it."""
@@ -77,13 +78,17 @@ def _reference(one: dict, pooled: list[dict], folder) -> str:
     return tables.percent(same[0]["scores"]["uar"]) if same else "–"
 
 
+CUT = {"augment", "precision", "epochs"}
+"""Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
+
+
 def _usual(spec: dict) -> bool:
-    """Whether a spec of A5 differs from the defaults in nothing but augmentation and precision."""
-    return not {part.split()[0] for part in tables.setting(spec).split(", ") if part} - {
-        "augment",
-        "precision",
-        "epochs",
-    }
+    """Whether a spec differs from the defaults in nothing but how it was cut."""
+    default = Spec(corpus=spec["corpus"], model=spec["model"])
+    own = {"corpus", "protocol", "fold", "seed", "model"}
+    if spec["channels"] == "mel_small":
+        own |= {"channels", "frames", "rate"}
+    return {name for name, value in spec.items() if name not in own and value != getattr(default, name)} <= CUT
 
 
 def _told(frame: pd.DataFrame) -> pd.DataFrame:
@@ -236,3 +241,23 @@ def variations_of(pooled: list[dict]) -> list[dict]:
     return [
         one for one in pooled if one["spec"]["model"] == A5 and one["spec"]["corpus"] in corpora and one is not base
     ]
+
+
+def markdown(pooled: list[dict], folder) -> str:
+    """All that was published, as Markdown: the paper's network by protocol, then Tables II, IV, V and VI."""
+    done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
+    done = [one for one in done if _usual(one["spec"])]
+    blocks = [tables.results_markdown([one for one in done if one["spec"]["model"] == A5])]
+    for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
+        some = [one for one in done if one["spec"]["corpus"] == corpus and one["spec"]["protocol"] == "speaker"]
+        some = [one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.ours(one["spec"]["model"])]
+        if len(some) > 1:
+            title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
+            blocks.append(f"{title}\n\n{tables.to_markdown(systems_table(some, folder))}")
+    for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
+        if len(some) > 1:
+            title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
+            cut = tables.setting(some[0]["spec"])
+            told = f" (setting: {cut})" if cut else ""
+            blocks.append(f"{title}{told}\n\n{tables.to_markdown(ablation_table(some, folder, number))}")
+    return "\n".join(blocks)

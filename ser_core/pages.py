@@ -135,7 +135,7 @@ def headline_table(pooled: list[dict]) -> str:
             if claimed != "–":
                 bar += f'<span class="claim" style="left:{claimed}%"></span>'
             network = f"<code>{html.escape(line['network'])}</code>"
-            if line["setting"] != "as the paper":
+            if line["setting"] not in ("as the paper", "default"):
                 network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
             cells = {
                 "corpus": html.escape(line["corpus"]),

@@ -252,6 +252,11 @@ def corpus_of(corpus: str) -> str:
     return "ravtess" if name == "ravtess_calm_merged" else name
 
 
+def ours(model: str) -> bool:
+    """Whether a name of ours is the proposed network or one of its ablations."""
+    return model in PROPOSED or model in ABLATIONS
+
+
 def claim(model: str, corpus: str) -> dict | None:
     """Scores that the paper prints for a network of ours on a corpus, as fractions, or ``None`` where it prints none.
 

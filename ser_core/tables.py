@@ -210,7 +210,7 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"])
     for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
         short[score] = table[score] + (" " + table[limits]).where(table[limits] != "–", "")
-    if (short["setting"] == "as the paper").all():
+    if set(short["setting"]) <= {"as the paper", "default"}:
         short = short.drop(columns="setting")
     counts = short["corpus complete"].str.split(" of ")
     if all(len(count) < 2 or count[0] == count[1] for count in counts):
@@ -235,7 +235,7 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
         "corpus": f"{title} → {corpus_title(target)}" if target else title,
         "protocol": spec["protocol"],
         "network": spec["model"],
-        "setting": setting(spec) or "as the paper",
+        "setting": setting(spec) or ("as the paper" if paper.ours(spec["model"]) else "default"),
         "paper: accuracy %": claimed,
         "ours: accuracy %": "failed" if failed else percent(score["accuracy"]),
         "95 % interval": interval(limits.get("accuracy")),
@@ -371,20 +371,17 @@ def results_markdown(pooled: list[dict]) -> str:
     return "\n".join(blocks)
 
 
-def update_readme(readme_path, rows, folder) -> bool:
-    """Replace what stands between ``<!-- results -->`` and ``<!-- /results -->`` by the tables of the rows.
+def update_readme(readme_path, markdown: str) -> bool:
+    """Replace what stands between ``<!-- results -->`` and ``<!-- /results -->`` by some Markdown.
 
-    Returns whether the file changed. Raises SerError when the file lacks the two marks or there is no row.
+    Returns whether the file changed. Raises SerError when the file lacks the two marks.
     """
     path = Path(readme_path)
     text = path.read_text(encoding="utf-8")
     if text.count(OPEN) != 1 or text.count(CLOSE) != 1 or text.index(OPEN) > text.index(CLOSE):
         raise SerError(f"{path}: put one line {OPEN} and, below it, one line {CLOSE} where the results belong")
-    rows = list(rows)
-    if not rows:
-        raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
     before, after = text.split(OPEN)[0], text.split(CLOSE)[1]
-    new = f"{before}{OPEN}\n\n{results_markdown(pool(rows, folder))}\n{CLOSE}{after}"
+    new = f"{before}{OPEN}\n\n{markdown}\n{CLOSE}{after}"
     if new != text:
         path.write_text(new, encoding="utf-8")
     return new != text

@@ -176,3 +176,11 @@ def test_cross_entropy_is_its_definition():
     assert metrics.cross_entropy(["a", "b", "b"], p, ["a", "b"]) == pytest.approx(
         -(np.log(0.7) + np.log(0.9) + np.log(1e-7)) / 3
     )
+
+
+def test_the_readmes_tables_hold_every_part(tmp_path):
+    rows = [row for name in ("a1", "a2", A5, "svm") for row in made_rows(tmp_path, model=name, augment="")]
+    rows += made_rows(tmp_path, model=A5, folds=1, denoise=True)
+    text = comparison.markdown(tables.pool(rows, tmp_path), tmp_path)
+    assert "Table II and further systems, RAVDESS" in text and "Table V, RAVDESS" in text and "SVM, functionals" in text
+    assert "denoise" not in text and text.count("91.74") == 3 and "6\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}6" in text

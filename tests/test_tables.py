@@ -149,21 +149,23 @@ def test_markdown_escapes_bars_and_aligns_figures():
 
 
 def test_the_readme_block_is_replaced_and_nothing_else(tmp_path):
-    readme, rows = tmp_path / "README.md", made_rows(tmp_path, folds=2)
+    readme, text = tmp_path / "README.md", tables.results_markdown(tables.pool(made_rows(tmp_path, folds=2), tmp_path))
     readme.write_text(f"# Title\n\n{tables.OPEN}\noutdated\n{tables.CLOSE}\n\nAfter.\n")
-    assert tables.update_readme(readme, rows, tmp_path) is True
-    text = readme.read_text()
-    assert text.startswith(f"# Title\n\n{tables.OPEN}\n") and text.endswith(f"{tables.CLOSE}\n\nAfter.\n")
-    assert "outdated" not in text and "| 2\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}6; seed 0 |" in text and "91.74" in text
-    assert tables.update_readme(readme, rows, tmp_path) is False
-    assert readme.read_text() == text
+    assert tables.update_readme(readme, text) is True
+    whole = readme.read_text()
+    assert whole.startswith(f"# Title\n\n{tables.OPEN}\n") and whole.endswith(f"{tables.CLOSE}\n\nAfter.\n")
+    assert (
+        "outdated" not in whole and "| 2\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}6; seed 0 |" in text and "91.74" in text
+    )
+    assert tables.update_readme(readme, text) is False
+    assert readme.read_text() == whole
 
 
 @pytest.mark.parametrize("text", ["none", f"{tables.OPEN}", f"{tables.CLOSE} {tables.OPEN}"])
 def test_a_readme_without_the_marks_is_refused(tmp_path, text):
     (tmp_path / "README.md").write_text(text)
     with pytest.raises(SerError, match="README.md: put one line"):
-        tables.update_readme(tmp_path / "README.md", made_rows(tmp_path, folds=1), tmp_path)
+        tables.update_readme(tmp_path / "README.md", "text")
     assert (tmp_path / "README.md").read_text() == text
 
 
