@@ -39,7 +39,7 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
                 "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
                 "parameters": f"{count:,}" if count else "–",
                 "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
-                "minutes a fold": f"{sum(minutes) / len(minutes):.1f}" if minutes else "–",
+                "minutes a fold": f"{max(0.1, sum(minutes) / len(minutes)):.1f}" if minutes else "–",
                 "folds": _folds(one) if ok else "–",
             }
         )

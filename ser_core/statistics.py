@@ -13,6 +13,8 @@ from ser_core import metrics
 
 LEVEL = 0.95
 FEWEST_UNITS = 4
+SPREAD = 1e-9
+"""An interval narrower than this is none: units that are all alike say nothing about how far others could differ."""
 SCORES = ("accuracy", "uar", "precision", "recall", "f1")
 
 
@@ -65,7 +67,8 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
         return result | dict.fromkeys(SCORES) | {"unit": "none", "method": "none: fewer than four units"}
     each = np.stack([metrics.confusion(part["truth"], part["prediction"], labels) for part in groups])
     return result | {
-        name: [max(0.0, low), min(1.0, high)] for name, (low, high) in jackknife_scores(each, level).items()
+        name: [max(0.0, low), min(1.0, high)] if high - low > SPREAD else None
+        for name, (low, high) in jackknife_scores(each, level).items()
     }
 
 
@@ -112,6 +115,7 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
     for name in SCORES:
         limits = None
         if count >= FEWEST_UNITS:
-            limits = list(jackknife(without[1][name] - without[0][name], after[name] - before[name], level))
+            low, high = jackknife(without[1][name] - without[0][name], after[name] - before[name], level)
+            limits = [low, high] if high - low > SPREAD else None
         result[name] = {"difference": after[name] - before[name], "interval": limits}
     return result
