@@ -136,10 +136,11 @@ def inspect(ctx, files: tuple[Path, ...], channels: str, as_json: bool) -> None:
         for row in (row for row in rows if "error" not in row):
             channels_word = "channel" if row["channels"] == 1 else "channels"
             shape = "x".join(map(str, row["feature_shape"]))
+            cut = f", cut to {row['feature_shape'][0]}" if row["frames"] > row["feature_shape"][0] else ""
             click.echo(
                 f"{row['file']}: {row['seconds']:.2f} s, {row['rate']} Hz, {row['channels']} {channels_word}, "
                 f"{row['format']} {row['subtype']}, peak {row['peak_dbfs']:.1f} dBFS, RMS {row['rms_dbfs']:.1f} dBFS, "
-                f"{row['frames']} frames, features {shape}"
+                f"{row['frames']} frames{cut}, features {shape}"
             )
     ctx.exit(1 if any("error" in row for row in rows) else 0)
 
