@@ -131,8 +131,9 @@ def cell(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
         row = _train(spec, fresh)
     except SerError as error:
         row = experiment.failure(spec, SerError(f"{socket.gethostname()}: {error}"))
-    files = [path for path in experiment.store_dir().glob(f"{row['hash']}.*") if path.is_file()]
-    files.sort(key=lambda path: path.suffix == ".json")  # the row last: it says that the others are there
+    kinds = (".parquet", ".keras", ".json")  # the row last: it says that the others are there
+    files = [experiment.store_dir() / f"{row['hash']}{kind}" for kind in kinds]
+    files = [path for path in files if path.is_file()]
     return {path.name: path.read_bytes() for path in files}
 
 
