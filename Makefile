@@ -94,7 +94,7 @@ lab: env ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: lint ## Lint, unit tests and every notebook in its small setting
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@$(BIN)/python -m pytest tests
 	@$(nbval)
 
 lint: env ## Check style and format of code and notebooks
