@@ -90,6 +90,7 @@ def _published() -> dict[str, Iterator[Spec]]:
               for spec in expand(replace(named(name), corpus="ravtess"), fold=range(2))),
         ],
         "ablation": [
+            *(spec for name in ABLATION for spec in expand(Spec(**_fields(plain, model=name)), fold=range(6))),
             *(spec for name in ABLATION for spec in expand(Spec(**_fields(common, model=name)), fold=range(6))),
             *expand(common, seed=(1, 2), fold=range(6)),
             *(spec for name in ABLATION for spec in expand(Spec(**_fields(both, model=name)), fold=range(2))),
