@@ -32,6 +32,14 @@ def is_demo(corpus: str) -> bool:
     return corpus.startswith("demo")
 
 
+def is_here(corpus: str) -> bool:
+    """Whether any recordings of a corpus can be found."""
+    try:
+        return len(load(corpus)) > 0
+    except SerError:
+        return False
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction as percent without the sign, "–" for ``None`` and NaN."""
     return "–" if value is None or not np.isfinite(value) else f"{100 * value:.{digits}f}"
