@@ -12,7 +12,6 @@ from ser_core.spec import Spec
 
 STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 """Tables V and VI: each configuration and the one before it."""
-POINTS = "points"
 
 
 def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
@@ -39,11 +38,16 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
                 "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
                 "parameters": f"{count:,}" if count else "–",
                 "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
-                "minutes a fold": f"{max(0.1, sum(minutes) / len(minutes)):.1f}" if minutes else "–",
+                "minutes a fold": _minutes(minutes),
                 "folds": _folds(one) if ok else "–",
             }
         )
     return _told(pd.DataFrame(lines))
+
+
+def _minutes(each: list[float]) -> str:
+    mean = sum(each) / len(each) if each else None
+    return "–" if mean is None else "<0.1" if mean < 0.1 else f"{mean:.1f}"
 
 
 def scored(one: dict, score: str) -> str:

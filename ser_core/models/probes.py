@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.models.classical import inner_folds
+from ser_core.models.classical import inner_folds, uar
 
 C_CHOICES = (0.001, 0.01, 0.1)
 """Inverse strengths of the penalty; smaller than the classical systems', for hundreds of inputs an utterance."""
@@ -48,7 +48,7 @@ class LinearProbe:
             ("regression", LogisticRegression(max_iter=1000)),
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
-        search = GridSearchCV(probe, choices, scoring="recall_macro", cv=inner_folds(y, groups, self.seed))
+        search = GridSearchCV(probe, choices, scoring=uar, cv=inner_folds(y, groups, self.seed))
         with threadpool_limits(1):  # small matrices: more threads of BLAS wait for each other, ten times as long
             self.search = search.fit(x, y, groups=groups)
         best = search.best_params_
