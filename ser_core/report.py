@@ -24,8 +24,8 @@ from pathlib import Path
 from ser_core import paths
 from ser_core.errors import SerError
 
-RENDERING = ("report.py", "pages.py", "report.css", "cli.py")
-"""Files of the package that no notebook uses: a change of theirs executes nothing again."""
+RENDERING = ("report.py", "pages.py", "report.css")
+"""Files of the package that no notebook uses, nor anything of ``cli/``: a change of theirs executes nothing again."""
 
 
 def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
@@ -195,7 +195,7 @@ def notebook_key(source: Path, plan, parameters: dict) -> str:
     digest = sha256()
     package = Path(__file__).parent
     files = [path for path in sorted(package.rglob("*")) if path.is_file() and path.suffix not in (".pyc", ".md")]
-    for path in [source, *(path for path in files if path.name not in RENDERING)]:
+    for path in [source, *(path for path in files if path.name not in RENDERING and path.parent.name != "cli")]:
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     facts = [
@@ -317,7 +317,7 @@ def _render_page(executed: Path, page: Path, title: str, badge: str, failure: st
     from ser_core import pages
 
     digest = sha256(executed.read_bytes())
-    for name in RENDERING[:3]:
+    for name in RENDERING:
         digest.update((Path(__file__).parent / name).read_bytes())
     key = sha256(f"{digest.hexdigest()} {title} {badge} {failure} {metadata.version('nbconvert')}".encode()).hexdigest()
     stamp = executed.with_name(f"{executed.stem}.page")

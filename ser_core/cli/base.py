@@ -1,0 +1,92 @@
+"""What every command shares: errors as one line, JSON on one line, the options that make a Spec."""
+
+import json
+import os
+import sys
+
+import click
+
+from ser_core.errors import SerError
+
+
+class Commands(click.Group):
+    """A group that turns :class:`SerError` into one line, and Ctrl-C into one line too."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except SerError as error:
+            click.echo(f"ser: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("ser: stopped; start the same command again to go on", err=True)
+            sys.stdout.flush()
+            os._exit(130)  # at once: a pool whose workers were stopped would be waited for
+        except BrokenPipeError:
+            sys.stderr.close()
+            ctx.exit(1)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line.")
+
+
+def emit(value) -> None:
+    """JSON on one line."""
+    click.echo(json.dumps(value))
+
+
+def spec_options(command):
+    """The options that make a Spec; what is not given keeps the spec's default."""
+    options = [
+        click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
+        click.option("--protocol", help="speaker or random [speaker]"),
+        click.option("--model", help="One of `ser models`, or your package.module:function [cnn_bilstm_attention]"),
+        click.option("--channels", help="13, 14, 39, 40, 42, wide or another input [what the model was made for]"),
+        click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
+        click.option("--copies", type=int, help="Copies a technique [1]"),
+        click.option("--epochs", type=int, help="At most so many [300]"),
+        click.option("--patience", type=int, help="Epochs without a better validation loss [20]"),
+        click.option("--batch", type=int, help="Utterances a step [32]"),
+        click.option("--optimizer", help="adam, rmsprop or sgd [what the model's source says; adam]"),
+        click.option("--learning-rate", type=float, help="0.001 (II.D.5) or 0.0001 (III.A) [the source's; 0.001]"),
+        click.option(
+            "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Of the convolutions [float32]"
+        ),
+        click.option("--frames", type=int, help="Input length, for the paper's channels 10 ms each [400]"),
+        click.option("--denoise", is_flag=True, default=None, help="Reduce noise first."),
+        click.option("--no-znorm", "znorm", flag_value=False, default=None, type=bool, help="Leave out Eq. 4."),
+        click.option("--no-normalise", "normalise", flag_value=False, default=None, type=bool, help="Keep the level."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def make_spec(choices: dict):
+    """A Spec from the options that were given."""
+    from ser_core.experiment import Spec
+
+    sys.path.append(os.getcwd())  # a user's own builder may lie here
+    return Spec(**{key: value for key, value in choices.items() if value is not None})
+
+
+def summary(row: dict) -> str:
+    """A row as one line for people."""
+    spec = row["spec"]
+    where = (
+        f"{spec['model']} on {spec['corpus']}, protocol {spec['protocol']}, fold {spec['fold']}, seed {spec['seed']}"
+    )
+    if row["status"] != "ok":
+        return f"{where}: error: {row['error']}"
+    limits = row["intervals"]["uar"]
+    spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}] over {row['intervals']['unit']}s" if limits else ""
+    missing = row["completeness"]["missing"]
+    fitted = f"chosen {row.get('chosen')}"
+    if row["epochs"]:
+        fitted = f"{row['parameters']:,} parameters, best of {row['epochs']} epochs {row['best_epoch']}"
+    lacking = f"; {len(missing)} of {row['completeness']['expected']} utterances missing" if missing else ""
+    return (
+        f"{where}{' (demo)' if row['demo'] else ''}: accuracy {100 * row['scores']['accuracy']:.1f} %, "
+        f"UAR {100 * row['scores']['uar']:.1f} %{spread}, {row['n_test']} utterances, "
+        f"{fitted}{lacking}"
+    )

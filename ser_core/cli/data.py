@@ -1,0 +1,106 @@
+"""``ser data`` and ``ser inspect``: corpora and recordings."""
+
+from pathlib import Path
+
+import click
+
+from ser_core.cli.base import as_json, emit
+from ser_core.errors import SerError
+
+
+@click.group()
+def data() -> None:
+    """Corpora: list, download, verify."""
+
+
+@data.command("list")
+@as_json
+def data_list(as_json: bool) -> None:
+    """Every corpus, how much of it is here, and its licence."""
+    from ser_core import corpora
+
+    rows = []
+    for name, corpus in corpora.CORPORA.items():
+        try:
+            found = len(corpora.load(name))
+        except SerError:
+            found = 0
+        rows.append({"name": name, "title": corpus.title, "expected": corpus.expected, "found": found,
+                     "emotions": list(corpus.labels), "licence": corpus.licence, "demo": corpus.demo})  # fmt: skip
+    if as_json:
+        return emit(rows)
+    for row in rows:
+        click.echo(f"{row['name']:26} {row['found']:>5} of {row['expected']:>5}  {row['licence']}")
+
+
+@data.command("fetch")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
+@click.option("--from", "mirror", help="Download from this address instead of the published one.")
+@click.option("--force", is_flag=True, help="Download even when everything seems to be there.")
+@as_json
+def data_fetch(name: str, yes: bool, mirror: str | None, force: bool, as_json: bool) -> None:
+    """Download RAVDESS or TESS from its published DOI into SER_DATA; an interrupted download goes on."""
+    from ser_core.corpora import fetch
+
+    result = fetch.fetch(name, accept=yes, mirror=mirror, force=force)
+    if as_json:
+        return emit(result)
+    state = "downloaded" if result["fetched"] else "already there"
+    count = f"{result['found']} of {result['expected']} utterances"
+    click.echo(f"{result['corpus']}: {state}, {count} in {result['folder']}")
+
+
+@data.command("verify")
+@click.argument("name")
+@as_json
+@click.pass_context
+def data_verify(ctx, name: str, as_json: bool) -> None:
+    """Compare a corpus with its canonical file list; exit code 1 only where a file is changed."""
+    from ser_core.corpora import verify
+
+    result = verify.verify(name, progress=not as_json)
+    if as_json:
+        emit(result)
+    else:
+        click.echo(f"{name}: {result['found']} of {result['expected']} utterances in {result['folder']}")
+        for kind in ("missing", "changed", "duplicates", "extra", "unverifiable"):
+            names = result[kind]
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
+            click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
+    ctx.exit(1 if result["changed"] else 0)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--channels", default="42", show_default=True, help="Feature channels: 13, 14, 39, 40, 42 or wide.")
+@as_json
+@click.pass_context
+def inspect(ctx, files: tuple[Path, ...], channels: str, as_json: bool) -> None:
+    """What the suite sees in recordings: length, rate, channels, level, frames, feature shape.
+
+    A file that cannot be used is one line; the others are still read, and the exit code is 1.
+    """
+    from ser_core import features
+
+    features.channel_names(channels)
+    rows = []
+    for path in files:
+        try:
+            rows.append({"file": str(path)} | features.describe(path, channels=channels))
+        except SerError as error:
+            rows.append({"file": str(path), "error": str(error)})
+            click.echo(f"ser: {error}", err=True)
+    if as_json:
+        emit(rows)
+    else:
+        for row in (row for row in rows if "error" not in row):
+            channels_word = "channel" if row["channels"] == 1 else "channels"
+            shape = "x".join(map(str, row["feature_shape"]))
+            cut = f", cut to {row['feature_shape'][0]}" if row["frames"] > row["feature_shape"][0] else ""
+            click.echo(
+                f"{row['file']}: {row['seconds']:.2f} s, {row['rate']} Hz, {row['channels']} {channels_word}, "
+                f"{row['format']} {row['subtype']}, peak {row['peak_dbfs']:.1f} dBFS, RMS {row['rms_dbfs']:.1f} dBFS, "
+                f"{row['frames']} frames{cut}, features {shape}"
+            )
+    ctx.exit(1 if any("error" in row for row in rows) else 0)

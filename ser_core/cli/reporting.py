@@ -1,0 +1,58 @@
+"""``ser reproduce``, ``ser report``, ``ser tables`` and ``ser publish``: what people see."""
+
+import click
+
+from ser_core.cli.base import as_json, emit
+from ser_core.errors import SerError
+
+
+@click.command()
+@click.option("--profile", default="demo", show_default=True, help="demo, quick or paper")
+@click.option("--fresh", is_flag=True, help="Execute every notebook again; stored results are still used.")
+def reproduce(profile: str, fresh: bool) -> None:
+    """Run every notebook and write the HTML report to runs/PROFILE/report/."""
+    from ser_core import report as reports
+
+    click.echo(reports.build(profile, fresh=fresh))
+
+
+@click.command()
+@click.option("--profile", help="Render this profile's report again; by default the published rows'.")
+@click.option("--fresh", is_flag=True, help="Execute every notebook again.")
+def report(profile: str | None, fresh: bool) -> None:
+    """Write the HTML report from the published rows alone, or again from a profile's stored results."""
+    from ser_core import report as reports
+
+    click.echo(reports.build(profile or "published", fresh=fresh, published=profile is None))
+
+
+@click.command()
+@click.option("--readme", is_flag=True, help="Write the tables into README.md.")
+@as_json
+def tables(readme: bool, as_json: bool) -> None:
+    """The published results as tables, claim and measurement side by side: the paper's network, and Tables II to VI."""
+    from ser_core import comparison, experiment, paths
+    from ser_core import tables as rendering
+
+    folder = experiment.published_dir()
+    pooled = rendering.pool(experiment.load_rows(folder), folder)
+    if as_json:
+        return emit(rendering.records(pooled))
+    if not pooled:
+        raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
+    text = comparison.markdown(pooled, folder)
+    if readme:
+        changed = rendering.update_readme(paths.root() / "README.md", text)
+        return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
+    click.echo(text)
+
+
+@click.command()
+@click.argument("profile", default="published")
+@as_json
+def publish(profile: str, as_json: bool) -> None:
+    """Copy the finished rows of a profile, JSON and Parquet, from the store to runs/published/."""
+    from ser_core import experiment, profiles
+
+    names = experiment.publish(profiles.profile(profile).specs)
+    emit(names) if as_json else click.echo(f"{len(names)} rows published")

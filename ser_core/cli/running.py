@@ -1,0 +1,105 @@
+"""``ser models``, ``ser run`` and ``ser sweep``: systems, one cell, many cells."""
+
+import click
+
+from ser_core.cli.base import as_json, emit, make_spec, spec_options, summary
+from ser_core.errors import SerError
+
+
+@click.command("models")
+@as_json
+def list_models(as_json: bool) -> None:
+    """Every system that can be asked for by name: parameters at 8 classes, what is claimed, where it comes from."""
+    from ser_core import models
+
+    rows = models.catalogue()
+    if as_json:
+        return emit(rows)
+    for row in rows:
+        counts = f"{row['parameters'] or '–':>12,}" if row["parameters"] else f"{'–':>12}"
+        claimed = f"{row['claimed']:,}" if row["claimed"] else "–"
+        click.echo(f"{row['name']:26} {counts} {claimed:>12}  {row['standing']:14} {row['input']:34} {row['source']}")
+
+
+@click.command()
+@spec_options
+@click.option("--fold", type=int, help="From 0 [0]")
+@click.option("--seed", type=int, help="[0]")
+@click.option("--fresh", is_flag=True, help="Train anew even where the store has the row.")
+@as_json
+def run(fresh: bool, as_json: bool, **choices) -> None:
+    """Train and judge one network on one fold, or take the row from the store."""
+    from ser_core import experiment
+
+    row = experiment.run(make_spec(choices), fresh=fresh)
+    emit(row) if as_json else click.echo(summary(row))
+
+
+def _numbers(text: str, name: str) -> list[int]:
+    """``"0,2-4"`` to [0, 2, 3, 4]."""
+    try:
+        parts = [part.split("-") for part in text.split(",")]
+        return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
+    except ValueError:
+        raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
+
+
+@click.command()
+@click.argument("name", required=False)
+@spec_options
+@click.option("--folds", help="Such as 0,2 or 0-5 [all]")
+@click.option("--seeds", default="0", show_default=True, help="Such as 0-2")
+@click.option("--models", help="Several networks, separated by commas.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Cells at a time, each in a process."
+)
+@click.option(
+    "--scheduler",
+    help="Address of a Dask scheduler, tcp://HOST:8786: its workers run the cells; --workers plays no part.",
+)
+@click.option("--unpublished", is_flag=True, help="Pass over cells whose row stands in runs/published already.")
+@click.option("--fresh", is_flag=True, help="Train anew what the store holds.")
+@click.option("--json-lines", is_flag=True, help="Print each row as it finishes, one JSON a line.")
+@as_json
+@click.pass_context
+def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fresh, json_lines, as_json, **choices):
+    """Run many cells: those of a NAME, or the folds and seeds of one choice.
+
+    NAME is a table of the paper (table2, table4, table5, table6) or all of them and more (all), for which the other
+    options still count, or a profile (demo, quick, paper, published), whose cells are fixed.
+
+    Rows that exist are not run again; a failed cell is a row with its error, the others go on, and the exit code is 1.
+    """
+    from ser_core import corpora, experiment, matrix, profiles, splits
+    from ser_core import sweep as sweeping
+
+    given = {key: value for key, value in choices.items() if value is not None}
+    chosen = _numbers(folds, "folds") if folds else None
+    if name in matrix.NAMES:
+        if models or choices["model"]:
+            raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
+        specs = list(matrix.cells(name, folds=chosen, seeds=_numbers(seeds, "seeds"), **given))
+    elif name:
+        if given or folds or models:
+            raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
+        specs = list(profiles.profile(name).specs)
+    else:
+        base = make_spec(choices)
+        if chosen is None:
+            chosen = range(splits.folds(corpora.load(base.corpus), base.protocol))
+        axes = {"fold": chosen, "seed": _numbers(seeds, "seeds")}
+        names = models.split(",") if models else [base.model]
+        specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
+    if unpublished:
+        there = experiment.published_specs()
+        specs = [spec for spec in specs if spec not in there]
+    rows = []
+    for row in sweeping.sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
+        rows.append(row)
+        if json_lines:
+            emit(row)
+        elif not as_json:
+            click.echo(summary(row))
+    if as_json:
+        emit(rows)
+    ctx.exit(1 if any(row["status"] != "ok" for row in rows) else 0)
