@@ -109,7 +109,8 @@ nbval = SER_QUICK=1 $(BIN)/python -m pytest -o addopts= --nbval-lax --nbval-cell
 lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit stay
 	@uv=$$(command -v uv || echo $(BIN)/uv); \
 	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --extra training --extra notebooks --extra cluster --extra test --extra env pyproject.toml -o requirements.lock
+	  --extra training --extra notebooks --extra export --extra app --extra cluster \
+	  --extra test --extra env pyproject.toml -o requirements.lock
 
 clean: ## Remove .venv, the cache and all results but the published ones; data/ stays
 	@rm -rf .venv .cache .pytest_cache .ruff_cache build dist *.egg-info
