@@ -118,44 +118,59 @@ def thumbnail(notebook_path, *, width: int = 560) -> str | None:
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
 
 
+def headline(pooled: list[dict]) -> str:
+    """The answer in one or two sentences, computed from the rows; "" where the paper's network was not judged."""
+    from ser_core import comparison, tables
+
+    one = comparison.default_of([row for row in pooled if row["spec"]["protocol"] == "speaker"])
+    if one is None:
+        return ""
+    name = tables.corpus_title(one["spec"]["corpus"])
+    claimed = (one.get("claimed") or {}).get("accuracy")
+    told = f"On {name}, tested on speakers that it has never heard, the paper's network recognises {_figure(one)}"
+    if claimed is not None:
+        told += f"; the paper claims {tables.percent(claimed, 2)} %"
+    alike = {key: value for key, value in one["spec"].items() if key != "protocol"} | {"protocol": "random"}
+    other = next((row for row in pooled if row["spec"] == alike and row["status"] == "ok"), None)
+    if other:
+        told += f". With the voices of the test in training as well it recognises {_figure(other)}"
+    return f"{told}."
+
+
+def _figure(one: dict) -> str:
+    from ser_core import tables
+
+    spec, limits = one["spec"], tables.interval(one["intervals"].get("accuracy"))
+    seeds = ", ".join(map(str, one["seeds"]))
+    between = "" if limits == "–" else f" {limits}"
+    return (
+        f"{tables.percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
+        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds})"
+    )
+
+
 def headline_table(pooled: list[dict]) -> str:
-    """The claim beside ours as an HTML table with a bar: ours, its 95 % interval, and a mark where the claim is."""
+    """The claim beside ours as HTML tables with bars, a panel a protocol: the paper's network, the others folded away.
+
+    A bar shows ours, its 95 % interval, and a mark where the claim is.
+    """
     from ser_core import splits, tables
+    from ser_core.matrix import A5
 
     blocks = []
     for protocol, rows in tables.by_protocol(pooled).items():
-        lines = []
-        for one, line in _lines(rows):
-            score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
-            claimed = line["paper: accuracy %"]
-            bar = "" if score is None else f'<span class="ours" style="width:{100 * score:.1f}%"></span>'
-            if bar and line["95 % interval"] != "–":
-                low, high = (100 * limit for limit in limits)
-                bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
-            if claimed != "–":
-                bar += f'<span class="claim" style="left:{claimed}%"></span>'
-            network = f"<code>{html.escape(line['network'])}</code>"
-            if line["setting"] not in ("as the paper", "default"):
-                network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
-            cells = {
-                "corpus": html.escape(line["corpus"]),
-                "network": network,
-                "paper, accuracy %": claimed,
-                "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
-                "0 to 100 %": f'<div class="track">{bar}</div>',
-                "UAR %": line["UAR %"] + _below(line["95 % interval of UAR"]),
-                "folds": f"<span class='nowrap'>{line['folds']}</span>" + _below(f"seed {line['seeds']}"),
-                "tested on": f"{line['test utterances']:,}" + _below(line["over"]),
-            }
-            tds = "".join(f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in cells.items())
-            lines.append(f"<tr>{tds}</tr>")
-        head = "".join(f"<th>{name}</th>" for name in cells)
         meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
         red = ' class="badge bad"' if protocol == "leaky" else ""
+        own = [one for one in rows if one["spec"]["model"] == A5] or rows
+        own = sorted(own, key=lambda one: len(tables.setting(one["spec"])))
+        further = [one for one in rows if one not in own]
+        folded = ""
+        if further:
+            count = f"{len(further)} further row{'s' if len(further) > 1 else ''}"
+            folded = f"<details><summary>{count}: other systems</summary>{_results(further)}</details>"
         blocks.append(
             f'<div class="panel"><h3><span{red}>Protocol <code>{html.escape(protocol)}</code></span>: {meaning}</h3>'
-            f'<table class="results"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{''.join(lines)}</tbody></table></div>"
+            f"{_results(own)}{folded}</div>"
         )
     key = (
         '<p class="small"><span class="key ours"></span>measured here<span class="key range"></span>95 % interval'
@@ -164,18 +179,61 @@ def headline_table(pooled: list[dict]) -> str:
     return "\n".join(blocks) + key
 
 
+def _results(rows: list[dict]) -> str:
+    """Rows of one protocol as an HTML table."""
+    lines = []
+    for one, line in _lines(rows):
+        score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
+        claimed = line["paper: accuracy %"]
+        bar = "" if score is None else f'<span class="ours" style="width:{100 * score:.1f}%"></span>'
+        if bar and line["95 % interval"] != "–":
+            low, high = (100 * limit for limit in limits)
+            bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
+        if claimed != "–":
+            bar += f'<span class="claim" style="left:{claimed}%"></span>'
+        network = f"<code>{html.escape(line['network'])}</code>"
+        if line["setting"] not in ("as the paper", "default"):
+            network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
+        cells = {
+            "corpus": html.escape(line["corpus"]),
+            "network": network,
+            "paper, accuracy %": claimed,
+            "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
+            "0 to 100 %": f'<div class="track">{bar}</div>{_merged(one)}',
+            "UAR %": line["UAR %"] + _below(line["95 % interval of UAR"]),
+            "folds": f"<span class='nowrap'>{line['folds']}</span>" + _below(f"seed {line['seeds']}"),
+            "tested on": f"{line['test utterances']:,}" + _below(line["over"]),
+        }
+        tds = "".join(f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in cells.items())
+        lines.append(f"<tr>{tds}</tr>")
+    head = "".join(f"<th>{name}</th>" for name in cells)
+    return f'<table class="results"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+
+
+def _merged(one: dict) -> str:
+    """Accuracy with calm counted as neutral, as people were scored, where a row has it."""
+    from ser_core import tables
+
+    if "calm_is_neutral" not in one:
+        return ""
+    score = tables.percent(one["calm_is_neutral"]["scores"]["accuracy"])
+    limits = tables.interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
+    return f'<span class="small nowrap">calm as neutral: {score} {limits}</span>'
+
+
 def _below(text: str) -> str:
     return f'<br><span class="small nowrap">{html.escape(text)}</span>'
 
 
 def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
-    """Each line of the results table with the judged part that it shows."""
+    """Each line of the results table with the judged part that it shows; calm as neutral stands in the line above."""
     from ser_core import tables
 
+    plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
     judged = []
     for one in rows:
-        judged += [one, *one.get("parts", {}).values(), *([one["calm_is_neutral"]] if "calm_is_neutral" in one else [])]
-    return list(zip(judged, tables.results_table(rows).to_dict("records"), strict=True))
+        judged += [one, *one.get("parts", {}).values()]
+    return list(zip(judged, tables.results_table(plain).to_dict("records"), strict=True))
 
 
 def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made) -> str:
@@ -194,7 +252,9 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
         f'<div class="fail"><b>{html.escape(card["title"])}</b> stopped: {html.escape(card["failure"])}</div>'
         for card in failed
     )
-    results = headline_table(pooled) if pooled else "<p>No result yet: the training notebook did not finish.</p>"
+    results = "<p>No result yet: the training notebook did not finish.</p>"
+    if pooled:
+        results = f'<p class="headline">{html.escape(headline(pooled))}</p>{headline_table(pooled)}'
     facts = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in made)
     listing = corpora.to_html(index=False, border=0, justify="left", escape=True)
     body = (

@@ -232,10 +232,30 @@ def test_the_headline_table_draws_claim_and_interval(tmp_path):
     pooled = tables.pool(made_rows(tmp_path, folds=2), tmp_path)
     text = pages.headline_table(pooled)
     assert "no speaker both in test and elsewhere" in text
-    assert text.count('class="track"') == 2  # as it is, and with calm counted as neutral
+    assert text.count('class="track"') == 1
+    merged = pooled[0]["calm_is_neutral"]["scores"]["accuracy"]
+    assert f"calm as neutral: {100 * merged:.1f}" in text
     assert 'class="claim" style="left:91.74%"' in text
     low, high = (100 * limit for limit in pooled[0]["intervals"]["accuracy"])
     assert f'class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"' in text
+
+
+def test_the_headline_tells_the_figures_of_the_papers_network(tmp_path):
+    rows = made_rows(tmp_path, folds=2) + made_rows(tmp_path, folds=2, protocol="random", skill=0.9)
+    rows += made_rows(tmp_path, folds=2, model="a1", skill=0.2)
+    pooled = tables.pool(rows, tmp_path)
+    speaker, random = (100 * one["scores"]["accuracy"] for one in pooled[:2])
+    text = pages.headline(pooled)
+    assert f"recognises {speaker:.1f} % [" in text and f"recognises {random:.1f} % [" in text and "91.74 %" in text
+    assert "2 of 6 folds, seed 0" in text
+    assert pages.headline(pooled[2:]) == ""
+
+
+def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
+    rows = made_rows(tmp_path, folds=1, model="a1") + made_rows(tmp_path, folds=1)
+    text = pages.headline_table(tables.pool(rows, tmp_path))
+    shown, folded = text.split("<details>")
+    assert "cnn_bilstm_attention" in shown and "a1" not in shown and "<code>a1</code>" in folded
 
 
 def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):
