@@ -137,10 +137,11 @@ def fraction(claim: Claim) -> Finding:
     computed = f"{like(share, printed)} = {k:,} of {n:,}"
     least = arithmetic.smallest_n(printed)
     if possible:
-        why = f"{len(possible)} of {len(sizes)} sizes of the test set allow it; the smallest of any kind is {least}."
+        why = f"{computed} is one of them; the smallest test set of any kind that allows it has {least:,}."
         return Finding(str(printed), computed, HOLDS, why, float(share))
     cut = [size for size in sizes if arithmetic.counts_for(printed, size, cut=True)]
-    why = f"No k of n on any of {len(sizes)} single test sets of {sizes[0]:,} to {sizes[-1]:,} rounds to it"
+    tried = f"any of {len(sizes)} single test sets of {sizes[0]:,} to {sizes[-1]:,}"
+    why = f"No k of n on {tried if len(sizes) > 1 else f'a test set of {sizes[0]:,}'} rounds to it"
     why += f" (cut off instead of rounded: {', '.join(f'{size:,}' for size in cut)})" if cut else ""
     why += f"; the nearest is {computed}. A mean over folds or runs could give it."
     return Finding(str(printed), computed, IMPOSSIBLE, why, float(share))
@@ -169,7 +170,7 @@ def _sizes(claim: Claim, test: dict) -> list[int]:
 
 
 def smallest_support(claim: Claim) -> Finding:
-    """``printed`` percent of one class, and how many utterances there are: ``largest``, or ``corpus`` and ``emotion``."""
+    """``printed`` percent of one class, and how many there are: ``largest``, or ``corpus`` and ``emotion``."""
     printed, least = claim.percent("printed"), arithmetic.smallest_n(claim.percent("printed"))
     if claim.has("largest"):
         largest = claim.whole("largest")
@@ -277,7 +278,7 @@ def throughput(claim: Claim) -> Finding:
     exact = 1000 / latency
     low, high = (1000 / value for value in reversed(span(latency)))
     agrees = low <= span(printed)[1] and span(printed)[0] <= high
-    why = f"{latency} ms, as rounded, allow {low:.0f} to {high:.0f} a second."
+    why = f"{latency} ms, as rounded, allow {low:.1f} to {high:.1f} a second."
     return Finding(str(printed), like(exact, printed), HOLDS if agrees else CONTRADICTED, why, float(exact))
 
 
