@@ -146,7 +146,7 @@ def parameters(
     """
     counts = []
     for layer in layers:
-        kind, *sizes = str(layer).split()
+        kind, *sizes = str(layer).split() or [""]
         found = 0
         try:
             numbers = [int(size) for size in sizes]

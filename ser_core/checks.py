@@ -64,7 +64,7 @@ def parameters(claim: Claim) -> Finding:
         raise claim.wrong(str(error)) from None
     ours, counts = next(iter(found.values()))
     totals = [total for total, _ in found.values()]
-    convolutions = sum(count for layer, count in zip(layers, counts) if layer.split()[0].startswith("conv"))
+    convolutions = sum(count for layer, count in zip(layers, counts) if layer.startswith("conv"))
     why = f"The layers as listed hold {ours:,} ({100 * (ours / float(printed or 1) - 1):+.2f} %)"
     if min(totals) < max(totals):
         why += f"; other readings of inputs, PReLU and padding {min(totals):,} to {max(totals):,}"
