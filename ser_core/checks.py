@@ -1,7 +1,8 @@
 """The kinds of check that ``ser audit`` knows: each takes a claim and computes what the paper's own figures allow.
 
 ``holds``: the figures agree. ``contradicted``: a computation from the text, or another printed value, says otherwise.
-``impossible``: no data whatever give the printed figure. ``cannot be checked``: the paper lacks what it would take.
+``impossible``: no data of the stated kind give the printed figure. ``cannot be checked``: the paper lacks what it would
+take.
 """
 
 from collections.abc import Callable

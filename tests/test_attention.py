@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_core import attention, audit_plots, corpora, experiment, models
+from ser_core import attention, audit_plots, corpora, experiment, models, training
 from ser_core.errors import SerError
 
 SPEECH, SILENCE, PADDING = range(3)
@@ -59,6 +59,7 @@ def test_equal_weights_give_each_kind_its_time_and_tanh_scores_no_less_than_the_
 
 @pytest.fixture(scope="module")
 def table():
+    training.prepare_backend(0)
     return corpora.load("demo").head(3)
 
 

@@ -422,6 +422,22 @@ def test_ser_audit():
     assert told.exit_code == 0 and "claims checked" in told.stdout
 
 
+def test_the_readme_explains_every_check_and_its_example_runs(tmp_path):
+    from ser_core import paths
+
+    readme = (paths.root() / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Check a paper's arithmetic\n(.*?)^## ", readme, flags=re.MULTILINE | re.DOTALL)[1]
+    named = {
+        name
+        for line in re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", line)
+    }
+    assert named == set(checks.CHECKS)
+    (tmp_path / "example.toml").write_text(re.search(r"```toml\n(.*?)```", section, flags=re.DOTALL)[1])
+    found = {result.id: result.verdict for result in audit.run(tmp_path / "example.toml")[1]}
+    assert found == {"f1-angry": checks.HOLDS, "f1-sad": checks.IMPOSSIBLE, "accuracy": checks.IMPOSSIBLE}
+
+
 def test_figures_show_what_they_are_given():
     rows = claimfile.load().claims[0].tables["III"]["rows"]
     (axes,) = audit_plots.printed_f1(rows, "emotion").axes
