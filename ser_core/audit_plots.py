@@ -20,6 +20,7 @@ def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and as it fo
     for place, row in enumerate(rows):
         precision, recall = float(row["precision"]), float(row["recall"])
         ax.plot([precision, recall], [place, place], color=PALE, lw=9, solid_capstyle="butt", zorder=1)
+        ax.plot([precision, recall], [place, place], "|", color=GREY, ms=15, zorder=1)
         follows = arithmetic.f1(precision, recall)
         ax.plot([follows, float(row["f1"])], [place, place], color=GREY, lw=1, zorder=2)
         ax.plot(follows, place, "o", color=BLUE, ms=8, label="2PR / (P + R)" if not place else None, zorder=3)
@@ -34,7 +35,7 @@ def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and as it fo
 
 
 @plt.rc_context(STYLE)
-def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "actors", near: float = 0.6) -> Figure:
+def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "actors", near: float = 0.3) -> Figure:
     """Every k of n near a printed percentage, for test sets of 1 to ``most`` speakers with ``each`` utterances.
 
     near : how far around the printed figure is shown, in percentage points
@@ -45,7 +46,7 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
     for speakers, n in enumerate(arithmetic.whole_speakers(each, most), start=1):
         shares = 100 * np.arange(n + 1) / n
         shares = shares[np.abs(shares - aim) <= near]
-        ax.plot(np.full(len(shares), speakers), shares, "_", color=BLUE, ms=11, mew=1.6)
+        ax.plot(np.full(len(shares), speakers), shares, "_", color=BLUE, ms=11, mew=1.3)
         hits += [speakers] if arithmetic.counts_for(printed, n) else []
     ax.axhspan(aim - step / 2, aim + step / 2, color=RED, alpha=0.5, lw=0, zorder=0)
     met = f"met by {', '.join(map(str, hits))} {unit}" if hits else f"met by no whole number of {unit} up to {most}"
@@ -72,7 +73,7 @@ def attention_against_time(measured=None, *, title="What Eq. 5 allows, and what 
     ax.plot(time, least, color=INK, lw=1)
     ax.plot(time, most, color=INK, lw=1)
     ax.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="equal weights")
-    ax.plot([0, 1, 1], [0, 0, 1], color=GREEN, lw=2, clip_on=False, label="suppressed")
+    ax.plot([0, 1], [0, 0], color=GREEN, lw=2, clip_on=False, label="suppressed")
     if measured is not None:
         for kind, colour, marker in (("silence", ORANGE, "o"), ("padding", RED, "x")):
             part = measured[(measured["kind"] == kind) & (measured["time"] > 0)]
