@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from ser_core import arithmetic, metrics
 from ser_core.arithmetic import like, span
-from ser_core.claimfile import Claim
+from ser_core.claimfile import Claim, sizes_of_tests
 from ser_core.errors import SerError
 
 HOLDS, CONTRADICTED, IMPOSSIBLE, OPEN = VERDICTS = ("holds", "contradicted", "impossible", "cannot be checked")
@@ -26,10 +26,6 @@ class Finding:
     verdict: str
     why: str
     value: float | None = None
-
-
-def _within(value, limits) -> bool:
-    return limits[0] <= value <= limits[1]
 
 
 def _utterances(claim: Claim):
@@ -131,7 +127,7 @@ def column_mean(claim: Claim) -> Finding:
 def fraction(claim: Claim) -> Finding:
     """``printed`` percent, ``tests``: test sets as ``{each, to, from, plus}``, ``{of, percent}`` or ``{sizes}``."""
     printed = claim.percent("printed")
-    sizes = sorted({size for test in claim.listed("tests", dict) for size in _sizes(claim, test)})
+    sizes = sizes_of_tests(claim)
     possible = [n for n in sizes if arithmetic.counts_for(printed, n)]
     k, n = arithmetic.nearest(printed, possible or sizes)
     share = Decimal(100 * k) / n
@@ -146,28 +142,6 @@ def fraction(claim: Claim) -> Finding:
     why += f" (cut off instead of rounded: {', '.join(f'{size:,}' for size in cut)})" if cut else ""
     why += f"; the nearest is {computed}. A mean over folds or runs could give it."
     return Finding(str(printed), computed, IMPOSSIBLE, why, float(share))
-
-
-def _sizes(claim: Claim, test: dict) -> list[int]:
-    """Sizes of the test sets that one entry of ``tests`` describes."""
-    kinds = {"each": ({"each", "to"}, {"from", "plus"}), "of": ({"of", "percent"}, set()), "sizes": ({"sizes"}, set())}
-    needed, further = next((kinds[kind] for kind in kinds if kind in test), (set(), set()))
-    numbers = [n for value in test.values() for n in (value if isinstance(value, list) else [value])]
-    right = needed and needed <= set(test) <= needed | further
-    if not right or not all(type(n) is int and 0 <= n <= 10**6 for n in numbers):
-        raise claim.wrong(
-            f"tests: {test}: must be {{each, to, from, plus}}, {{of, percent}} or {{sizes}}, whole numbers"
-        )
-    listed = {name: value if isinstance(value, list) else [value] for name, value in test.items()}
-    if "each" in test:
-        found = arithmetic.whole_speakers(
-            test["each"], min(test["to"], 10_000), fewest=test.get("from", 1), plus=test.get("plus", 0)
-        )
-    else:
-        found = arithmetic.shares_of(test["of"], listed["percent"]) if "of" in test else listed["sizes"]
-    if not found or min(found) < 1:
-        raise claim.wrong(f"tests: {test}: gives no test set")
-    return found
 
 
 def smallest_support(claim: Claim) -> Finding:

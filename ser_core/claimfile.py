@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from ser_core import arithmetic
 from ser_core.errors import SerError
 
 SHIPPED = Path(__file__).parent / "claims"
@@ -130,6 +131,32 @@ class Claims:
     source: str
     constructed: bool
     claims: tuple[Claim, ...]
+
+
+def sizes_of_tests(claim: Claim) -> list[int]:
+    """Sizes of the test sets that ``tests`` describes: ``{each, to, from, plus}``, ``{of, percent}``, ``{sizes}``."""
+    return sorted({size for test in claim.listed("tests", dict) for size in _sizes(claim, test)})
+
+
+def _sizes(claim: Claim, test: dict) -> list[int]:
+    kinds = {"each": ({"each", "to"}, {"from", "plus"}), "of": ({"of", "percent"}, set()), "sizes": ({"sizes"}, set())}
+    needed, further = next((kinds[kind] for kind in kinds if kind in test), (set(), set()))
+    numbers = [n for value in test.values() for n in (value if isinstance(value, list) else [value])]
+    right = needed and needed <= set(test) <= needed | further
+    if not right or not all(type(n) is int and 0 <= n <= 10**6 for n in numbers):
+        raise claim.wrong(
+            f"tests: {test}: must be {{each, to, from, plus}}, {{of, percent}} or {{sizes}}, whole numbers"
+        )
+    listed = {name: value if isinstance(value, list) else [value] for name, value in test.items()}
+    if "each" in test:
+        found = arithmetic.whole_speakers(
+            test["each"], min(test["to"], 10_000), fewest=test.get("from", 1), plus=test.get("plus", 0)
+        )
+    else:
+        found = arithmetic.shares_of(test["of"], listed["percent"]) if "of" in test else listed["sizes"]
+    if not found or min(found) < 1:
+        raise claim.wrong(f"tests: {test}: gives no test set")
+    return found
 
 
 def load(path: str | os.PathLike | None = None) -> Claims:
