@@ -1,0 +1,157 @@
+"""How much attention lies on speech, on silence and on padding, against how much of the input each of them is.
+
+The paper says that attention (Eq. 5, 6) suppresses "less informative or silent regions" (II.D.4). A step of its network
+covers eight frames of 10 ms. Each frame is one of three kinds: padding, after the utterance's own end; silence, more
+than 35 dB below the utterance's loudest frame; speech, everything else, whatever it is.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ser_core import arithmetic, features
+from ser_core.errors import SerError
+
+KINDS = ("speech", "silence", "padding")
+STEP_FRAMES = 8
+SILENCE_DB = 35.0
+"""How far below the loudest frame silence begins; the same as for the voiced frames of ``features.wide``."""
+
+
+def frame_kinds(energy: np.ndarray, frames: int, silence_db: float = SILENCE_DB) -> np.ndarray:
+    """Kind of each input frame, as an index of :data:`KINDS`: int [frames].
+
+    Parameters
+    ----------
+    energy : float [own frames], RMSE of the utterance (``features.rmse``); what is beyond ``frames`` is cut
+    frames : length of the input
+    silence_db : decibels below the loudest frame of the whole utterance, above 0
+    """
+    energy = np.asarray(energy, dtype=float)
+    kinds = np.full(frames, KINDS.index("padding"))
+    own = energy[:frames]
+    loud = own > energy.max(initial=0.0) * 10.0 ** (-silence_db / 20.0)
+    kinds[: len(own)] = np.where(loud, KINDS.index("speech"), KINDS.index("silence"))
+    return kinds
+
+
+def step_shares(kinds: np.ndarray, steps: int) -> np.ndarray:
+    """What share of each step is of each kind: float [steps, 3], each row sums to 1.
+
+    A step is a run of eight frames where three poolings by 2 leave so many, else of as many as fit; frames left over at
+    the end reach no step (max-pooling drops them too).
+    """
+    length = STEP_FRAMES if len(kinds) // STEP_FRAMES == steps else len(kinds) // steps
+    if length < 1:
+        raise ValueError(f"{len(kinds)} frames cannot fill {steps} steps")
+    runs = np.asarray(kinds)[: steps * length].reshape(steps, length)
+    return np.stack([(runs == kind).mean(axis=1) for kind in range(len(KINDS))], axis=1)
+
+
+def mass(weights: np.ndarray, shares: np.ndarray) -> dict[str, dict[str, float]]:
+    """Attention on each kind of one utterance, against its share of time.
+
+    Parameters
+    ----------
+    weights : float [steps], sum 1
+    shares : float [steps, 3], see :func:`step_shares`
+
+    Returns
+    -------
+    for each of :data:`KINDS`: ``attention`` and ``time`` (fractions, each sums to 1 over the kinds), and ``least``, the
+    lowest attention that Eq. 5 allows on so much of the time, were it all in steps of its own
+    """
+    weights, shares = np.asarray(weights, dtype=float), np.asarray(shares, dtype=float)
+    if weights.shape != shares.shape[:1] or shares.shape[1:] != (len(KINDS),):
+        raise ValueError(f"weights {weights.shape} and shares {shares.shape}: must be [steps] and [steps, 3]")
+    on, time = weights @ shares / weights.sum(), shares.mean(axis=0)
+    return {
+        kind: {"attention": float(a), "time": float(t), "least": arithmetic.least_mass(float(t))}
+        for kind, a, t in zip(KINDS, on, time)
+    }
+
+
+def weights_of(network, inputs: np.ndarray) -> np.ndarray:
+    """Attention weights of a trained network: float [utterances, steps], each row sums to 1.
+
+    Raises
+    ------
+    SerError
+        for a network without a layer named ``attention`` (A1 to A4 have none)
+    """
+    from ser_core import models, training
+
+    weigh = models.attention_model(network)
+    if weigh is None:
+        raise SerError(f"network {network.name}: has no attention layer; cnn_bilstm_attention has one")
+    return weigh.predict(inputs, batch_size=training.EVALUATION_BATCH, verbose=0)[1]
+
+
+def measure(network, spec, table, ids: Sequence[str] | None = None, *, silence_db: float = SILENCE_DB):
+    """Attention on speech, silence and padding of utterances, by a trained network.
+
+    Parameters
+    ----------
+    network : Keras model with an attention layer
+    spec : the ``Spec`` that it was trained by, on one of the paper's channel sets
+    table : utterance table of the corpus (``corpora.load``)
+    ids : which utterances; all by default
+
+    Returns
+    -------
+    DataFrame, one row an utterance and kind: ``id``, ``emotion``, ``kind``, ``attention``, ``time``, ``least``
+
+    Raises
+    ------
+    SerError
+        for a network without attention, an input that is not frame by frame, or no utterance
+    """
+    import pandas as pd
+
+    from ser_core import audio, cache
+
+    if spec.channels not in features.CHANNELS:
+        raise SerError(f"input {spec.channels}: attention over frames needs one of {', '.join(features.CHANNELS)}")
+    chosen = table if ids is None else table[table["id"].isin(set(ids))]
+    if chosen.empty:
+        raise SerError(f"{spec.corpus}: none of the utterances is here to measure attention on")
+    weights = weights_of(network, cache.feature_matrix(chosen, spec.settings, progress=False, workers=1))
+    found = []
+    for (_, one), given in zip(chosen.iterrows(), weights, strict=True):
+        samples = audio.read(one["path"], rate=spec.rate, normalise=spec.normalise, denoise=spec.denoise)
+        kinds = frame_kinds(features.rmse(samples, spec.rate), spec.frames, silence_db)
+        for kind, values in mass(given, step_shares(kinds, len(given))).items():
+            found.append({"id": one["id"], "emotion": one["emotion"], "kind": kind, **values})
+    return pd.DataFrame(found)
+
+
+def of_row(row: dict, folder):
+    """:func:`measure` on the test utterances of a stored row, by its weights; None where weights or audio are absent.
+
+    row : as ``experiment.run`` gives it; folder : where its predictions lie
+    """
+    from ser_core import corpora, experiment
+
+    path = experiment.weights_path(row)
+    spec = experiment.Spec(**row["spec"])
+    if not path.is_file():
+        return None
+    try:
+        table = corpora.load(spec.corpus)
+    except SerError:
+        return None
+    import keras
+
+    predictions = experiment.load_predictions(row, folder)
+    tested = predictions.loc[predictions["side"] == "test", "id"]
+    return measure(keras.models.load_model(path), spec, table, tested)
+
+
+def summary(measured):
+    """Means over utterances: DataFrame by kind with ``attention``, ``time``, ``least`` and ``ratio``.
+
+    ``ratio`` is attention over time: 1 for equal weights, 0 for a kind that is suppressed, NaN for one that there is
+    none of. ``least`` over ``time`` is the lowest ratio that Eq. 5 can reach.
+    """
+    means = measured.groupby("kind")[["attention", "time", "least"]].mean().reindex(list(KINDS))
+    return means.assign(ratio=means["attention"] / means["time"].where(means["time"] > 0))
