@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_core import experiment, statistics
+from ser_core import experiment, statistics, tables
 from ser_core.errors import SerError
 
 BINS = 15
@@ -208,7 +208,7 @@ def answers(rows: Sequence[dict], folder) -> Answers:
         raise SerError(f"calibration: rows of {len(alike)} specs given; give the folds and seeds of one")
     labels = list(rows[0]["labels"])
     index = {label: i for i, label in enumerate(labels)}
-    tables, before, after, temperatures, answered = [], [], [], [], []
+    tests, before, after, temperatures, answered = [], [], [], [], []
     for row in rows:
         sides = dict(list(experiment.load_predictions(row, folder).groupby("side")))
         if "validation" not in sides:
@@ -218,12 +218,12 @@ def answers(rows: Sequence[dict], folder) -> Answers:
         temperature = fit_temperature(given["validation"], truth["validation"])
         mended = {side: tempered(p, temperature) for side, p in given.items()}
         threshold = threshold_for(*_answers(mended["validation"], truth["validation"]))
-        tables.append(sides["test"].drop(columns=labels))
+        tests.append(sides["test"].drop(columns=labels))
         before.append(given["test"])
         after.append(mended["test"])
         temperatures.append(temperature)
         answered.append(mended["test"].max(axis=1) >= threshold)
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tests, ignore_index=True)
     return Answers(
         table, tuple(labels), table["truth"].map(index).to_numpy(), np.concatenate(before), np.concatenate(after),
         tuple(temperatures), np.concatenate(answered),
@@ -332,3 +332,68 @@ def summary(rows: Sequence[dict], folder) -> dict:
             },
         },
     }
+
+
+def table(pooled: list[dict], folder):
+    """One line a pooled row: what its probabilities are worth, before and after the temperature.
+
+    pooled : rows of one protocol from :func:`ser_core.tables.pool`; folder : of their predictions
+
+    Raises
+    ------
+    SerError
+        for rows of several protocols
+    """
+    import pandas as pd
+
+    tables.results_table(pooled)  # refuses a mixture of protocols
+    lines = []
+    for one in (one for one in pooled if one["status"] == "ok"):
+        told = summary(one["rows"], folder)
+        limits, kept = told["intervals"]["overconfidence"], told["abstention"]["validated"]
+        points = {side: f"{100 * told['overconfidence'][side]:+.1f}" for side in ("before", "after")}
+        points |= {side: f"{points[side]} {tables.interval(limits[side])}" for side in points if limits[side]}
+        t = told["temperature"]
+        lines.append(
+            {
+                "corpus": tables.corpus_title(told["corpus"]),
+                "network": one["spec"]["model"],
+                "setting": tables.setting(one["spec"]) or "default",
+                "accuracy %": tables.percent(told["accuracy"]),
+                "temperature": f"{t['mean']:.2f} ({t['low']:.2f} to {t['high']:.2f})",
+                "ECE, points": " to ".join(tables.percent(told["ece"][side]) for side in ("before", "after")),
+                "cross-entropy, nats": " to ".join(f"{told['nll'][side]:.2f}" for side in ("before", "after")),
+                "overconfidence before, points [95 %]": points["before"],
+                "after": points["after"],
+                "AURC %": tables.percent(told["aurc"]["after"]),
+                f"answered for {RISK:.0%} wrong": tables.percent(kept["coverage"]) + " %",
+                "really wrong": "–" if kept["risk"] is None else tables.percent(kept["risk"]) + " %",
+                "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def conclusion(told: dict) -> str:
+    """One sentence on calibration from a :func:`summary`."""
+    before, after = told["ece"]["before"], told["ece"]["after"]
+    over = told["overconfidence"]["before"]
+    kind = "overconfident" if over > 0 else "underconfident"
+    does = "mends" if after < before else "does not mend"
+    return (
+        f"{tables.corpus_title(told['corpus'])}: {kind} by {100 * abs(over):.1f} points; a temperature of "
+        f"{told['temperature']['mean']:.2f} {does} it (ECE {100 * before:.1f} to {100 * after:.1f} points)."
+    )
+
+
+def silence(told: dict) -> str:
+    """One sentence on abstention from a :func:`summary`."""
+    kept = told["abstention"]["validated"]
+    really = "no answer at all"
+    if kept["risk"] is not None:
+        really = f"answers to {kept['coverage']:.0%} of the utterances, {kept['risk']:.0%} of them wrong"
+    return (
+        f"{tables.corpus_title(told['corpus'])}: an AURC of {told['aurc']['after']:.1%} against an error rate of "
+        f"{1 - told['accuracy']:.1%}; the threshold that keeps {told['abstention']['risk']:.0%} wrong on validation "
+        f"gives, on the test, {really}."
+    )

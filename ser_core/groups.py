@@ -201,3 +201,20 @@ def speaker_table(one: dict, folder, *, shown: int = 3) -> pd.DataFrame:
             "test utterances": table["n_test"],
         }
     ).reset_index(drop=True)
+
+
+def conclusion(one: dict, folder) -> str:
+    """One sentence: the worst speaker, the spread of the speakers beside that of chance, the groups told apart."""
+    each = speakers(one, folder)
+    found, worst = spread(each), each.iloc[0]
+    apart = [
+        f"{' minus '.join(change['groups'])}, {100 * change['difference']:+.1f} points of UAR"
+        for change in differences(one, folder)
+        if change["interval"] and change["interval"][0] * change["interval"][1] > 0
+    ]
+    return (
+        f"{tables.corpus_title(one['spec']['corpus'])}: the worst of {len(each)} speakers is {worst['speaker']} with a "
+        f"UAR of {worst['uar']:.1%}; the standard deviation of the speakers' accuracies is "
+        f"{100 * found['observed']:.1f} points, where chance alone gives {100 * found['expected']:.1f}; "
+        f"groups told apart: {'; '.join(apart) or 'none'}."
+    )

@@ -132,3 +132,15 @@ def heading(family: dict[str, dict]) -> str:
     seeds = f"seed{'s' if len(one['seeds']) > 1 else ''} {', '.join(map(str, one['seeds']))}"
     folds = f"{len(one['folds'])} of {one['folds_total'] or '?'} folds"
     return ", ".join([*parts, f"protocol {spec['protocol']}", folds, seeds])
+
+
+def conclusion(family: dict[str, dict]) -> str:
+    """One sentence: the condition that costs most, and the noise that costs half."""
+    left = kept(family)
+    worst = min(left, key=lambda name: left[name])
+    halves = {kind: half_lost(family, kind) for kind in ("white", "babble")}
+    told = [f"{kind} at {value:.0f} dB" for kind, value in halves.items() if value is not None]
+    return (
+        f"{heading(family)}: {worst} leaves {left[worst]:.0%} of the UAR above chance; half of it is lost under "
+        f"{' and '.join(told) or 'no noise that was measured'}."
+    )

@@ -182,6 +182,8 @@ def test_a_summary_is_plain_data_and_counts_every_utterance(tmp_path):
     told = json.loads(json.dumps(calibration.summary(rows, tmp_path)))
     assert (told["folds"], told["seeds"], told["n_test"]) == ([0, 1], [0, 1], 2 * (48 + 64))
     assert told["accuracy"] == pytest.approx(np.average([r["scores"]["accuracy"] for r in rows], weights=[48, 64] * 2))
+    assert f"ECE {100 * told['ece']['before']:.1f} to {100 * told['ece']['after']:.1f}" in calibration.conclusion(told)
+    assert f"error rate of {1 - told['accuracy']:.1%}" in calibration.silence(told)
     for name in ("ece", "ece_equal_mass", "nll", "brier", "overconfidence", "aurc"):
         assert set(told[name]) == {"before", "after"}
 
@@ -206,11 +208,25 @@ def test_rows_of_several_specs_are_refused(tmp_path):
         calibration.summary([made_row(tmp_path, fold=1, status="error")], tmp_path)
 
 
+def test_the_table_says_what_the_summary_says_and_mixes_no_protocols(tmp_path):
+    rows = made_rows(tmp_path, folds=2)
+    pooled = tables.pool(rows, tmp_path)
+    told = calibration.summary(rows, tmp_path)
+    (line,) = calibration.table(pooled, tmp_path).to_dict("records")
+    before, after = line["ECE, points"].split(" to ")
+    assert (before, after) == tuple(tables.percent(told["ece"][side]) for side in ("before", "after"))
+    assert line["folds"] == "2 of 6" and line["overconfidence before, points [95 %]"].count("[") == 1
+    other = tables.pool([made_row(tmp_path, protocol="random")], tmp_path)
+    with pytest.raises(SerError, match="cannot mix"):
+        calibration.table([*pooled, *other], tmp_path)
+
+
 def test_the_published_rows_can_be_calibrated():
     folder = paths.root() / "runs" / "published"
-    pooled = tables.pool(experiment.load_rows(folder), folder)
+    rows = [row for row in experiment.load_rows(folder) if row["spec"]["model"].startswith("svm")]
+    pooled = tables.pool(rows, folder)
     assert pooled
-    for one in pooled[:3]:
+    for one in pooled:
         told = calibration.summary(one["rows"], folder)
         assert told["accuracy"] == pytest.approx(one["scores"]["accuracy"])
         assert told["nll"]["before"] > 0 and told["temperature"]["low"] >= calibration.COLDEST
