@@ -366,7 +366,7 @@ def table(pooled: list[dict], folder):
                 "overconfidence before, points [95 %]": points["before"],
                 "after": points["after"],
                 "AURC %": tables.percent(told["aurc"]["after"]),
-                f"answered for {RISK:.0%} wrong": tables.percent(kept["coverage"]) + " %",
+                f"answered for {100 * RISK:.0f} % wrong": tables.percent(kept["coverage"]) + " %",
                 "really wrong": "–" if kept["risk"] is None else tables.percent(kept["risk"]) + " %",
                 "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
             }
@@ -391,9 +391,10 @@ def silence(told: dict) -> str:
     kept = told["abstention"]["validated"]
     really = "no answer at all"
     if kept["risk"] is not None:
-        really = f"answers to {kept['coverage']:.0%} of the utterances, {kept['risk']:.0%} of them wrong"
+        share, wrong = tables.percent(kept["coverage"], 0), tables.percent(kept["risk"], 0)
+        really = f"answers to {share} % of the utterances, {wrong} % of them wrong"
     return (
-        f"{tables.corpus_title(told['corpus'])}: an AURC of {told['aurc']['after']:.1%} against an error rate of "
-        f"{1 - told['accuracy']:.1%}; the threshold that keeps {told['abstention']['risk']:.0%} wrong on validation "
-        f"gives, on the test, {really}."
+        f"{tables.corpus_title(told['corpus'])}: an AURC of {tables.percent(told['aurc']['after'])} % against an error "
+        f"rate of {tables.percent(1 - told['accuracy'])} %; the threshold that keeps "
+        f"{100 * told['abstention']['risk']:.0f} % wrong on validation gives, on the test, {really}."
     )

@@ -71,7 +71,8 @@ def speakers(one: dict, folder) -> pd.DataFrame:
 def spread(table: pd.DataFrame) -> dict[str, float]:
     """Standard deviation of the speakers' accuracies, and what it would be were all equally easy.
 
-    table : from :func:`speakers`. ``expected`` is that of binomial draws with the accuracy of all speakers together.
+    table : from :func:`speakers`, two of them or more. ``expected`` is that of binomial draws with the accuracy of all
+    speakers together.
     """
     share = np.average(table["accuracy"], weights=table["n_test"])
     return {
@@ -156,7 +157,7 @@ def group_table(one: dict, folder) -> pd.DataFrame:
                     "UAR % [95 %]": _scored(group, "uar"),
                     "accuracy % [95 %]": _scored(group, "accuracy"),
                     "emotions": group["classes"],
-                    "tested on": f"{group['n_test']:,}; {group['speakers']} speakers",
+                    "tested on": f"{group['n_test']:,}; {_speakers(group['speakers'])}",
                     "over": "–" if unit == "none" else f"{unit}s",
                 }
             )
@@ -205,16 +206,22 @@ def speaker_table(one: dict, folder, *, shown: int = 3) -> pd.DataFrame:
 
 def conclusion(one: dict, folder) -> str:
     """One sentence: the worst speaker, the spread of the speakers beside that of chance, the groups told apart."""
-    each = speakers(one, folder)
-    found, worst = spread(each), each.iloc[0]
+    each, title = speakers(one, folder), tables.corpus_title(one["spec"]["corpus"])
+    worst = f"{each['speaker'].iloc[0]} with a UAR of {tables.percent(each['uar'].iloc[0])} %"
+    if len(each) < statistics.FEWEST_UNITS:
+        return f"{title}: {_speakers(len(each))}, too few to compare; the worst is {worst}."
+    found = spread(each)
     apart = [
         f"{' minus '.join(change['groups'])}, {100 * change['difference']:+.1f} points of UAR"
         for change in differences(one, folder)
         if change["interval"] and change["interval"][0] * change["interval"][1] > 0
     ]
     return (
-        f"{tables.corpus_title(one['spec']['corpus'])}: the worst of {len(each)} speakers is {worst['speaker']} with a "
-        f"UAR of {worst['uar']:.1%}; the standard deviation of the speakers' accuracies is "
-        f"{100 * found['observed']:.1f} points, where chance alone gives {100 * found['expected']:.1f}; "
+        f"{title}: the worst of {_speakers(len(each))} is {worst}; the standard deviation of the speakers' accuracies "
+        f"is {100 * found['observed']:.1f} points, where chance alone gives {100 * found['expected']:.1f}; "
         f"groups told apart: {'; '.join(apart) or 'none'}."
     )
+
+
+def _speakers(count: int) -> str:
+    return f"{count} speaker{'' if count == 1 else 's'}"

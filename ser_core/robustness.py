@@ -141,6 +141,6 @@ def conclusion(family: dict[str, dict]) -> str:
     halves = {kind: half_lost(family, kind) for kind in ("white", "babble")}
     told = [f"{kind} at {value:.0f} dB" for kind, value in halves.items() if value is not None]
     return (
-        f"{heading(family)}: {worst} leaves {left[worst]:.0%} of the UAR above chance; half of it is lost under "
-        f"{' and '.join(told) or 'no noise that was measured'}."
+        f"{heading(family)}: {worst} leaves {tables.percent(left[worst], 0)} % of the UAR above chance; half of it is "
+        f"lost under {' and '.join(told) or 'no noise that was measured'}."
     )

@@ -183,7 +183,7 @@ def test_a_summary_is_plain_data_and_counts_every_utterance(tmp_path):
     assert (told["folds"], told["seeds"], told["n_test"]) == ([0, 1], [0, 1], 2 * (48 + 64))
     assert told["accuracy"] == pytest.approx(np.average([r["scores"]["accuracy"] for r in rows], weights=[48, 64] * 2))
     assert f"ECE {100 * told['ece']['before']:.1f} to {100 * told['ece']['after']:.1f}" in calibration.conclusion(told)
-    assert f"error rate of {1 - told['accuracy']:.1%}" in calibration.silence(told)
+    assert f"error rate of {100 - 100 * told['accuracy']:.1f} %" in calibration.silence(told)
     for name in ("ece", "ece_equal_mass", "nll", "brier", "overconfidence", "aurc"):
         assert set(told[name]) == {"before", "after"}
 

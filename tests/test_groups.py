@@ -99,6 +99,12 @@ def test_intensities_are_compared_on_the_emotions_that_have_both(pooled):
     assert low < found["difference"] < high and found["n"] == (8,)
 
 
+def test_two_speakers_are_too_few_to_compare(tmp_path):
+    (one,) = tables.pool(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
+    assert "TESS: 2 speakers, too few to compare; the worst is" in groups.conclusion(one, tmp_path)
+    assert groups.differences(one, tmp_path) == [] and groups.group_table(one, tmp_path).empty
+
+
 def test_an_effect_of_intensity_is_found_and_none_is_not(tmp_path):
     rows = made_rows(tmp_path, folds=6)
 
@@ -139,7 +145,7 @@ def test_tables_of_the_published_rows():
     assert list(table["group"]) == ["sex: female", "sex: male", "intensity: normal", "intensity: strong"]
     assert list(table["emotions"]) == [8, 8, 8, 7] and table["tested on"].iloc[0] == "720; 12 speakers"
     told, worst = groups.conclusion(one, folder), groups.speakers(one, folder).iloc[0]
-    assert f"the worst of 24 speakers is {worst['speaker']} with a UAR of {worst['uar']:.1%}" in told
+    assert f"the worst of 24 speakers is {worst['speaker']} with a UAR of {100 * worst['uar']:.1f} %" in told
     assert len(groups.difference_table(one, folder)) == 2 and len(groups.speaker_table(one, folder)) == 6
 
 
@@ -208,7 +214,7 @@ def test_the_curve_and_where_half_is_lost(noisy):
     place = robustness.half_lost(family, "white")
     chance = 1 / len(family["clean"]["labels"])
     half = chance + (family["clean"]["scores"]["uar"] - chance) / 2
-    assert f"white:0 leaves {robustness.kept(family)['white:0']:.0%}" in robustness.conclusion(family)
+    assert f"white:0 leaves {100 * robustness.kept(family)['white:0']:.0f} %" in robustness.conclusion(family)
     assert f"lost under white at {place:.0f} dB." in robustness.conclusion(family)
     assert np.interp(place, [0, 10, 20], frame["uar"][::-1]) == pytest.approx(half)
 
