@@ -1,0 +1,189 @@
+"""Figures beyond one score: calibration, abstention, groups, and test recordings that are not a studio's.
+
+Drawn as those of :mod:`ser_core.plots`: each function takes data, draws one figure and returns it, closed.
+"""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ser_core import calibration, groups, robustness
+from ser_core.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, RED, SKY, STYLE, done, figure
+
+
+@plt.rc_context(STYLE)
+def reliability_diagram(answers: calibration.Answers, *, equal_mass=False, title="Reliability") -> Figure:
+    """Accuracy against confidence, before and after the temperature, above the share of answers in each bin.
+
+    answers : from :func:`ser_core.calibration.answers`; equal_mass : bins of equally many answers
+    """
+    fig, axes = figure(2, 2, (9.5, 5.2), sharex=True, sharey="row", height_ratios=(3, 1))
+    mean = np.exp(np.mean(np.log(answers.temperatures)))
+    names = ("as the network gives them", f"at the temperature of validation (mean {mean:.2f})")
+    for column, (p, name) in enumerate(zip((answers.before, answers.after), names, strict=True)):
+        above, below = axes[:, column]
+        found = calibration.reliability(p, answers.truth, equal_mass=equal_mass)
+        share = 100 * found["count"] / found["count"].sum()
+        width = np.maximum(found["high"] - found["low"], 0.004)
+        above.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2)
+        above.bar(found["low"], found["accuracy"], width, align="edge", color=SKY, edgecolor="white")
+        gaps = above.vlines(found["confidence"], found["accuracy"], found["confidence"], color=RED, lw=2)
+        above.plot(found["confidence"], found["accuracy"], "o", color=BLUE, ms=5)
+        error = calibration.expected_calibration_error(p, answers.truth, equal_mass=equal_mass)
+        text = f"ECE {100 * error:.1f} points"
+        above.annotate(text, (0.04, 0.9), xycoords="axes fraction", bbox=LABEL)
+        above.set_title(name, fontsize=10)
+        above.set(xlim=(0, 1), ylim=(0, 1))
+        above.grid()
+        below.bar(found["low"], share, width, align="edge", color=GREY, edgecolor="white")
+        below.set_xlabel("confidence (probability of the answer)")
+        below.grid(axis="y")
+    axes[0, 0].set_ylabel("accuracy (fraction)")
+    axes[1, 0].set_ylabel("answers (%)")
+    handles = [gaps, plt.Line2D([], [], color=GREY, ls="--"), plt.Line2D([], [], color=BLUE, marker="o", ls="none")]
+    names = ["gap between confidence and accuracy", "perfect calibration", "mean of a bin"]
+    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9)
+    fig.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return done(fig)
+
+
+@plt.rc_context(STYLE)
+def risk_against_coverage(answers: calibration.Answers, *, title="What silence gains") -> Figure:
+    """Share of wrong answers among the most confident ones, with what chance and a perfect order would give."""
+    confidence, right = calibration.confidence_of(answers)
+    coverage, risk = calibration.risk_coverage(confidence, right)
+    error = 1.0 - right.mean()
+    perfect = np.maximum(0.0, 1.0 - right.mean() / coverage)
+    fig, ax = figure(size=(9.5, 4))
+    first = max(0, int(0.02 * len(coverage)) - 1)  # the first few answers say nothing
+    ax.plot(100 * coverage[first:], 100 * risk[first:], color=BLUE, lw=2, label="by the network's confidence")
+    ax.axhline(100 * error, color=GREY, ls="--", label=f"by chance: {100 * error:.1f} %")
+    ax.plot(100 * coverage, 100 * perfect, color=GREEN, ls=":", lw=2, label="by a perfect order")
+    ax.axhline(100 * calibration.RISK, color=RED, lw=1, ls="-.", label=f"accepted risk: {100 * calibration.RISK:.0f} %")
+    reached = calibration.coverage_at(confidence, right)
+    if reached:
+        ax.plot(100 * reached, 100 * risk[round(reached * len(coverage)) - 1], "o", color=RED, ms=8, mec="white")
+        text = f"{100 * reached:.0f} % answered"
+        ax.annotate(text, (100 * reached, 100 * calibration.RISK), (8, -14), textcoords="offset points", bbox=LABEL)
+    area = calibration.area_under_risk(confidence, right)
+    ax.set(
+        title=f"{title} (area under the curve {100 * area:.1f} %)", xlabel="coverage: utterances answered (%)",
+        ylabel="risk: wrong among them (%)", xlim=(0, 100), ylim=(0, None),
+    )  # fmt: skip
+    ax.grid()
+    fig.legend(loc="outside lower center", ncols=4, fontsize=9)
+    return done(fig)
+
+
+@plt.rc_context(STYLE)
+def scores_by_group(one: dict, folder, *, title="For whom it works") -> Figure:
+    """UAR by sex and intensity with intervals over speakers, and every speaker as a dot, the worst and best named.
+
+    one : a pooled row; folder : of its predictions
+    """
+    found = [(column, group) for column in groups.COLUMNS for group in groups.by(one, folder, column)]
+    table = groups.speakers(one, folder)
+    fig, (left, right) = figure(1, 2, (9.5, 0.42 * max(len(found), 4) + 2.0), width_ratios=(1, 1.2))
+    colours = {"female": ORANGE, "male": BLUE, "normal": SKY, "strong": GREEN}
+    for place, (_, group) in enumerate(found):
+        value = 100 * group["scores"]["uar"]
+        left.barh(place, value, height=0.6, color=colours.get(group["group"], GREY))
+        limits, end = group["intervals"].get("uar"), value
+        if limits:
+            left.plot(100 * np.array(limits), [place, place], color=INK, lw=2)
+            end = 100 * limits[1]
+        left.annotate(f"{value:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", bbox=LABEL)
+    if not found:
+        left.annotate("one sex, one intensity:\nnothing to compare", (0.1, 0.5), xycoords="axes fraction", color=GREY)
+    chance = 100 / len(one["labels"])
+    left.set_yticks(range(len(found)), [f"{column}: {group['group']}" for column, group in found])
+    left.axvline(chance, color=GREY, ls="--")
+    over = " over speakers" if all(group["intervals"]["unit"] == "speaker" for _, group in found) else ""
+    left.set(xlim=(0, 100), xlabel=f"UAR (%), 95 % interval{over}", title="by group")
+    if found:
+        left.invert_yaxis()
+    left.grid(axis="x")
+    marks = {"female": "o", "male": "s"}
+    for sex, part in table.groupby("sex"):
+        colour = colours.get(sex, GREY)
+        right.plot(part.index + 1, 100 * part["uar"], marks.get(sex, "D"), color=colour, ms=6, mec="white", label=sex)
+    for place in dict.fromkeys((0, len(table) - 1)):
+        line = table.iloc[place]
+        shift = (4, -14) if place == 0 else (-4, 8)
+        right.annotate(
+            f"speaker {line['speaker']}: {100 * line['uar']:.1f}", (place + 1, 100 * line["uar"]), shift,
+            textcoords="offset points", ha="left" if place == 0 else "right", fontsize=9, bbox=LABEL,
+        )  # fmt: skip
+    right.axhline(chance, color=GREY, ls="--", label="chance")
+    right.set(ylim=(0, 100), xlabel="speakers, by UAR (rank)", ylabel="UAR (%)", title="by speaker")
+    right.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    right.grid(axis="y")
+    right.legend(fontsize=9, loc="upper left")
+    fig.suptitle(title, x=0.01, ha="left")
+    return done(fig)
+
+
+@plt.rc_context(STYLE)
+def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-noise ratio") -> Figure:
+    """UAR under white noise and babble, with bands over speakers; clean speech and chance are lines.
+
+    family : from :func:`ser_core.robustness.families`
+    """
+    fig, ax = figure(size=(9.5, 4.2))
+    ticks = set()
+    for kind, colour, mark in (("white", BLUE, "o-"), ("babble", RED, "s--")):
+        frame = robustness.curve(family, kind)
+        if len(frame):
+            ticks |= set(frame["value"])
+            ax.plot(frame["value"], 100 * frame["uar"], mark, color=colour, lw=2, label=kind)
+            ax.fill_between(frame["value"], 100 * frame["low"], 100 * frame["high"], color=colour, alpha=0.15, lw=0)
+    _clean(ax.axhspan, ax.axhline, family)
+    ax.set_xticks(sorted(ticks))
+    ax.invert_xaxis()
+    ax.set(title=title, xlabel="signal-to-noise ratio over active speech (dB)", ylabel="UAR (%)")
+    ax.set_ylim(0, max(60.0, 1.1 * ax.dataLim.y1))
+    ax.grid()
+    fig.legend(loc="outside lower center", ncols=4, fontsize=9)
+    return done(fig)
+
+
+def _clean(band, line, family: dict[str, dict]) -> None:
+    """The score of clean speech with its band, and chance."""
+    clean = family[robustness.CLEAN]
+    limits = clean["intervals"].get("uar")
+    if limits:
+        band(*(100 * np.array(limits)), color=GREEN, alpha=0.12, lw=0)
+    line(100 * clean["scores"]["uar"], color=GREEN, lw=1.5, label=f"clean: {100 * clean['scores']['uar']:.1f} %")
+    line(100 / len(clean["labels"]), color=GREY, ls="--", label=f"chance: {100 / len(clean['labels']):.1f} %")
+
+
+@plt.rc_context(STYLE)
+def condition_bars(family: dict[str, dict], *, title="UAR in a room, over the telephone, through codecs") -> Figure:
+    """UAR under every condition that is no noise, with intervals over speakers; clean speech and chance are lines."""
+    colours = {"reverb": SKY, "telephone": ORANGE, "codec": BLUE}
+    shown = {name: one for name, one in family.items() if name.split(":")[0] in colours}
+    fig, ax = figure(size=(9.5, 0.45 * max(1, len(shown)) + 2.0))
+    for place, (name, one) in enumerate(shown.items()):
+        value, limits = 100 * one["scores"]["uar"], one["intervals"].get("uar")
+        ax.barh(place, value, height=0.6, color=colours[name.split(":")[0]])
+        if limits:
+            ax.plot(100 * np.array(limits), [place, place], color=INK, lw=2)
+        end = 100 * limits[1] if limits else value
+        ax.annotate(f"{value:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", bbox=LABEL, zorder=5)
+    _clean(ax.axvspan, ax.axvline, family)
+    ax.set_yticks(range(len(shown)), [_name(name) for name in shown])
+    ax.set_ylim(max(1, len(shown)) - 0.4, -0.6)
+    ax.set(title=title, xlabel="UAR (%), 95 % interval over speakers", xlim=(0, max(60.0, 1.12 * ax.dataLim.x1)))
+    ax.grid(axis="x")
+    fig.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return done(fig)
+
+
+def _name(condition: str) -> str:
+    """A condition with its unit: "reverb, 0.6 s", "codec mp3, 16 kbit/s"."""
+    kind, *given = condition.split(":")
+    if kind == "codec":
+        unit = f"quality {given[1]} of 10" if given[0] == "vorbis" else f"{given[1]} kbit/s"
+        return f"codec {given[0]}, {unit}"
+    return ", ".join([kind, *(f"{value} {robustness.UNITS[kind]}" for value in given)])
