@@ -64,7 +64,7 @@ install = uv=$$(command -v uv || true); \
 	  sed -n '/^uv==/,/^ *\# via/p' requirements.lock >.venv/uv.txt; \
 	  if $(pip) install --require-hashes --no-deps -r .venv/uv.txt; then uv=$(BIN)/uv; fi; \
 	fi; \
-	if [ -z "$$uv" ] || ! "$$uv" pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; then \
+	if [ -z "$$uv" ] || ! "$$uv" pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock; then \
 	  echo "make env: with pip instead of uv, which takes some minutes"; \
 	  $(pip) install --require-hashes -r requirements.lock; \
 	fi; \

@@ -30,7 +30,7 @@ def small(shape, classes):
 
 
 def __getattr__(name):
-    if name == "deadly" and sys.argv[0] == "-c":
+    if name == "deadly" and any("ser_core.child" in word for word in sys.orig_argv):
         os._exit(9)
     return small
 '''
