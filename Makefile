@@ -94,7 +94,7 @@ lab: env ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: lint ## Lint, unit tests and every notebook in its small setting
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest $(both) tests
 	@$(nbval)
 
 lint: env ## Check style and format of code and notebooks
@@ -104,7 +104,9 @@ lint: env ## Check style and format of code and notebooks
 test-notebooks: env ## Run every notebook in its small setting, cell by cell
 	@$(nbval)
 
-nbval = SER_QUICK=1 $(BIN)/python -m pytest -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
+# Two processes, each of which takes a file at a time, in the order of their names: those that take long come early.
+both = -n 2 --dist loadfile --no-loadscope-reorder
+nbval = SER_QUICK=1 $(BIN)/python -m pytest $(both) -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
 
 lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit stay
 	@uv=$$(command -v uv || echo $(BIN)/uv); \

@@ -7,6 +7,10 @@ import pytest
 
 from ser_core import paths
 
+# One thread a process, as the suite itself trains: the tests run in several processes, a file at a time.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 
 @pytest.fixture(scope="session")
 def real_data():

@@ -34,7 +34,7 @@ def __getattr__(name):
         os._exit(9)
     return small
 '''
-FIELDS = {"model": "tiny_networks:small", "epochs": 8, "patience": 8, "augment": "none", "frames": 40}
+FIELDS = {"model": "tiny_networks:small", "epochs": 4, "patience": 4, "augment": "none", "frames": 40}
 
 
 def home(tmp_path_factory):
