@@ -58,7 +58,7 @@ env: ## Make .venv from requirements.lock, in seconds when nothing changed (PYTH
 	echo "make env: ready, Python $$want, $$extra"
 
 # uv is several times faster than pip. It comes from the lock where there is none. It does not read pip's settings:
-# where it finds no packages, pip is asked.
+# where it finds no packages, pip is asked. Both compile bytecode, without which each process would compile TensorFlow.
 install = uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
 	  sed -n '/^uv==/,/^ *\# via/p' requirements.lock >.venv/uv.txt; \

@@ -56,12 +56,26 @@ def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, cells, own
     assert row["status"] == "error" and "another version" in row["error"]
 
 
-def test_a_killed_worker_costs_nothing_but_time(dask, cells, own_store, own_cache):
-    """The store is not shared, and in the end it holds the rows of a sequential sweep."""
+def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, own_store, own_cache):
+    """The first sweep shares its store with the workers, the second does not; the third finds all in the first's."""
     address, workers, runs = dask
-    words, environment = made_cells.command(cells, f"--scheduler={address}"), made_cells.environment(cells)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
-    made_cells.wait_for(lambda: list(Path(runs).glob("store/*.checkpoint/state.json")))
+    shutil.rmtree(runs, ignore_errors=True)  # what other tests left there
+    shared, words = Path(runs) / "store", made_cells.command(cells, f"--scheduler={address}")
+    apart = made_cells.environment(cells)
+    together = apart | {"SER_RUNS": runs}
+
+    process = subprocess.Popen(words, env=together, stdout=subprocess.DEVNULL)
+    made_cells.wait_for(lambda: list(shared.glob("*.json")) and list(shared.glob("*.checkpoint/state.json")))
+    trainers = made_cells.trainers(workers)
+    process.kill()
+    process.wait()
+    assert trainers and made_cells.ended(trainers), "the cells go on with nobody waiting for them"
+    finished = {path: path.stat().st_mtime_ns for path in shared.glob("*.json")}
+    assert 0 < len(finished) < 4
+
+    reached = made_cells.states(shared)
+    process = subprocess.Popen(words, env=apart, stdout=subprocess.PIPE, text=True)
+    made_cells.wait_for(lambda: made_cells.states(shared) - reached and len(made_cells.trainers(workers)) == 2)
     victim, other = made_cells.trainers(workers)
     victim.parent().kill()
     assert made_cells.ended([victim]) and other.is_running(), "it trains on without its worker"
@@ -69,27 +83,10 @@ def test_a_killed_worker_costs_nothing_but_time(dask, cells, own_store, own_cach
     assert process.returncode == 0
     assert sorted(output.splitlines()) == sorted(map(json.dumps, experiment.load_rows(own_store)))
     assert made_cells.left(own_store) == made_cells.sequential(cells)
-    assert {path.suffix for path in Path(runs).glob("store/*")} == {".json", ".parquet", ".keras"}
-
-
-def test_a_killed_sweep_costs_nothing_but_time(dask, cells, own_cache, monkeypatch):
-    """The store is shared; what nobody waits for is stopped at once."""
-    address, workers, runs = dask
-    shutil.rmtree(runs)
-    monkeypatch.setenv("SER_RUNS", runs)
-    store = experiment.store_dir()
-    words, environment = made_cells.command(cells, f"--scheduler={address}"), made_cells.environment(cells)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
-    made_cells.wait_for(lambda: list(store.glob("*.checkpoint/state.json")))
-    trainers = made_cells.trainers(workers)
-    process.kill()
-    process.wait()
-    assert trainers and made_cells.ended(trainers), "the cells go on with nobody waiting for them"
-    finished = {path: path.stat().st_mtime_ns for path in store.glob("*.json")}
-    output = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert len(output.splitlines()) == 4 and len(finished) < 4
     assert {path: path.stat().st_mtime_ns for path in finished} == finished, "finished cells were run again"
-    assert made_cells.left(store) == made_cells.sequential(cells)
+
+    output = subprocess.run(words, env=together, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert len(output.splitlines()) == 4 and made_cells.left(shared) == made_cells.sequential(cells)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "http://127.0.0.1:9"])

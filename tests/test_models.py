@@ -16,7 +16,7 @@ STATED |= {"parallel_cnn_transformer": 395_176, "lstm_attention": 199_945, "para
 STATED |= {"cnn_lstm": 147_560, "issa": 518_280, "cnn_lstm_1d": 137_288, "cnn_lstm_2d": 656_072, "reslstm_sa": 46_332}
 """Counts that public sources or arithmetic fix; those of the other networks stand in their docstrings."""
 NAMES = [name for name, model in models.MODELS.items() if model.kind == "network"]
-SMALL = {"mel": (128, 64), "mel_chunks": (2, 128, 128), "waveform": (8000, 1), "mfcc_chroma": (12, 46)}
+SMALL = {"mel": (128, 128), "mel_chunks": (2, 128, 128), "waveform": (8000, 1), "mfcc_chroma": (12, 46)}
 SMALL |= {"vgg16": (32, 32), "resnet50": (32, 32)}
 STEP = {"vgg16": 0.0002, "resnet50": 0.0003, "reslstm_sa": 0.01, "cnn_transformer": 0.0005}
 STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140}
