@@ -59,12 +59,13 @@ env: ## Make .venv from requirements.lock, in seconds when nothing changed (PYTH
 
 # uv is several times faster than pip. It comes from the lock where there is none. It does not read pip's settings:
 # where it finds no packages, pip is asked. Both compile bytecode, without which each process would compile TensorFlow.
+sync = pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
 install = uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
 	  sed -n '/^uv==/,/^ *\# via/p' requirements.lock >.venv/uv.txt; \
 	  if $(pip) install --require-hashes --no-deps -r .venv/uv.txt; then uv=$(BIN)/uv; fi; \
 	fi; \
-	if [ -z "$$uv" ] || ! "$$uv" pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock; then \
+	if [ -z "$$uv" ] || ! "$$uv" $(sync); then \
 	  echo "make env: with pip instead of uv, which takes some minutes"; \
 	  $(pip) install --require-hashes -r requirements.lock; \
 	fi; \
