@@ -58,13 +58,14 @@ env: ## Make .venv from requirements.lock, in seconds when nothing changed (PYTH
 	echo "make env: ready, Python $$want, $$extra"
 
 # uv is several times faster than pip. It comes from the lock where there is none. It does not read pip's settings:
-# where it finds no packages, pip is asked.
+# where it finds no packages, pip is asked. Both compile bytecode, without which each process would compile TensorFlow.
+sync = pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
 install = uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
 	  sed -n '/^uv==/,/^ *\# via/p' requirements.lock >.venv/uv.txt; \
 	  if $(pip) install --require-hashes --no-deps -r .venv/uv.txt; then uv=$(BIN)/uv; fi; \
 	fi; \
-	if [ -z "$$uv" ] || ! "$$uv" pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; then \
+	if [ -z "$$uv" ] || ! "$$uv" $(sync); then \
 	  echo "make env: with pip instead of uv, which takes some minutes"; \
 	  $(pip) install --require-hashes -r requirements.lock; \
 	fi; \
@@ -94,7 +95,7 @@ lab: env ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: lint ## Lint, unit tests and every notebook in its small setting
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest $(both) tests
 	@$(nbval)
 
 lint: env ## Check style and format of code and notebooks
@@ -104,7 +105,9 @@ lint: env ## Check style and format of code and notebooks
 test-notebooks: env ## Run every notebook in its small setting, cell by cell
 	@$(nbval)
 
-nbval = SER_QUICK=1 $(BIN)/python -m pytest -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
+# Two processes, each of which takes a file at a time, in the order of their names: those that take long come early.
+both = -n 2 --dist loadfile --no-loadscope-reorder
+nbval = SER_QUICK=1 $(BIN)/python -m pytest $(both) -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
 
 lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit stay
 	@uv=$$(command -v uv || echo $(BIN)/uv); \

@@ -2,9 +2,14 @@
 
 import os
 
+import made_server
 import pytest
 
 from ser_core import paths
+
+# One thread a process, as the suite itself trains: the tests run in several processes, a file at a time.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +33,21 @@ def own_cache(tmp_path, monkeypatch):
     """A cache of the test's own, empty at first."""
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def server():
+    """A server of the test's own on 127.0.0.1 (:class:`made_server.Server`)."""
+    with made_server.serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """The folder of :mod:`made_cells`, on the import path."""
+    import made_cells
+
+    with pytest.MonkeyPatch.context() as patch:
+        folder = made_cells.home(tmp_path_factory)
+        patch.syspath_prepend(folder)
+        yield folder

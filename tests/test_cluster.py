@@ -16,19 +16,11 @@ distributed = pytest.importorskip("distributed", reason="needs Dask: pip install
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        folder = made_cells.home(tmp_path_factory)
-        patch.syspath_prepend(folder)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def dask(folder, tmp_path_factory):
+def dask(cells, tmp_path_factory):
     """(address, process that keeps the workers, their SER_RUNS): a scheduler and two workers with a store of theirs."""
     place = tmp_path_factory.mktemp("dask")
     folders = {"SER_RUNS": str(place / "runs"), "SER_CACHE": str(place / "cache")}
-    common = {"env": made_cells.environment(folder) | folders, "stdout": subprocess.DEVNULL, "cwd": place}
+    common = {"env": made_cells.environment(cells) | folders, "stdout": subprocess.DEVNULL, "cwd": place}
     dask, quiet = [sys.executable, "-m", "dask"], ["--no-dashboard"]
     with (place / "log").open("w") as log:
         words = [*dask, "scheduler", "--host=127.0.0.1", "--port=0", "--scheduler-file=scheduler.json", *quiet]
@@ -46,16 +38,16 @@ def dask(folder, tmp_path_factory):
             made_cells.end(process)
 
 
-def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, folder, own_store, own_cache):
-    failing, deadly = made_cells.failing(folder)
+def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, cells, own_store, own_cache):
+    failing, deadly = made_cells.failing(cells)
     found = sweep.sweep([deadly, failing], scheduler=dask[0], progress=False)
     rows = {row["spec"]["model"]: row for row in found}
     assert "fold 7" in rows[failing.model]["error"] and "was killed" in rows[deadly.model]["error"]
     assert {row["hash"] for row in rows.values()} == {path.stem for path in own_store.glob("*.json")}
 
 
-def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, folder, own_store, own_cache, monkeypatch):
-    spec = made_cells.specs(folder)[0]
+def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, cells, own_store, own_cache, monkeypatch):
+    spec = made_cells.specs(cells)[0]
     how = {"fresh": False, "progress": False}
     (row,) = cluster.compute([spec], dask[0], lambda corpus: "0123", **how)
     assert row["status"] == "error" and "is another here" in row["error"] and "0123" in row["error"]
@@ -64,51 +56,48 @@ def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, folder, ow
     assert row["status"] == "error" and "another version" in row["error"]
 
 
-def test_a_killed_worker_costs_nothing_but_time(dask, folder, own_store, own_cache):
-    """The store is not shared, and in the end it holds the rows of a sequential sweep."""
+def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, own_store, own_cache):
+    """The first sweep shares its store with the workers, the second does not; the third finds all in the first's."""
     address, workers, runs = dask
-    words, environment = made_cells.command(folder, f"--scheduler={address}"), made_cells.environment(folder)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
-    made_cells.wait_for(lambda: list(Path(runs).glob("store/*.checkpoint/state.json")))
+    shutil.rmtree(runs, ignore_errors=True)  # what other tests left there
+    shared, words = Path(runs) / "store", made_cells.command(cells, f"--scheduler={address}")
+    apart = made_cells.environment(cells)
+    together = apart | {"SER_RUNS": runs}
+
+    process = subprocess.Popen(words, env=together, stdout=subprocess.DEVNULL)
+    made_cells.wait_for(lambda: list(shared.glob("*.json")) and list(shared.glob("*.checkpoint/state.json")))
+    trainers = made_cells.trainers(workers)
+    process.kill()
+    process.wait()
+    assert trainers and made_cells.ended(trainers), "the cells go on with nobody waiting for them"
+    finished = {path: path.stat().st_mtime_ns for path in shared.glob("*.json")}
+    assert 0 < len(finished) < 4
+
+    reached = made_cells.states(shared)
+    process = subprocess.Popen(words, env=apart, stdout=subprocess.PIPE, text=True)
+    made_cells.wait_for(lambda: made_cells.states(shared) - reached and len(made_cells.trainers(workers)) == 2)
     victim, other = made_cells.trainers(workers)
     victim.parent().kill()
     assert made_cells.ended([victim]) and other.is_running(), "it trains on without its worker"
     output, _ = process.communicate()
     assert process.returncode == 0
     assert sorted(output.splitlines()) == sorted(map(json.dumps, experiment.load_rows(own_store)))
-    assert made_cells.left(own_store) == made_cells.sequential(folder)
-    assert {path.suffix for path in Path(runs).glob("store/*")} == {".json", ".parquet", ".keras"}
-
-
-def test_a_killed_sweep_costs_nothing_but_time(dask, folder, own_cache, monkeypatch):
-    """The store is shared; what nobody waits for is stopped at once."""
-    address, workers, runs = dask
-    shutil.rmtree(runs)
-    monkeypatch.setenv("SER_RUNS", runs)
-    store = experiment.store_dir()
-    words, environment = made_cells.command(folder, f"--scheduler={address}"), made_cells.environment(folder)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
-    made_cells.wait_for(lambda: list(store.glob("*.checkpoint/state.json")))
-    trainers = made_cells.trainers(workers)
-    process.kill()
-    process.wait()
-    assert trainers and made_cells.ended(trainers), "the cells go on with nobody waiting for them"
-    finished = {path: path.stat().st_mtime_ns for path in store.glob("*.json")}
-    output = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert len(output.splitlines()) == 4 and len(finished) < 4
+    assert made_cells.left(own_store) == made_cells.sequential(cells)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished, "finished cells were run again"
-    assert made_cells.left(store) == made_cells.sequential(folder)
+
+    output = subprocess.run(words, env=together, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert len(output.splitlines()) == 4 and made_cells.left(shared) == made_cells.sequential(cells)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "http://127.0.0.1:9"])
-def test_no_scheduler_is_one_line(address, folder, own_store, own_cache, monkeypatch):
+def test_no_scheduler_is_one_line(address, cells, own_store, own_cache, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     with pytest.raises(SerError, match=f"scheduler {address}: no Dask scheduler") as error:
-        list(sweep.sweep(made_cells.specs(folder), scheduler=address, progress=False))
+        list(sweep.sweep(made_cells.specs(cells), scheduler=address, progress=False))
     assert "\n" not in str(error.value)
 
 
-def test_without_dask_one_line_says_what_to_install(folder, own_store, own_cache, monkeypatch):
+def test_without_dask_one_line_says_what_to_install(cells, own_store, own_cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SerError, match=r"pip install \.\[cluster\]"):
-        list(sweep.sweep(made_cells.specs(folder), scheduler="tcp://127.0.0.1:9", progress=False))
+        list(sweep.sweep(made_cells.specs(cells), scheduler="tcp://127.0.0.1:9", progress=False))

@@ -1,6 +1,8 @@
 """The embedded demo corpus: what is in the archive, and that the script beside it makes it."""
 
+import hashlib
 import io
+import multiprocessing
 import re
 import shutil
 import zipfile
@@ -12,6 +14,7 @@ import pytest
 import soundfile
 
 from ser_core import corpora
+from ser_core.corpora import demo
 
 ARCHIVE = Path(corpora.__file__).with_name("demo.zip")
 RAVDESS = re.compile(r"demo_ravdess/Actor_(\d\d)/03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)\.ogg")
@@ -185,3 +188,62 @@ def test_the_script_says_what_is_missing(tmp_path):
     )
     assert ran.returncode == 1 and not out.exists()
     assert "espeak-ng is not installed" in ran.stderr and "Traceback" not in ran.stderr
+
+
+# --- how it is unpacked and loaded
+
+
+@pytest.fixture
+def small_demo(tmp_path, monkeypatch):
+    """A demo archive of three files, with a cache of its own."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    archive = tmp_path / "small.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("demo_ravdess/Actor_01/03-01-01-01-01-01-01.ogg", b"one")
+        out.writestr("demo_tess/OAF_back_angry.ogg", b"two")
+        out.writestr("PROVENANCE.md", "made by hand")
+    return archive
+
+
+def test_demo_unpacks_once(small_demo, tmp_path):
+    place = demo.unpack(small_demo)
+    digest = hashlib.sha256(small_demo.read_bytes()).hexdigest()
+    assert place == tmp_path / "cache" / f"demo-{digest[:12]}"
+    file = place / "demo_tess" / "OAF_back_angry.ogg"
+    before = file.stat().st_mtime_ns
+    assert demo.unpack(small_demo) == place and file.stat().st_mtime_ns == before
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
+def test_demo_mends_a_damaged_cache(small_demo):
+    place = demo.unpack(small_demo)
+    (place / "demo_tess" / "OAF_back_angry.ogg").write_bytes(b"t")
+    shutil.rmtree(place / "demo_ravdess")
+    demo.unpack(small_demo)
+    assert (place / "demo_tess" / "OAF_back_angry.ogg").read_bytes() == b"two"
+    assert (place / "demo_ravdess" / "Actor_01" / "03-01-01-01-01-01-01.ogg").read_bytes() == b"one"
+
+
+def test_demo_unpacks_in_many_processes_at_once(small_demo):
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        places = pool.map(demo.unpack, [small_demo] * 6)
+    assert len(set(places)) == 1
+    assert sorted(path.name for path in places[0].parent.iterdir()) == [places[0].name]
+    assert (places[0] / "demo_tess" / "OAF_back_angry.ogg").read_bytes() == b"two"
+
+
+def test_demo_listing(small_demo):
+    listed = demo.listing(corpora.CORPORA["demo_tess"], small_demo)
+    assert listed.to_dict("records") == [
+        {"file": "OAF_back_angry.ogg", "sha256": hashlib.sha256(b"two").hexdigest(), "bytes": 3}
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name, corpus in corpora.CORPORA.items() if corpus.demo])
+def test_demo_corpora_are_complete(name):
+    corpus, found = corpora.CORPORA[name], corpora.load(name)
+    assert len(found) == corpus.expected and found["speaker"].nunique() == corpus.speakers
+    assert set(found["emotion"]) == set(corpus.labels)
+    assert found.attrs["missing"] == found.attrs["duplicates"] == found.attrs["extra"] == []
+    assert all(value.startswith("demo_") for value in set(found["corpus"]))
+    assert all(Path(path).stat().st_size > 0 for path in found["path"])

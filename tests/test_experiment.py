@@ -15,18 +15,21 @@ SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, c
 
 
 @pytest.fixture(scope="module")
-def row(tmp_path_factory):
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def row(runs):
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("runs")
-        patch.setenv("SER_RUNS", str(folder))
-        yield experiment.run(SMALL, progress=False)
+        patch.setenv("SER_RUNS", str(runs))
+        return experiment.run(SMALL, progress=False)
 
 
 @pytest.fixture
-def same_store(row, monkeypatch, tmp_path_factory):
-    folder = next(tmp_path_factory.getbasetemp().glob("runs*"))
-    monkeypatch.setenv("SER_RUNS", str(folder))
-    return folder / "store"
+def same_store(row, runs, monkeypatch):
+    monkeypatch.setenv("SER_RUNS", str(runs))
+    return runs / "store"
 
 
 def test_the_row_is_complete_and_json(row):

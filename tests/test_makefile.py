@@ -68,7 +68,7 @@ def folder(tmp_path):
     return made
 
 
-SYNC = "uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock"
+SYNC = "uv pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock"
 PIP = "python3.12 -m pip --quiet --disable-pip-version-check install"
 EDITABLE = f"{PIP} --no-deps --no-build-isolation -e ."
 VENV = "python3.12 -m venv .venv"

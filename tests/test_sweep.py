@@ -14,20 +14,12 @@ from ser_core import experiment, sweep
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        folder = made_cells.home(tmp_path_factory)
-        patch.syspath_prepend(folder)
-        yield folder
+def sequential(cells):
+    return made_cells.sequential(cells)
 
 
-@pytest.fixture(scope="module")
-def sequential(folder):
-    return made_cells.sequential(folder)
-
-
-def test_a_killed_worker_and_a_killed_sweep_cost_nothing_but_time(folder, sequential, own_store, own_cache):
-    words, environment = made_cells.command(folder, "--workers=2"), made_cells.environment(folder)
+def test_a_killed_worker_and_a_killed_sweep_cost_nothing_but_time(cells, sequential, own_store, own_cache):
+    words, environment = made_cells.command(cells, "--workers=2"), made_cells.environment(cells)
     first = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
     made_cells.wait_for(lambda: list(own_store.glob("*.checkpoint/state.json")))
     victim, other = made_cells.trainers(first.pid)
@@ -47,12 +39,12 @@ def test_a_killed_worker_and_a_killed_sweep_cost_nothing_but_time(folder, sequen
 
 
 @pytest.mark.parametrize("phase", ["features", "training"])
-def test_ctrl_c_ends_everything_with_one_line(phase, folder, own_store, own_cache):
-    words = made_cells.command(folder, "--workers=2")
+def test_ctrl_c_ends_everything_with_one_line(phase, cells, own_store, own_cache):
+    words = made_cells.command(cells, "--workers=2")
     if phase == "features":
         words = [sys.executable, "-m", "ser_core.cli", "sweep", "demo"]
     process = subprocess.Popen(
-        words, env=made_cells.environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        words, env=made_cells.environment(cells), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     if phase == "features":
@@ -76,8 +68,8 @@ def test_the_processes_that_compute_features_end_with_their_parent(own_store, ow
     assert len(children) >= 2 and made_cells.ended(children)
 
 
-def test_a_cell_that_fails_or_kills_its_process_is_a_row(folder, own_store, own_cache):
-    failing, deadly = made_cells.failing(folder)
+def test_a_cell_that_fails_or_kills_its_process_is_a_row(cells, own_store, own_cache):
+    failing, deadly = made_cells.failing(cells)
     rows = {row["spec"]["model"]: row for row in sweep.sweep([deadly, failing], workers=2, progress=False)}
     assert "fold 7" in rows[failing.model]["error"] and "killed 3 times" in rows[deadly.model]["error"]
     assert {path.suffix for path in own_store.iterdir()} <= {".json", ".lock"}
