@@ -59,7 +59,8 @@ def _steps(mask) -> dict:
 
 def _bilstm(x, mask=None):
     forward = layers.LSTM(UNITS, return_sequences=True, **FLOAT32)
-    return layers.Bidirectional(forward, name="bilstm", **FLOAT32)(x, **_steps(mask))
+    hidden = layers.Bidirectional(forward, name="bilstm", **FLOAT32)(x, **_steps(mask))
+    return hidden if mask is None else ops.where(mask, hidden, 0.0)
 
 
 def _attention(hidden, mask=None):
