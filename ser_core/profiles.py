@@ -157,8 +157,8 @@ def _cross(plain: Spec, folds: int) -> list[Spec]:
     return [
         spec
         for fold in range(folds)
-        for fields in (*({"padding": kind} for kind in PADDINGS), *({"adapt": kind} for kind in ADAPTED))
-        for spec in crossed(replace(plain, fold=fold, **fields), "ravdess", "tess")
+        for choice in (*({"padding": [kind]} for kind in PADDINGS), *({"adapt": [kind]} for kind in ADAPTED))
+        for spec in crossed(replace(plain, fold=fold), "ravdess", "tess", **choice)
     ]
 
 
