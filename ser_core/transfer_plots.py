@@ -30,7 +30,7 @@ def choices(found: list[dict], field: str, *, title: str) -> Figure:
         described = adaptation.KINDS[choice] if field == "adapt" else f"{choice} padding"
         names.append(f"{line['direction']}: {described}")
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(max(1, len(names)) - 0.5, -0.5)
     ax.set(xlim=(0, 110), xlabel="UAR on the other corpus (%)", title=title)
     ax.set_xticks(range(0, 101, 20))
     ax.grid(axis="x")

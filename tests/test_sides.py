@@ -197,6 +197,16 @@ def test_adaptation_scales_without_labels(kind):
         assert np.allclose(rows.mean(axis=0), 0, atol=1e-3) and np.allclose(rows.std(axis=0), 1, atol=1e-2)
 
 
+def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
+    """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
+    spec = replace(CROSS, model="svm", channels="functionals", adapt="coral", znorm=False, frames=1)
+    x = sides.inputs(spec, sides.of(spec))
+    assert np.allclose(x["test"].mean(axis=0), 0, atol=1e-3) and np.allclose(x["train"].mean(axis=0), 0, atol=0.01)
+    source, target = (np.cov(x[side], rowvar=False) for side in ("train", "test"))
+    plain = np.corrcoef(sides.inputs(replace(spec, adapt="none"), sides.of(spec))["train"], rowvar=False)
+    assert np.abs(source - target).mean() < 0.7 * np.abs(np.nan_to_num(plain) - target).mean()
+
+
 def test_judged_says_nothing_of_copies_where_there_are_none():
     table = corpora.load("demo_tess").iloc[::5]
     labels = corpora.labels("demo_tess")
