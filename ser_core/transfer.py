@@ -28,14 +28,26 @@ def systems(pooled: list[dict]) -> dict[str, list[dict]]:
     return found
 
 
+def of_other_pairs(rows: list[dict], specs) -> list[dict]:
+    """Rows of ``cross`` between corpora that these specs do not pair: what a user has run besides."""
+    pairs = {(spec.corpus, spec.test_corpus) for spec in specs}
+    cross = [row for row in rows if row["status"] == "ok" and row["spec"].get("test_corpus")]
+    return [row for row in cross if (row["spec"]["corpus"], row["spec"]["test_corpus"]) not in pairs]
+
+
 def is_plain(one: dict) -> bool:
     """Zero padding, no adaptation."""
     return all(one["spec"][name] == usual for name, usual in PLAIN.items())
 
 
+def short(corpus: str) -> str:
+    """Title of a corpus, or the plain name of a demo corpus, whose title is long."""
+    return corpus if tables.is_demo(corpus) else tables.corpus_title(corpus)
+
+
 def direction(one: dict) -> str:
     """ "RAVDESS → TESS"."""
-    return tables.tested_on(one["spec"])
+    return f"{short(one['spec']['corpus'])} → {short(one['spec']['test_corpus'])}"
 
 
 def matrix(some: list[dict], score: str = "uar") -> pd.DataFrame:
@@ -48,8 +60,8 @@ def matrix(some: list[dict], score: str = "uar") -> pd.DataFrame:
     cells = {(one["spec"]["corpus"], one["spec"]["test_corpus"]): comparison.scored(one, score) for one in plain}
     lines = []
     for source in names:
-        line = {"trained on": tables.corpus_title(source)}
-        line |= {f"tested on {tables.corpus_title(name)}": cells.get((source, name), "–") for name in names}
+        line = {"trained on": short(source)}
+        line |= {f"tested on {short(name)}": cells.get((source, name), "–") for name in names}
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -61,7 +73,7 @@ def common(some: list[dict]) -> pd.DataFrame:
         if not is_plain(one):
             continue
         left = one["rows"][0].get("left_out", {})
-        lost = [f"{emotion} ({count:,} of {tables.corpus_title(name)})" for name, counts in left.items()
+        lost = [f"{emotion} ({count:,} of {short(name)})" for name, counts in left.items()
                 for emotion, count in counts.items()]  # fmt: skip
         limits = one["intervals"]
         unit = limits["unit"]

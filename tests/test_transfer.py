@@ -7,6 +7,7 @@ import pytest
 from made_rows import made_row
 
 from ser_core import comparison, pages, plots, tables, transfer, transfer_plots
+from ser_core.spec import Spec
 
 PLAIN = {"corpus": "tess", "test_corpus": "ravdess", "protocol": "cross", "augment": ""}
 
@@ -49,6 +50,13 @@ def test_changes_are_paired_against_the_plain_row(made):
     assert list(table["direction"]) == ["TESS → RAVDESS"] * 2 and "CORAL" in table["adapt"][1]
     figure = transfer_plots.choices(adapted, "adapt", title="x")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()][0].startswith("TESS → RAVDESS")
+
+
+def test_pairs_that_a_profile_has_not_are_added(made):
+    pooled, _ = made
+    rows = [row for one in pooled for row in one["rows"]]
+    found = transfer.of_other_pairs(rows, [Spec(**PLAIN)])
+    assert {row["spec"]["test_corpus"] for row in found} == {"emodb"}
 
 
 def test_nothing_measured_is_said():
