@@ -1,10 +1,12 @@
 """Adaptation to another corpus without its labels, for the protocol ``cross``: what the paper leaves to future work.
 
 ``corpus`` and ``speaker`` take the mean and the deviation of every channel over all frames of a corpus or of a
-speaker, in place of Eq. 4, which takes them over an utterance: what differs between corpora as a whole, microphone and
-room, goes, and what differs between utterances, level among it, stays. ``coral`` whitens the training inputs and gives
+speaker (of every functional over all its utterances), in place of Eq. 4, which takes them over an utterance: what
+differs between corpora as a whole, microphone and room, goes, and what differs between utterances, level among it,
+stays. ``coral`` whitens the training inputs and gives
 them the covariance of the target's (B. Sun, J. Feng, K. Saenko, "Return of Frustratingly Easy Domain Adaptation",
-AAAI 2016, Algorithm 1, with its unit regulariser); the target is tested on as it is. The training side is treated
+AAAI 2016, Algorithm 1, with its unit regulariser); the target is tested on as it is, but for inputs that Eq. 4 has not scaled: their
+functionals are first given mean 0 and deviation 1 in each corpus, as there. The training side is treated
 before the network is fitted; of the target only recordings, and for ``speaker`` who speaks, are used.
 """
 
@@ -21,7 +23,7 @@ KINDS = {
     "none": "as trained",
     "corpus": "scaled by each corpus",
     "speaker": "scaled by each speaker",
-    "coral": "training inputs given the target's covariance (CORAL)",
+    "coral": "covariance aligned (CORAL)",
 }
 ADAPTABLE = (*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means", "egemaps", "compare")
 """Inputs with channels, one value a frame or one an utterance."""
@@ -77,12 +79,14 @@ def inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str])
     -------
     dict: side to float32 [utterances, *shape]
     """
-    settings = spec.settings
-    if spec.adapt != "coral":
+    settings, vectors = spec.settings, len(kinds.shape(spec.settings)) == 1
+    if spec.adapt != "coral" and not vectors:
         settings, raw = replace(settings, znorm=False), _scaled(spec, sides, raw)
     found = {side: np.stack([kinds.finish(one, settings) for one in values]) for side, values in raw.items()}
     if spec.adapt == "coral":
         found = _aligned(found, len(sides.train), centred=spec.znorm)
+    elif vectors:
+        found = {side: np.stack(values) for side, values in _scaled(spec, sides, found).items()}
     return {side: found[side] for side in wanted}
 
 
@@ -108,7 +112,7 @@ def _standard(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _scaled(spec, sides, raw: dict) -> dict:
-    """Raw features scaled by corpus or speaker. Copies take the scale of the utterances that they are copies of."""
+    """Raw features or vectors scaled by corpus or speaker. Copies take the scale of what they are copies of."""
     by_speaker = spec.adapt == "speaker"
     groups = {
         side: [f"{origin} {one}" if by_speaker else origin for one in sides[side]["speaker"]]

@@ -197,6 +197,16 @@ def test_adaptation_scales_without_labels(kind):
         assert np.allclose(rows.mean(axis=0), 0, atol=1e-3) and np.allclose(rows.std(axis=0), 1, atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["corpus", "speaker"])
+def test_functionals_are_scaled_as_they_are(kind):
+    spec = replace(CROSS, model="svm", channels="functionals", adapt=kind, znorm=False, frames=1)
+    there = sides.of(spec)
+    x = sides.inputs(spec, there, ["test"])["test"]
+    groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
+    for group in set(groups):
+        assert np.allclose(x[groups == group].mean(axis=0), 0, atol=1e-3)
+
+
 def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
     """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
     spec = replace(CROSS, model="svm", channels="functionals", adapt="coral", znorm=False, frames=1)
