@@ -3,11 +3,11 @@
 ``corpus`` and ``speaker`` take the mean and the deviation of every channel over all frames of a corpus or of a
 speaker (of every functional over all its utterances), in place of Eq. 4, which takes them over an utterance: what
 differs between corpora as a whole, microphone and room, goes, and what differs between utterances, level among it,
-stays. ``coral`` whitens the training inputs and gives
-them the covariance of the target's (B. Sun, J. Feng, K. Saenko, "Return of Frustratingly Easy Domain Adaptation",
-AAAI 2016, Algorithm 1, with its unit regulariser); the target is tested on as it is, but for inputs that Eq. 4 has not scaled: their
-functionals are first given mean 0 and deviation 1 in each corpus, as there. The training side is treated
-before the network is fitted; of the target only recordings, and for ``speaker`` who speaks, are used.
+stays. ``coral`` whitens the training inputs and gives them the covariance of the target's (B. Sun, J. Feng, K. Saenko,
+"Return of Frustratingly Easy Domain Adaptation", AAAI 2016, Algorithm 1, with its unit regulariser); the target is
+tested on as it is, but for inputs that Eq. 4 has not scaled: these get mean 0 and deviation 1 in each corpus first. The
+training side is treated before the network is fitted; of the target only recordings, and for ``speaker`` who speaks,
+are used.
 """
 
 from collections.abc import Sequence
