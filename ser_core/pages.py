@@ -77,6 +77,7 @@ def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", f
     body = re.sub(r"<script\b.*?</script>", "", body, flags=re.DOTALL | re.IGNORECASE)
     body = re.sub(r'<a\s[^>]*href="(?:[a-z]+:)?//[^>]*>(.*?)</a>', r"\1", body, flags=re.DOTALL | re.IGNORECASE)
     body = re.sub(r'(href="[\w.-]+)\.ipynb"', r'\1.html"', body)
+    body = re.sub(r"(<(?:code|td|strong)>)leaky(?=</)", r'\1<span class="leaky">leaky</span>', body)
     badges = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     trouble = f'<div class="fail"><b>This notebook stopped:</b> {html.escape(failure)}</div>' if failure else ""
     header = f'<nav><a href="index.html">← all pages</a>{badges}</nav>{trouble}'
@@ -158,7 +159,7 @@ def headline_table(pooled: list[dict]) -> str:
     from ser_core.matrix import A5
 
     blocks = []
-    for protocol, rows in tables.by_protocol(pooled).items():
+    for protocol, rows in tables.by_protocol(tables.clean(pooled)).items():
         meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
         red = ' class="badge bad"' if protocol == "leaky" else ""
         own = [one for one in rows if one["spec"]["model"] == A5] or rows
@@ -191,11 +192,12 @@ def _results(rows: list[dict]) -> str:
             bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
         if claimed != "–":
             bar += f'<span class="claim" style="left:{claimed}%"></span>'
+        leaky = '<br><span class="badge bad">leaky</span>' if line["protocol"] == "leaky" else ""
         network = f"<code>{html.escape(line['network'])}</code>"
         if line["setting"] not in ("as the paper", "default"):
             network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
         cells = {
-            "corpus": html.escape(line["corpus"]),
+            "corpus": html.escape(line["corpus"]) + leaky,
             "network": network,
             "paper, accuracy %": claimed,
             "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
@@ -232,7 +234,7 @@ def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
     plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
     judged = []
     for one in rows:
-        judged += [one, *one.get("parts", {}).values()]
+        judged += [one, *one.get("parts", {}).values(), *one.get("by_copy", {}).values()]
     return list(zip(judged, tables.results_table(plain).to_dict("records"), strict=True))
 
 
