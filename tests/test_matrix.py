@@ -147,17 +147,13 @@ def test_tables_mark_what_is_not_told_apart(rows, tmp_path):
     found = comparison.difference(by[(A5, "")], by[("svm", "")], tmp_path)
     assert svm == comparison.corrected([found], "uar")[0], "one test needs no correction"
     ladder = comparison.ablation_table(comparison.ladders(pooled)["V"], tmp_path, "V")
-    steps = [comparison.difference(by[(a, by_augment)], by[(b, by_augment)], tmp_path)["accuracy"]["p"]
-             for by_augment in [by_of(pooled)] for a, b in (("a1", "a2"), ("a2", "a3"), ("a3", "a4"), ("a4", A5))]  # fmt: skip
+    own = next(one["spec"]["augment"] for one in pooled if one["spec"]["model"] == "a1")
+    pairs = (("a1", "a2"), ("a2", "a3"), ("a3", "a4"), ("a4", A5))
+    steps = [comparison.difference(by[a, own], by[b, own], tmp_path)["accuracy"]["p"] for a, b in pairs]
     told = list(ladder[comparison.STEP_P])
     assert told[0] == "–"
     for text, p in zip(told[1:], statistics.holm(steps), strict=True):
         assert text.startswith(comparison.probability(p)) and (comparison.ALIKE in text) == (p > 0.05)
-
-
-def by_of(pooled):
-    """The augmentation of the ablation's rows."""
-    return next(one["spec"]["augment"] for one in pooled if one["spec"]["model"] == "a1")
 
 
 def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):
