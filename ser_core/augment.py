@@ -1,7 +1,7 @@
 """The paper's four augmentations (II.B), each alone, each seeded.
 
 The paper gives no ranges; the defaults are this suite's reading and are parameters of every run. Copies are made of
-training utterances only: :func:`ser_core.experiment.training_copies` is the one place that asks for them.
+training utterances only: :func:`ser_core.sides.inputs` is the one place that asks for them.
 """
 
 import zlib

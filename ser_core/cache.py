@@ -24,6 +24,8 @@ from ser_core.paths import cache_dir
 
 VERSION = 1
 """Raised whenever the code of audio, augment or features changes what it computes."""
+CONDITION_VERSION = 1
+"""Raised whenever the code of conditions changes what it computes; clean audio keeps its names."""
 PARALLEL_FROM = 64
 """So many missing utterances are worth starting processes for."""
 
@@ -42,6 +44,8 @@ class Job:
     seed: int = 0
     copy: int = 0
     ranges: augment.Ranges = augment.Ranges()
+    condition: str = "clean"  # what is done to the recording, after an augmentation
+    others: tuple[str, ...] = ()  # recordings of other speakers, for a condition that needs them
 
 
 def file_digest(path: str | os.PathLike) -> str:
@@ -58,11 +62,17 @@ def write_atomically(path: Path, payload: bytes) -> None:
     os.replace(temporary, path)
 
 
-def job_name(job: Job, digest: str) -> str:
-    """The cache's name for a job: SHA-256 over the recording's ``digest`` and all parameters."""
+def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
+    """The cache's name for a job: SHA-256 over the ``digest`` of the recording (and of the others) and all parameters.
+
+    What a condition adds is left out for clean audio, and the draw of an augmentation where there is none.
+    """
     parameters = asdict(job) | {"path": digest, "version": VERSION}
-    if not job.technique:  # the draw plays no part
+    del parameters["condition"], parameters["others"]
+    if not job.technique:
         parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
+    if job.condition != "clean":
+        parameters |= {"key": job.key, "condition": [job.condition, CONDITION_VERSION, *others]}
     if job.raw in inputs.ENCODER:
         parameters["weights"] = ssl.fingerprint(inputs.ENCODER[job.raw])
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
@@ -70,8 +80,8 @@ def job_name(job: Job, digest: str) -> str:
 
 def entries(jobs: list[Job]) -> list[Path]:
     """Where the cache keeps (or would keep) the features of each job."""
-    digests = {path: file_digest(path) for path in {job.path for job in jobs}}
-    names = [job_name(job, digests[job.path]) for job in jobs]
+    digests = {path: file_digest(path) for path in {path for job in jobs for path in (job.path, *job.others)}}
+    names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
     return [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
 
 
@@ -86,12 +96,18 @@ def _load(path: Path) -> np.ndarray | None:
 
 
 def compute(job: Job) -> np.ndarray:
-    """Read, augment where asked, and extract: the raw features ``inputs.RAW[job.raw]`` gives, a float32 array."""
-    samples = audio.read(job.path, rate=job.rate, normalise=job.normalise, denoise=job.denoise)
+    """Read, augment and change where asked, and extract: the raw features of ``inputs.RAW[job.raw]``, float32."""
+    read = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
+    samples = audio.read(job.path, **read)
     if job.technique:
         samples = augment.augment(
             samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges, rate=job.rate
         )
+    if job.condition != "clean":
+        from ser_core import conditions
+
+        others = [audio.read(path, **read) for path in job.others]
+        samples = conditions.apply(samples, job.condition, key=job.key, rate=job.rate, others=others)
     return inputs.RAW[job.raw](samples, job.rate)
 
 
@@ -191,7 +207,14 @@ def feature_matrix(
     -------
     float32 [utterances, *inputs.shape(settings)]
     """
-    found = raw_features(jobs_for(table, settings, **treatment), workers=workers, progress=progress)
+    return matrix(jobs_for(table, settings, **treatment), settings, workers=workers, progress=progress)
+
+
+def matrix(
+    jobs: list[Job], settings: features.Settings, *, workers: int | None = None, progress: bool = True
+) -> np.ndarray:
+    """Network inputs of jobs, one after another: float32 [jobs, *inputs.shape(settings)]."""
+    found = raw_features(jobs, workers=workers, progress=progress)
     matrix = np.zeros((len(found), *inputs.shape(settings)), dtype=np.float32)
     for i, values in enumerate(found):
         matrix[i] = inputs.finish(values, settings)

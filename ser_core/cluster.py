@@ -53,7 +53,7 @@ def compute(
         waiting = {}
         for spec in specs:
             try:
-                version = data_version(spec.corpus)
+                version = experiment.data_version(spec, data_version)
             except SerError as error:
                 yield experiment.failure(spec, error)
                 continue
@@ -138,7 +138,7 @@ def cell(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
 
 
 def _agree(spec: Spec, version: str, name: str) -> None:
-    found = sweep.data_version(spec.corpus)
+    found = experiment.data_version(spec)
     if found != version:
         raise SerError(f"{spec.corpus} is another here, version {found}, than where the sweep was started, {version}")
     if experiment.spec_hash(spec, version) != name:

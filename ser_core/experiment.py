@@ -2,7 +2,8 @@
 
 ``run(spec)`` is what the notebooks, the shell command and the tests call. A row is a JSON file, its predictions a
 Parquet file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; what is there is not
-computed again.
+computed again. A cell that only tests otherwise, under a condition, is not trained again: it takes the weights of the
+clean cell.
 """
 
 import contextlib
@@ -12,15 +13,15 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from ser_core import cache, corpora, metrics, models, paper, splits, statistics, training
-from ser_core.augment import parse
+from ser_core import cache, corpora, evaluation, models, paper, training
+from ser_core import sides as cells
 from ser_core.errors import SerError
 from ser_core.paths import runs_dir
 from ser_core.spec import Spec, completed, spec_hash
@@ -36,30 +37,19 @@ def published_dir() -> Path:
     return runs_dir() / "published"
 
 
-def training_copies(spec: Spec, table) -> list[np.ndarray]:
-    """Augmented copies of training utterances, one array a technique and copy: float32 [n, frames, channels].
-
-    The only place that augments: it is given the training side of a split and nothing else.
-    """
-    return [
-        cache.feature_matrix(table, spec.settings, progress=False, workers=1, technique=technique, seed=spec.seed,
-                             copy=copy, ranges=spec.ranges)
-        for technique in parse(spec.augment)
-        for copy in range(spec.copies)
-    ]  # fmt: skip
-
-
 def prepare(spec: Spec, *, progress: bool = True, workers: int | None = None) -> None:
     """Compute every feature that a run will ask for, in parallel, into the cache."""
-    table = corpora.load(spec.corpus)
-    split = splits.split(table, spec.protocol, spec.fold)
-    jobs = cache.jobs_for(table, spec.settings)
-    train = table[table["id"].isin(split.train)]
-    for technique in parse(spec.augment):
-        for copy in range(spec.copies):
-            treatment = {"technique": technique, "seed": spec.seed, "copy": copy, "ranges": spec.ranges}
-            jobs += cache.jobs_for(train, spec.settings, **treatment)
-    cache.ensure(jobs, progress=progress, workers=workers)
+    cells.ensure(spec, cells.of(spec), progress=progress, workers=workers)
+
+
+def corpus_version(corpus: str) -> str:
+    """Version of a corpus by its name (``cache.data_version``)."""
+    return cache.data_version(corpora.load(corpus))
+
+
+def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) -> str:
+    """Version of all the data of a cell: of its corpus and, under ``cross``, of the one that it tests on."""
+    return "-".join(version_of(name) for name in (spec.corpus, spec.test_corpus) if name)
 
 
 def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
@@ -82,7 +72,9 @@ def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
         for input that cannot be used. Other failures are rows only in a sweep.
     """
     table = corpora.load(spec.corpus)
-    version = cache.data_version(table)
+    version = data_version(
+        spec, lambda name: cache.data_version(table) if name == spec.corpus else corpus_version(name)
+    )
     name = spec_hash(spec, version)
     with alone(name):
         stored = None if fresh else load_row(store_dir() / f"{name}.json")
@@ -142,58 +134,46 @@ def _checkpoint(name: str) -> Path:
 
 def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     """Everything of a row that must be computed."""
-    labels = corpora.labels(spec.corpus)
-    if len(labels) < 2:
-        raise SerError(f"{spec.corpus}: only the emotion {', '.join(labels)}; at least two are needed to tell apart")
-    split = splits.split(table, spec.protocol, spec.fold)
-    sides = {side: table[table["id"].isin(getattr(split, side))] for side in splits.SIDES}
-    for side, part in sides.items():
-        if part.empty:
-            raise SerError(f"{spec.corpus}, protocol {spec.protocol}, fold {spec.fold}: nothing on the {side} side")
+    sides = cells.of(spec, table)
+    clean = None if spec.condition == "clean" else _trained(spec, progress)
     clock = time.perf_counter()
-    prepare(spec, progress=progress, workers=1 if not progress else None)
-    index = {label: i for i, label in enumerate(labels)}
-    target = {side: part["emotion"].map(index).to_numpy() for side, part in sides.items()}
-    inputs = {side: cache.feature_matrix(part, spec.settings, workers=1) for side, part in sides.items()}
-    copies = training_copies(spec, sides["train"])
-    y = np.tile(target["train"], 1 + len(copies))
-    x = np.concatenate([inputs["train"], *copies]) if copies else inputs["train"]
-    del copies
-    seconds = {"features": time.perf_counter() - clock}
+    cells.ensure(spec, sides, progress=progress, workers=1 if not progress else None)
     model = models.entry(spec.model)
-    if model.kind == "network":
-        network, fitted = _fit_network(
-            spec, sides, (x, y), (inputs["validation"], target["validation"]), name, progress
-        )
-        answer = lambda side: network.predict(side, batch_size=training.EVALUATION_BATCH, verbose=0)  # noqa: E731
+    kept = clean is not None and model.kind == "network"
+    x = cells.inputs(spec, sides, ("validation", "test") if kept else ("train", "validation", "test"))
+    index = {label: i for i, label in enumerate(sides.labels)}
+    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
+    seconds = {"features": time.perf_counter() - clock}
+    if kept:
+        answer, fitted = _loaded(spec, clean)
     else:
-        learner, fitted = _fit_learner(
-            spec, np.tile(sides["train"]["speaker"], len(y) // len(sides["train"])), x, y, labels
-        )
-        answer = learner.predict_proba
+        y = np.tile(target["train"], len(x["train"]) // len(sides.train))
+        groups = np.tile(sides.train["speaker"], len(y) // len(sides.train))
+        if model.kind == "network":
+            validation = x["validation"], target["validation"]
+            answer, fitted = _fit_network(spec, sides.train, (x.pop("train"), y), validation, name, progress)
+        else:  # one that keeps no weights is fitted again, and is the same
+            answer, fitted = _fit_learner(spec, groups, x.pop("train"), y, sides.labels)
+        fitted["n_augmented"] = len(y) - len(sides.train)
+    n_train = len(sides.train)
+    if spec.protocol == "leaky":
+        n_train = int((sides.train["copy"] == "").sum())
+        fitted["n_augmented"] = len(sides.train) - n_train
     seconds["training"] = fitted.pop("seconds")
     clock = time.perf_counter()
-    predictions = {side: _predictions(answer(inputs[side]), sides[side], labels) for side in ("validation", "test")}
+    predicted = {
+        side: evaluation.predictions(answer(x[side]), sides[side], sides.labels) for side in ("validation", "test")
+    }
     seconds["evaluation"] = time.perf_counter() - clock
-    _write_predictions(predictions, store_dir() / f"{name}.parquet")
-    test, validation = predictions["test"], predictions["validation"]
-    matrix = metrics.confusion(test["truth"], test["prediction"], labels)
+    evaluation.write(predicted, store_dir() / f"{name}.parquet")
     return {
-        "labels": list(labels),
         "demo": corpora.lookup(spec.corpus).demo,
-        "n_train": len(sides["train"]),
-        "n_augmented": len(y) - len(sides["train"]),
-        "n_validation": len(validation),
-        "n_test": len(test),
-        "claimed": paper.claim(spec.model, spec.corpus),
-        "scores": metrics.scores_of(matrix),
-        "intervals": statistics.intervals(test, labels),
-        "by_corpus": _by_corpus(test, labels),
-        "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
-        "confusion": matrix.tolist(),
-        "validation": metrics.scores(validation["truth"], validation["prediction"], labels)
-        | {"loss": metrics.cross_entropy(validation["truth"], validation[list(labels)].to_numpy(), labels)},
+        "n_train": n_train,
+        "claimed": claimed(asdict(spec)),
+        **evaluation.judged(predicted, sides.labels),
         **fitted,
+        **({"trained": clean["hash"]} if clean else {}),
+        **({"left_out": sides.left_out, "test_completeness": _completeness(sides.tested)} if spec.test_corpus else {}),
         "standing": model.standing,
         "seconds": {key: round(value, 2) for key, value in seconds.items()},
         "completeness": _completeness(table),
@@ -203,11 +183,44 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     }
 
 
-def _fit_network(spec: Spec, sides, train, validation, name: str, progress: bool):
-    """Train the network of a spec and keep it: the network and what the row says of its training."""
+def claimed(spec: dict) -> dict | None:
+    """What the paper claims for the system and corpus of a spec; None for what it did not measure.
+
+    It tested on clean audio of the corpus that it trained on.
+    """
+    if spec.get("test_corpus") or spec.get("condition", "clean") != "clean":
+        return None
+    return paper.claim(spec["model"], spec["corpus"])
+
+
+def _trained(spec: Spec, progress: bool) -> dict:
+    """The row of the clean cell, which is run first where the store lacks it or the weights of its network."""
+    clean = replace(spec, condition="clean")
+    row = run(clean, progress=progress)
+    if models.entry(spec.model).kind == "network" and not weights_path(row).is_file():
+        row = run(clean, fresh=True, progress=progress)
+    return row
+
+
+def _loaded(spec: Spec, clean: dict):
+    """The network of a clean row, as a function from inputs to probabilities, and what the row says of its training."""
+    training.prepare_backend(spec.seed)
+    import keras
+
+    network = keras.models.load_model(weights_path(clean), compile=False)
+    facts = {key: clean[key] for key in ("n_augmented", "parameters", "epochs", "best_epoch")}
+    return _answers(network), facts | {"history": {}, "seconds": 0.0}
+
+
+def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: network.predict(x, batch_size=training.EVALUATION_BATCH, verbose=0)
+
+
+def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool):
+    """Train the network of a spec and keep it: a function from inputs to probabilities, and what the row says of it."""
     training.prepare_backend(spec.seed)
     x, y = train
-    heads = _heads(spec, sides["train"], y)
+    heads = _heads(spec, table, y)
     network = _built(
         spec, x.shape[1:], int(y.max()) + 1, {head: int(values.max()) + 1 for head, values in heads.items()}
     )
@@ -223,7 +236,7 @@ def _fit_network(spec: Spec, sides, train, validation, name: str, progress: bool
     network.save(store_dir() / f".{name}.part.keras")
     os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
     facts = {"parameters": count, "history": done.history, "epochs": done.epochs, "best_epoch": done.best_epoch}
-    return network, facts | {"seconds": done.seconds}
+    return _answers(network), facts | {"seconds": done.seconds}
 
 
 def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -241,20 +254,20 @@ def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels):
-    """Fit a classical or probing system: the learner and what the row says of it."""
+    """Fit a classical or probing system: a function from inputs to probabilities, and what the row says of it."""
     from threadpoolctl import threadpool_limits
 
     clock = time.perf_counter()
     with threadpool_limits(1):
         learner = models.learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
     facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
-    return learner, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
+    return learner.predict_proba, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
 
 
 def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, int]):
     """The network of a spec; a user's own builder that fails or gives something else is one line."""
     try:
-        network = training.build(spec.model, shape, classes, spec.precision, heads)
+        network = training.build(spec.model, shape, classes, spec.precision, heads, masked=spec.padding == "masked")
         found = tuple(network.outputs[0].shape)
     except Exception as error:
         raise SerError(
@@ -263,40 +276,6 @@ def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, in
     if found != (None, classes):
         raise SerError(f"model {spec.model}: gives outputs of shape {found}, but {classes} probabilities are needed")
     return network
-
-
-def _predictions(probabilities, table, labels):
-    """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label."""
-    probabilities = np.asarray(probabilities)
-    frame = table[["id", "corpus", "speaker", "sex", "text", "intensity"]].reset_index(drop=True)
-    frame["truth"] = table["emotion"].to_numpy()
-    for i, label in enumerate(labels):
-        frame[label] = probabilities[:, i].astype(np.float32)
-    frame["prediction"] = np.asarray(labels)[probabilities.argmax(axis=1)]
-    return frame
-
-
-def _write_predictions(predictions: dict, path: Path) -> None:
-    import pandas as pd
-
-    frame = pd.concat([part.assign(side=side) for side, part in predictions.items()], ignore_index=True)
-    frame.insert(1, "side", frame.pop("side"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.drop(columns="prediction").to_parquet(temporary, index=False)
-    os.replace(temporary, path)
-
-
-def _by_corpus(test, labels) -> dict:
-    """Scores on each source of a composed corpus; empty for a simple one."""
-    parts = dict(list(test.groupby("corpus")))
-    if len(parts) < 2:
-        return {}
-    return {
-        name: metrics.scores(part["truth"], part["prediction"], labels)
-        | {"n_test": len(part), "intervals": statistics.intervals(part, labels)}
-        for name, part in parts.items()
-    }
 
 
 def _completeness(table) -> dict:
@@ -319,7 +298,7 @@ def publish(specs) -> list[str]:
     for row in load_rows(store_dir()):
         key = json.dumps(row["spec"], sort_keys=True)
         if row["status"] == "ok" and key in wanted:
-            row["claimed"] = paper.claim(row["spec"]["model"], row["spec"]["corpus"])
+            row["claimed"] = claimed(row["spec"])
             predictions = (store_dir() / f"{row['hash']}.parquet").read_bytes()
             cache.write_atomically(published_dir() / f"{row['hash']}.parquet", predictions)
             cache.write_atomically(published_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
-from ser_core import cache, corpora, features, inputs, models, splits, training
+from ser_core import adaptation, cache, corpora, features, inputs, models, splits, training
 from ser_core.augment import TECHNIQUES, Ranges, parse
 from ser_core.errors import SerError
 
@@ -13,13 +13,15 @@ CODE_VERSION = 1
 USUAL = {"augment": ",".join(TECHNIQUES), "optimizer": "adam", "learning_rate": 0.001}
 """What an open field (None) becomes where the model's source does not fix it; see ``models.Model.recipe``."""
 
+PADDINGS = ("zero", "masked")
+
 
 @dataclass(frozen=True)
 class Spec:
     """Everything that fixes a result. Defaults are the paper's, or this suite's reading of it.
 
     A field that is None becomes what the model was made for; a Spec that has been made has none left but
-    ``test_corpus``.
+    ``test_corpus``, which the protocol ``cross`` names. ``condition`` is what is done to the test audio alone.
     """
 
     corpus: str = "demo"
@@ -47,11 +49,15 @@ class Spec:
     learning_rate: float | None = None
     precision: str = "float32"
     seed: int = 0
-    condition: str = "clean"
+    condition: str = "clean"  # one of conditions.CONDITIONS
+    padding: str = "zero"  # or "masked": frames beyond the end of an utterance play no part
+    adapt: str = "none"  # to the target corpus, without its labels: one of adaptation.KINDS
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         put("corpus", corpora.canonical(self.corpus))
+        if self.test_corpus is not None:
+            put("test_corpus", corpora.canonical(self.test_corpus))
         model = models.entry(self.model)
         put("channels", self.channels or model.channels)
         made_for = inputs.entry(self.channels)
@@ -80,8 +86,28 @@ class Spec:
             )
         if not 0 <= self.seed < 2**32:
             raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
-        if self.test_corpus is not None or self.condition != "clean":
-            raise SerError("test_corpus and condition: only the corpus itself and clean test audio can be used so far")
+        _among("padding", self.padding, PADDINGS)
+        if self.padding == "masked" and not model.masks:
+            able = ", ".join(name for name, one in models.MODELS.items() if one.masks)
+            raise SerError(f"padding masked: model {self.model} cannot leave frames out; choose among {able}")
+        adaptation.check(self.adapt, self.channels)
+        self._check_test()
+
+    def _check_test(self) -> None:
+        if (self.test_corpus is not None) != (self.protocol == "cross"):
+            raise SerError("test_corpus belongs to protocol cross: give both, or neither")
+        if self.test_corpus is not None:
+            first, second = ({*(corpora.lookup(name).parts or (name,))} for name in (self.corpus, self.test_corpus))
+            if first & second:
+                raise SerError(f"test_corpus {self.test_corpus}: shares recordings with {self.corpus}")
+        if self.adapt != "none" and self.protocol != "cross":
+            raise SerError(f"adapt {self.adapt}: is for protocol cross, where another corpus is tested on")
+        if self.protocol == "leaky" and not self.augment:
+            raise SerError("protocol leaky: without augmentation there are no copies; name one with augment")
+        if self.condition != "clean":
+            from ser_core import conditions
+
+            conditions.check(self.condition)
 
     @property
     def settings(self) -> features.Settings:
@@ -123,5 +149,7 @@ def spec_hash(spec: Spec, data_version: str) -> str:
     """
     usual = {f.name: f.default for f in fields(Spec)} | USUAL
     content = {name: value for name, value in asdict(spec).items() if value != usual[name]}
+    if spec.condition != "clean":
+        content["conditions"] = cache.CONDITION_VERSION
     content |= {"data": data_version, "code": CODE_VERSION, "raw features": cache.VERSION}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

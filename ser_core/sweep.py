@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ser_core import cache, corpora, experiment
+from ser_core import experiment
 from ser_core.child import Child
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
@@ -83,12 +83,12 @@ def sweep(
 
 def data_version(corpus: str) -> str:
     """Version of a corpus by its name (``cache.data_version``)."""
-    return cache.data_version(corpora.load(corpus))
+    return experiment.corpus_version(corpus)
 
 
 def _stored(spec: Spec, version_of: Callable[[str], str]) -> dict | None:
     try:
-        name = experiment.spec_hash(spec, version_of(spec.corpus))
+        name = experiment.spec_hash(spec, experiment.data_version(spec, version_of))
     except SerError:  # the cell itself will say so in its row
         return None
     row = experiment.load_row(experiment.store_dir() / f"{name}.json")

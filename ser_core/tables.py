@@ -15,7 +15,7 @@ import pandas as pd
 from ser_core import metrics, paper, splits, statistics
 from ser_core.corpora import CORPORA, load, manifest
 from ser_core.errors import SerError
-from ser_core.experiment import Spec, load_predictions
+from ser_core.experiment import Spec, claimed, load_predictions
 
 OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
@@ -88,7 +88,7 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
         "status": "ok" if good else "error",
         "errors": [row["error"] for row in group if row["status"] != "ok"],
         "folds_total": folds_total(spec["corpus"], spec["protocol"]),
-        "claimed": paper.claim(spec["model"], spec["corpus"]),
+        "claimed": claimed(spec),
         "folds": [],
         "seeds": [],
         "rows": [],

@@ -95,7 +95,15 @@ def _silence():
         os.close(kept)
 
 
-def build(name: str, shape: tuple[int, ...], classes: int, precision: str, heads: dict[str, int] | None = None):
+def build(
+    name: str,
+    shape: tuple[int, ...],
+    classes: int,
+    precision: str,
+    heads: dict[str, int] | None = None,
+    *,
+    masked: bool = False,
+):
     """Build a network under a precision policy, which is put back afterwards; see ``models.build``."""
     import keras
 
@@ -104,7 +112,7 @@ def build(name: str, shape: tuple[int, ...], classes: int, precision: str, heads
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return models.build(name, shape, classes, heads)
+        return models.build(name, shape, classes, heads, masked=masked)
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -1,5 +1,6 @@
 """Every promise of every protocol, computed again from the folds, for every corpus."""
 
+import functools
 from importlib import resources
 
 import pandas as pd
@@ -25,31 +26,111 @@ def ravtess():
     return parts[parts["emotion"].isin(seven)].sort_values("id").reset_index(drop=True)
 
 
-CASES = [(name, protocol) for name in (*REAL, *DEMO, "ravtess") for protocol in splits.PROTOCOLS]
+MADE = make.make()
+CASES = [
+    (name, protocol)
+    for name in (*REAL, "cremad", *DEMO, "ravtess")
+    for protocol in splits.PROTOCOLS
+    if protocol != "cross"
+]
+PAIRS = [("ravdess", "tess"), ("tess", "ravdess"), ("demo_ravdess", "demo_tess"), ("demo_tess", "demo_ravdess"),
+         ("emodb", "ravtess"), ("savee", "cremad"), ("cremad", "savee"), ("ravtess", "emodb")]  # fmt: skip
+
+
+@functools.cache
+def table_of(name):
+    return ravtess() if name == "ravtess" else listed(name)
 
 
 @pytest.mark.parametrize(("name", "protocol"), CASES)
 def test_every_promise_is_kept(name, protocol):
-    table = ravtess() if name == "ravtess" else listed(name)
-    speaker = dict(zip(table["id"], table["speaker"], strict=True))
+    table = table_of(name)
+    clips = splits.pool(table) if protocol == "leaky" else table
+    facts = clips.set_index("id")
     tested = []
     for fold in range(splits.folds(table, protocol)):
         split = splits.split(table, protocol, fold)
-        sides = [set(side) for side in (split.train, split.validation, split.test)]
-        assert all(sides), "an empty side"
-        assert sum(map(len, sides)) == len(table) == len(set.union(*sides)), "an utterance twice or nowhere"
+        sides = {side: facts.loc[list(getattr(split, side))] for side in splits.SIDES}
+        assert not any(side.empty for side in sides.values()), "an empty side"
+        ids = [i for side in sides.values() for i in side.index]
+        assert len(ids) == len(set(ids)), "on two sides"
+        assert protocol == "speaker-text" or set(ids) == set(clips["id"]), "on no side"
         tested += split.test
-        if protocol == "speaker":
-            test = {speaker[i] for i in split.test}
-            assert not test & {speaker[i] for i in (*split.train, *split.validation)}, "a speaker on both sides"
-        emotions = {
-            name: set(table.loc[table["id"].isin(side), "emotion"]) for name, side in zip("tvx", sides, strict=True)
-        }
-        assert emotions["t"] == set(table["emotion"]), "a class without training utterances"
+        rest = pd.concat([sides["train"], sides["validation"]])
+        if protocol.startswith("speaker"):
+            assert not set(sides["test"]["speaker"]) & set(rest["speaker"]), "a speaker in test and elsewhere"
+        if protocol == "speaker-text":
+            assert not set(sides["test"]["text"]) & set(rest["text"]), "a sentence in test and elsewhere"
+        if protocol == "leaky":
+            shared = sides["test"]["utterance"].isin(set(sides["train"]["utterance"]))
+            assert shared.mean() > 0.95, "copies of what is tested are in training, as in such papers"
+        assert set(sides["train"]["emotion"]) == set(table["emotion"]), "a class without training utterances"
     if "ravtess" not in name:
-        assert sorted(tested) == sorted(table["id"]), "each utterance is tested once"
+        assert sorted(tested) == sorted(clips["id"]), "each utterance is tested once"
     else:
-        assert set(tested) == set(table["id"])
+        times = pd.Series(tested).value_counts()
+        assert set(times.index) == set(clips["id"])
+        actor = ~facts.loc[times.index, "speaker"].isin(["OAF", "YAF"]).to_numpy()
+        assert set(times[actor]) == {1} and set(times[~actor]) == ({3} if protocol.startswith("speaker") else {1})
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_cross_tests_the_whole_other_corpus_and_nothing_of_its_own(source, target):
+    table, other = table_of(source), table_of(target)
+    facts = table.set_index("id")
+    validated = []
+    for fold in range(splits.folds(table, "cross")):
+        split = splits.split(table, "cross", fold, target=other)
+        assert sorted(split.test) == sorted(other["id"]) and not set(split.test) & {*split.train, *split.validation}
+        assert sorted([*split.train, *split.validation]) == sorted(table["id"])
+        train, held = (facts.loc[list(side)] for side in (split.train, split.validation))
+        assert len(held) and set(train["emotion"]) == set(table["emotion"])
+        people, words = (~part["speaker"].isin(["OAF", "YAF"]) for part in (train, held))
+        assert not set(train[people]["speaker"]) & set(held[words]["speaker"]), "a speaker validates and trains"
+        assert not set(train[~people]["text"]) & set(held[~words]["text"]), "a word of TESS validates and trains"
+        validated.append(frozenset(split.validation))
+    assert len(set(validated)) == len(validated), "every fold validates on others"
+
+
+def test_cross_without_another_corpus_is_refused():
+    with pytest.raises(SerError, match="test-corpus"):
+        splits.split(corpora.manifest("ravdess"), "cross", 0)
+
+
+def test_ravdess_speaker_text_is_the_emobox_folds_times_two_statements():
+    table = corpora.manifest("ravdess").set_index("id")
+    for fold in range(12):
+        split = splits.split(table.reset_index(), "speaker-text", fold)
+        assert (len(split.train), len(split.validation), len(split.test)) == (480, 120, 120)
+        test, validation, train = (table.loc[list(side)] for side in (split.test, split.validation, split.train))
+        assert set(test["speaker"]) == {f"{a:02d}" for a in make.EMOBOX_TEST_ACTORS[fold // 2]}
+        assert set(validation["speaker"]) == {f"{a:02d}" for a in make.EMOBOX_TEST_ACTORS[(fold // 2 + 1) % 6]}
+        assert set(test["text"]) == {("01", "02")[fold % 2]}
+        assert set(train["text"]) == set(validation["text"]) == {("02", "01")[fold % 2]}
+
+
+def test_tess_speaker_text_goes_both_ways_on_halved_words():
+    table = corpora.manifest("tess").set_index("id")
+    for fold in range(4):
+        split = splits.split(table.reset_index(), "speaker-text", fold)
+        test, validation, train = (table.loc[list(side)] for side in (split.test, split.validation, split.train))
+        assert set(test["speaker"]) == {("YAF", "OAF")[fold % 2]}
+        assert (len(test), len(validation), len(train)) == (700, 119, 581)
+        assert not set(train["text"]) & set(validation["text"])
+
+
+def test_leaky_is_as_large_and_as_even_as_random_and_follows_the_copies():
+    table = corpora.manifest("ravdess")
+    for copies in (("noise", "stretch", "shift", "pitch"), ("pitch",), ("noise", "noise-2")):
+        split = splits.split(table, "leaky", 1, copies=copies)
+        pool = splits.pool(table, copies).set_index("id")
+        assert len(split.test) == pytest.approx(len(pool) / 6, rel=0.1)
+        shares = pool.loc[list(split.test), "emotion"].value_counts(normalize=True)
+        assert shares["neutral"] == pytest.approx(96 / 1440, abs=0.015)
+        assert {splits.original(i) for i in (*split.train, *split.validation, *split.test)} == set(table["id"])
+    whole = splits.split(table, "leaky", 1)
+    assert set(splits.split(table, "leaky", 1, copies=("pitch",)).test) <= set(whole.test)
+    assert splits.original("a::b") == "a::b" and splits.original("a::noise-2") == "a"
 
 
 def test_ravdess_folds_are_emobox_and_validate_on_the_next():
@@ -90,9 +171,9 @@ def test_ravtess_has_the_actresses_in_turn():
     assert actresses == [{"YAF"}, {"OAF"}] * 3
 
 
-@pytest.mark.parametrize("stem", list(make.make()))
+@pytest.mark.parametrize("stem", list(MADE))
 def test_the_frozen_files_are_what_their_maker_makes(stem):
-    comment, frame = make.make()[stem]
+    comment, frame = MADE[stem]
     text = (resources.files("ser_core.folds") / f"{stem}.csv").read_text(encoding="utf-8")
     assert text == make.render(comment, frame)
 
@@ -100,10 +181,12 @@ def test_the_frozen_files_are_what_their_maker_makes(stem):
 def test_a_missing_file_moves_no_other():
     table = corpora.manifest("ravdess")
     less = table.drop(index=table.index[::7]).reset_index(drop=True)
+    other = corpora.manifest("tess")
     for protocol in splits.PROTOCOLS:
-        whole, part = splits.split(table, protocol, 2), splits.split(less, protocol, 2)
+        whole, part = (splits.split(one, protocol, 2, target=other) for one in (table, less))
+        kept = set(less["id"]) | set(other["id"])
         for side in splits.SIDES:
-            assert set(getattr(part, side)) == set(getattr(whole, side)) & set(less["id"])
+            assert set(getattr(part, side)) == {i for i in getattr(whole, side) if splits.original(i) in kept}
 
 
 def user_table(speakers, each=12):
@@ -127,6 +210,11 @@ def test_a_users_own_corpus_is_dealt():
     assert splits.folds(table, "speaker") == 6 and splits.folds(table, "random") == 6
     tested = [i for fold in range(6) for i in splits.split(table, "speaker", fold).test]
     assert sorted(tested) == sorted(table["id"])
+    assert splits.folds(table, "speaker-text") == 12 and splits.folds(user_table("ab"), "cross") == 2
+    tested = [i for fold in range(12) for i in splits.split(table, "speaker-text", fold).test]
+    assert sorted(tested) == sorted(table["id"])
+    tested = [i for fold in range(6) for i in splits.split(table, "leaky", fold, copies=("shift",)).test]
+    assert sorted(tested) == sorted(splits.pool(table, ("shift",))["id"])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +224,9 @@ def test_a_users_own_corpus_is_dealt():
         (user_table(["unknown"]), "speaker", 0, "speaker column|add the column"),
         (user_table("abc"), "speaker", 3, "folds 0 to 2"),
         (user_table("abc"), "magic", 0, "magic"),
+        (user_table("ab"), "speaker-text", 0, "random"),
+        (user_table("abc").assign(text="unknown"), "speaker-text", 0, "text"),
+        (user_table("abc").assign(text="one"), "speaker-text", 0, "same text"),
     ],
 )
 def test_what_cannot_be_split_is_said(table, protocol, fold, word):

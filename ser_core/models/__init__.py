@@ -39,6 +39,7 @@ class Model:
     recipe: MappingProxyType = field(default_factory=_frozen)  # fields of a spec that its source fixes otherwise
     heads: tuple[str, ...] = ()  # columns of the utterance table that it learns besides; the builder gets their sizes
     kind: str = "network"  # or "learner"
+    masks: bool = False  # whether its builder takes ``masked``, by which padded frames play no part
 
 
 _PAPER = "Table I, Eq. 5 and 6, II.D.5"
@@ -51,16 +52,16 @@ _SEQUENCE, _CLASSICAL, _PROBES = (f"{_MODELS}.{name}" for name in ("sequence", "
 
 MODELS: dict[str, Model] = {
     "cnn_bilstm_attention": Model(
-        "CNN-BiLSTM-Attention (A5)", f"{_PROPOSED}:full", "42", _PAPER, "text", claimed=240_840
+        "CNN-BiLSTM-Attention (A5)", f"{_PROPOSED}:full", "42", _PAPER, "text", claimed=240_840, masks=True
     ),
     "cnn_bilstm_attention_lite": Model(
         "CNN-BiLSTM-Attention, lite", f"{_PROPOSED}:lite", "42",
-        f"{_PAPER}; Conv2 and Conv3 depthwise-separable", "near", claimed=240_840,
+        f"{_PAPER}; Conv2 and Conv3 depthwise-separable", "near", claimed=240_840, masks=True,
     ),
-    "a1": Model("A1: CNN, MFCC", f"{_PROPOSED}:cnn", "39", "Tables V and VI, A1", "text"),
-    "a2": Model("A2: CNN, MFCC+RMSE", f"{_PROPOSED}:cnn", "42", "Tables V and VI, A2", "text"),
-    "a3": Model("A3: CNN+LSTM", f"{_PROPOSED}:cnn_lstm", "42", "Tables V and VI, A3", "text"),
-    "a4": Model("A4: CNN+BiLSTM", f"{_PROPOSED}:cnn_bilstm", "42", "Tables V and VI, A4", "text"),
+    "a1": Model("A1: CNN, MFCC", f"{_PROPOSED}:cnn", "39", "Tables V and VI, A1", "text", masks=True),
+    "a2": Model("A2: CNN, MFCC+RMSE", f"{_PROPOSED}:cnn", "42", "Tables V and VI, A2", "text", masks=True),
+    "a3": Model("A3: CNN+LSTM", f"{_PROPOSED}:cnn_lstm", "42", "Tables V and VI, A3", "text", masks=True),
+    "a4": Model("A4: CNN+BiLSTM", f"{_PROPOSED}:cnn_bilstm", "42", "Tables V and VI, A4", "text", masks=True),
     "vgg16": Model(
         "VGG-16", f"{_IMAGE}:vgg16", "mel", "Simonyan and Zisserman 2015; head unknown", "standard",
         claimed=57_092_000, recipe=_frozen(learning_rate=0.0001),
@@ -179,7 +180,9 @@ def builder(name: str):
     return _function(entry(name))
 
 
-def build(name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int] | None = None):
+def build(
+    name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int] | None = None, *, masked: bool = False
+):
     """Build a network by name.
 
     Parameters
@@ -188,6 +191,7 @@ def build(name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int]
     shape : of one utterance's input: (frames, channels), or what ``inputs.shape`` gives
     classes : number of emotions
     heads : number of values of each further label that it learns; by default two each, the emotion ``classes``
+    masked : frames after the end of an utterance (zero in all channels) play no part; where ``Model.masks`` says so
 
     Returns
     -------
@@ -197,6 +201,8 @@ def build(name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int]
     model = entry(name)
     if model.kind != "network":
         raise SerError(f"model {name}: is no network")
+    if masked:
+        return _function(model)(shape, classes, masked=True)
     if not model.heads:
         return _function(model)(shape, classes)
     if heads is None:

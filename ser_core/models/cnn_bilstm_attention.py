@@ -6,11 +6,12 @@ and 8 classes. The printed 240,840 cannot be reached: the convolutions of Table 
 Conv2 and Conv3 made depthwise-separable, all else as written, there are 241,097 (``lite``).
 
 Only the convolutions follow the precision policy under which a network is built; all that comes after them, from the
-recurrent state to the softmax, is pinned to float32.
+recurrent state to the softmax, is pinned to float32. With ``masked`` the frames after the end of an utterance play no
+part (the paper pads with zeros and masks nothing, which lets the network see how long a recording is).
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 CONVOLUTIONS = ((64, 3), (128, 5), (256, 7))
 """Filters and kernel size of Conv1 to Conv3 (Table I); each PReLU, max-pooling by 2, dropout 0.3."""
@@ -20,31 +21,58 @@ FLOAT32 = {"dtype": "float32"}
 DENSE = (128, 64)
 
 
-def _convolutions(x, *, separable: bool = False):
-    """Table I: [batch, frames, channels] to [batch, frames / 8, 256]."""
+def spoken(inputs):
+    """Whether a frame belongs to the utterance: bool [batch, frames, 1].
+
+    What follows the last frame that differs from zero is padding; the first frame never is.
+    """
+    differs = ops.cast(ops.any(ops.not_equal(inputs, 0.0), axis=-1, keepdims=True), "float32")
+    following = ops.flip(ops.cumsum(ops.flip(differs, axis=1), axis=1), axis=1)
+    return ops.greater(ops.concatenate([ops.ones_like(following[:, :1]), following[:, 1:]], axis=1), 0.0)
+
+
+def _convolutions(x, mask=None, *, separable: bool = False):
+    """Table I: [batch, frames, channels] to [batch, frames / 8, 256], and the mask of these steps.
+
+    With a ``mask`` [batch, frames, 1] padding is zero before every convolution and no maximum is taken of it, so that
+    the steps of an utterance are the same however long its padding is.
+    """
     for number, (filters, kernel) in enumerate(CONVOLUTIONS, start=1):
         kind = layers.SeparableConv1D if separable and number > 1 else layers.Conv1D
         x = kind(filters, kernel, padding="same", name=f"conv{number}")(x)
         x = layers.PReLU(shared_axes=[1], name=f"conv{number}_prelu")(x)
+        if mask is not None:
+            x = ops.where(mask, x, -1e9)
+            steps = layers.MaxPooling1D(2, name=f"mask{number}_pool", **FLOAT32)(ops.cast(mask, "float32"))
+            mask = ops.greater(steps, 0.0)
         x = layers.MaxPooling1D(2, name=f"conv{number}_pool")(x)
+        if mask is not None:
+            x = ops.where(mask, x, 0.0)
         x = layers.Dropout(DROPOUT, name=f"conv{number}_dropout")(x)
-    return x
+    return x, mask
 
 
-def _bilstm(x):
-    return layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True, **FLOAT32), name="bilstm", **FLOAT32)(x)
+def _steps(mask) -> dict:
+    """The argument ``mask`` [batch, steps] of a layer, or none."""
+    return {} if mask is None else {"mask": ops.squeeze(mask, -1)}
 
 
-def _attention(hidden):
+def _bilstm(x, mask=None):
+    forward = layers.LSTM(UNITS, return_sequences=True, **FLOAT32)
+    return layers.Bidirectional(forward, name="bilstm", **FLOAT32)(x, **_steps(mask))
+
+
+def _attention(hidden, mask=None):
     """Eq. 5 and 6: weights from tanh(W h + b) by a softmax over time, and the weighted sum of the outputs."""
     scores = layers.Dense(1, activation="tanh", name="attention_scores", **FLOAT32)(hidden)
-    weights = layers.Softmax(axis=1, name="attention", **FLOAT32)(scores)
+    kept = {} if mask is None else {"mask": mask}
+    weights = layers.Softmax(axis=1, name="attention", **FLOAT32)(scores, **kept)
     weighted = layers.Dot(axes=1, name="attention_sum", **FLOAT32)([weights, hidden])
     return layers.Flatten(name="attention_vector", **FLOAT32)(weighted)
 
 
-def _mean(x):
-    return layers.GlobalAveragePooling1D(name="mean_over_time", **FLOAT32)(x)
+def _mean(x, mask=None):
+    return layers.GlobalAveragePooling1D(name="mean_over_time", **FLOAT32)(x, **_steps(mask))
 
 
 def _classifier(inputs, x, classes: int, name: str):
@@ -57,33 +85,36 @@ def _classifier(inputs, x, classes: int, name: str):
     return keras.Model(inputs, outputs, name=name)
 
 
-def full(shape: tuple[int, int], classes: int) -> keras.Model:
+def full(shape: tuple[int, int], classes: int, *, masked: bool = False) -> keras.Model:
     """A5, the network as the text gives it: 469,257 parameters at 42 channels and 8 classes (240,840 claimed)."""
     inputs = keras.Input(shape, name="features")
-    return _classifier(inputs, _attention(_bilstm(_convolutions(inputs))), classes, "cnn_bilstm_attention")
+    x, mask = _convolutions(inputs, spoken(inputs) if masked else None)
+    return _classifier(inputs, _attention(_bilstm(x, mask), mask), classes, "cnn_bilstm_attention")
 
 
-def lite(shape: tuple[int, int], classes: int) -> keras.Model:
+def lite(shape: tuple[int, int], classes: int, *, masked: bool = False) -> keras.Model:
     """A5 with depthwise-separable Conv2 and Conv3: 241,097 parameters at 42 channels and 8 classes."""
     inputs = keras.Input(shape, name="features")
-    hidden = _bilstm(_convolutions(inputs, separable=True))
-    return _classifier(inputs, _attention(hidden), classes, "cnn_bilstm_attention_lite")
+    x, mask = _convolutions(inputs, spoken(inputs) if masked else None, separable=True)
+    return _classifier(inputs, _attention(_bilstm(x, mask), mask), classes, "cnn_bilstm_attention_lite")
 
 
-def cnn(shape: tuple[int, int], classes: int) -> keras.Model:
+def cnn(shape: tuple[int, int], classes: int, *, masked: bool = False) -> keras.Model:
     """A1 (39 channels: 320,584 parameters) and A2 (42 channels: 321,160): convolutions, mean over time, classifier."""
     inputs = keras.Input(shape, name="features")
-    return _classifier(inputs, _mean(_convolutions(inputs)), classes, "cnn")
+    return _classifier(inputs, _mean(*_convolutions(inputs, spoken(inputs) if masked else None)), classes, "cnn")
 
 
-def cnn_lstm(shape: tuple[int, int], classes: int) -> keras.Model:
+def cnn_lstm(shape: tuple[int, int], classes: int, *, masked: bool = False) -> keras.Model:
     """A3: convolutions, LSTM of 64 units, mean over time, classifier: 378,760 parameters at 42 channels, 8 classes."""
     inputs = keras.Input(shape, name="features")
-    hidden = layers.LSTM(UNITS, return_sequences=True, name="lstm", **FLOAT32)(_convolutions(inputs))
-    return _classifier(inputs, _mean(hidden), classes, "cnn_lstm")
+    x, mask = _convolutions(inputs, spoken(inputs) if masked else None)
+    hidden = layers.LSTM(UNITS, return_sequences=True, name="lstm", **FLOAT32)(x, **_steps(mask))
+    return _classifier(inputs, _mean(hidden, mask), classes, "cnn_lstm")
 
 
-def cnn_bilstm(shape: tuple[int, int], classes: int) -> keras.Model:
+def cnn_bilstm(shape: tuple[int, int], classes: int, *, masked: bool = False) -> keras.Model:
     """A4: A5 with equal weights in place of attention: 469,128 parameters at 42 channels and 8 classes."""
     inputs = keras.Input(shape, name="features")
-    return _classifier(inputs, _mean(_bilstm(_convolutions(inputs))), classes, "cnn_bilstm")
+    x, mask = _convolutions(inputs, spoken(inputs) if masked else None)
+    return _classifier(inputs, _mean(_bilstm(x, mask), mask), classes, "cnn_bilstm")

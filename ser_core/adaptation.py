@@ -1,0 +1,109 @@
+"""Adaptation to another corpus without its labels, for the protocol ``cross``: what the paper leaves to future work.
+
+``corpus`` and ``speaker`` take the mean and the deviation of every channel over all frames of a corpus or of a
+speaker, in place of Eq. 4, which takes them over an utterance: what differs between corpora as a whole, microphone and
+room, goes, and what differs between utterances, level among it, stays. ``coral`` whitens the training inputs and gives
+them the covariance of the target's (B. Sun, J. Feng, K. Saenko, "Return of Frustratingly Easy Domain Adaptation",
+AAAI 2016, Algorithm 1, with its unit regulariser); the target is tested on as it is. The training side is treated
+before the network is fitted; of the target only recordings, and for ``speaker`` who speaks, are used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ser_core import features
+from ser_core import inputs as kinds
+from ser_core.errors import SerError
+
+KINDS = {
+    "none": "as trained",
+    "corpus": "scaled by each corpus",
+    "speaker": "scaled by each speaker",
+    "coral": "training inputs given the target's covariance (CORAL)",
+}
+ADAPTABLE = (*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means", "egemaps", "compare")
+"""Inputs with channels, one value a frame or one an utterance."""
+
+
+def check(kind: str, channels: str) -> None:
+    """SerError for an unknown kind, or an input that has no channels to scale."""
+    if kind not in KINDS:
+        raise SerError(f"adapt {kind!r}: not known; choose among {', '.join(KINDS)}")
+    if kind != "none" and channels not in ADAPTABLE:
+        raise SerError(f"adapt {kind}: cannot be used with the input {channels}; choose among {', '.join(ADAPTABLE)}")
+
+
+def scales(values: Sequence[np.ndarray], groups: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Group to mean and deviation of every channel over all frames of its utterances; a constant one has deviation 1.
+
+    values : [frames, channels] or [channels] each
+    """
+    found = {}
+    for group in dict.fromkeys(groups):
+        frames = np.vstack([one for one, own in zip(values, groups, strict=True) if own == group])
+        deviation = frames.std(axis=0, dtype=np.float64)
+        found[group] = frames.mean(axis=0, dtype=np.float64), np.where(deviation > 1e-8, deviation, 1.0)
+    return found
+
+
+def coral(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The matrix [channels, channels] that gives source rows the target's covariance: (Cs + I)^-1/2 (Ct + I)^1/2.
+
+    source, target : float [rows, channels], of mean zero
+    """
+    covariances = [np.cov(rows, rowvar=False).reshape(rows.shape[1], -1) for rows in (source, target)]
+    (ws, vs), (wt, vt) = (np.linalg.eigh(one + np.eye(len(one))) for one in covariances)
+    return (vs * ws**-0.5) @ vs.T @ (vt * wt**0.5) @ vt.T
+
+
+def spoken(x: np.ndarray) -> np.ndarray:
+    """Rows [n, channels] of inputs [utterances, frames, channels] or [utterances, channels], without padding."""
+    rows = x.reshape(-1, x.shape[-1])
+    return rows[np.any(rows != 0.0, axis=1)]
+
+
+def inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str]) -> dict[str, np.ndarray]:
+    """Adapted network inputs of the sides wanted.
+
+    Parameters
+    ----------
+    spec, sides : of the cell; ``sides.test`` is the target
+    raw : raw features of every side; in ``train`` those of augmented copies may follow
+    wanted : names of sides
+
+    Returns
+    -------
+    dict: side to float32 [utterances, *shape]
+    """
+    settings, scaled = spec.settings, spec.adapt != "coral" or not spec.znorm
+    if scaled:
+        settings, raw = replace(settings, znorm=False), _scaled(spec, sides, raw)
+    found = {side: np.stack([kinds.finish(one, settings) for one in values]) for side, values in raw.items()}
+    if spec.adapt == "coral" and {"train", "validation"} & set(wanted):
+        matrix = coral(spoken(found["train"][: len(sides.train)]), spoken(found["test"])).astype(np.float32)
+        found |= {side: found[side] @ matrix for side in ("train", "validation")}
+    return {side: found[side] for side in wanted}
+
+
+def _scaled(spec, sides, raw: dict) -> dict:
+    """Raw features scaled by corpus or speaker. Copies take the scale of the utterances that they are copies of."""
+    by_speaker = spec.adapt == "speaker"
+    groups = {
+        side: [f"{origin} {one}" if by_speaker else origin for one in sides[side]["speaker"]]
+        for side, origin in (("train", "source"), ("validation", "source"), ("test", "target"))
+    }
+    fitted = ("train", "validation") if by_speaker else ("train",)
+    known = scales(
+        [one for side in fitted for one in raw[side][: len(sides[side])]], [g for side in fitted for g in groups[side]]
+    )
+    known |= scales(raw["test"], groups["test"])
+    scaled = {}
+    for side, values in raw.items():
+        turns = groups[side] * (len(values) // len(groups[side]))
+        scaled[side] = [
+            ((one - known[group][0]) / known[group][1]).astype(np.float32)
+            for one, group in zip(values, turns, strict=True)
+        ]
+    return scaled

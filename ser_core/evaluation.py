@@ -1,0 +1,81 @@
+"""What a cell's probabilities say: predictions as a table, and the scores of a row made of them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ser_core import metrics, statistics
+
+FACTS = ("id", "corpus", "speaker", "sex", "text", "intensity", "copy")
+"""Columns of an utterance that its prediction carries; ``copy`` only under ``leaky``: "" or the augmentation."""
+
+
+def predictions(probabilities, table, labels):
+    """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label.
+
+    Parameters
+    ----------
+    probabilities : float [utterances, labels]
+    table : DataFrame of the same utterances
+    labels : the emotions, in the order of the probabilities
+    """
+    probabilities = np.asarray(probabilities)
+    frame = table[[column for column in FACTS if column in table]].reset_index(drop=True)
+    frame["truth"] = table["emotion"].to_numpy()
+    for i, label in enumerate(labels):
+        frame[label] = probabilities[:, i].astype(np.float32)
+    frame["prediction"] = np.asarray(labels)[probabilities.argmax(axis=1)]
+    return frame
+
+
+def write(predicted: dict, path: Path) -> None:
+    """The predictions of every side as one Parquet file, by a temporary file and a rename."""
+    import pandas as pd
+
+    frame = pd.concat([part.assign(side=side) for side, part in predicted.items()], ignore_index=True)
+    frame.insert(1, "side", frame.pop("side"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.drop(columns="prediction").to_parquet(temporary, index=False)
+    os.replace(temporary, path)
+
+
+def judged(predicted: dict, labels) -> dict:
+    """What a row says of its predictions: ``scores``, ``intervals``, ``per_class``, ``confusion``, ``validation``, ...
+
+    ``by_corpus`` has the scores on each source of a composed corpus. Under ``leaky``, ``by_copy`` has those on original
+    and on augmented clips apart; ``scores`` are on all of them, as papers give them that split so.
+    """
+    test, validation = predicted["test"], predicted["validation"]
+    matrix = metrics.confusion(test["truth"], test["prediction"], labels)
+    return {
+        "labels": list(labels),
+        "n_validation": len(validation),
+        "n_test": len(test),
+        "scores": metrics.scores_of(matrix),
+        "intervals": statistics.intervals(test, labels),
+        "by_corpus": _apart(test, test["corpus"], labels),
+        **({"by_copy": _apart(test, kinds(test), labels)} if "copy" in test else {}),
+        "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
+        "confusion": matrix.tolist(),
+        "validation": metrics.scores(validation["truth"], validation["prediction"], labels)
+        | {"loss": metrics.cross_entropy(validation["truth"], validation[list(labels)].to_numpy(), labels)},
+    }
+
+
+def kinds(test) -> np.ndarray:
+    """ "original" or "augmented" for every clip of a ``leaky`` test side."""
+    return np.where(test["copy"] == "", "original", "augmented")
+
+
+def _apart(test, groups, labels) -> dict:
+    """Scores of each group; empty where there is one only."""
+    parts = dict(list(test.groupby(groups)))
+    if len(parts) < 2:
+        return {}
+    return {
+        name: metrics.scores(part["truth"], part["prediction"], labels)
+        | {"n_test": len(part), "intervals": statistics.intervals(part, labels)}
+        for name, part in parts.items()
+    }

@@ -1,0 +1,134 @@
+"""How a score falls when the test recordings are not a studio's, made from pooled rows that differ in ``condition``.
+
+A *family* is one system under its conditions, ``clean`` first: condition -> pooled row of
+:func:`ser_core.tables.pool`, all on the same folds. Differences from clean are paired: the same network, the same
+utterances.
+"""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from ser_core import calibration, comparison, conditions, tables
+
+CLEAN = "clean"
+UNITS = {"white": "dB", "babble": "dB", "reverb": "s"}
+"""Kinds of condition with a number on a scale -> its unit."""
+
+
+def families(rows, folder) -> list[dict[str, dict]]:
+    """Systems whose rows stand under ``clean`` and another condition, each on the folds that most conditions have.
+
+    rows : result rows, those of clean test audio among them; folder : of their predictions
+
+    A condition without all of these folds, or a system without clean rows, is left out: nothing could be paired.
+    """
+    groups: dict[str, dict[str, dict]] = {}
+    for one in tables.pool([row for row in rows if row["status"] == "ok"], folder):
+        alike = {name: value for name, value in one["spec"].items() if name != "condition"}
+        groups.setdefault(repr(sorted(alike.items(), key=str)), {})[one["spec"]["condition"]] = one
+    found = []
+    for group in groups.values():
+        if CLEAN not in group or len(group) < 2:
+            continue
+        counts = Counter(tuple(one["folds"]) for name, one in group.items() if name != CLEAN)
+        folds = max(counts, key=lambda some: (counts[some], len(some), some))
+        family = {}
+        for name in ordered(group):
+            if set(folds) <= set(group[name]["folds"]):
+                (family[name],) = tables.pool(group[name]["rows"], folder, folds=folds)
+        if CLEAN in family and len(family) > 1:
+            found.append(family)
+    return found
+
+
+def ordered(names) -> list[str]:
+    """Conditions as ``conditions.STANDARD`` has them, ``clean`` first, others last."""
+    known = (CLEAN, *conditions.STANDARD)
+    return sorted(names, key=lambda name: (known.index(name) if name in known else len(known), name))
+
+
+def curve(family: dict[str, dict], kind: str) -> pd.DataFrame:
+    """UAR against the number in the names of one kind of condition.
+
+    kind : a key of :data:`UNITS`
+
+    Returns one line a condition, by falling SNR or rising reverberation time: ``value`` (dB or s), ``uar``, ``low`` and
+    ``high`` (fractions; the 95 % interval, NaN where there is none).
+    """
+    lines = []
+    for name, one in family.items():
+        if name.split(":")[0] == kind:
+            low, high = one["intervals"].get("uar") or (np.nan, np.nan)
+            value = float(name.split(":")[1])
+            lines.append({"value": value, "uar": one["scores"]["uar"], "low": low, "high": high})
+    frame = pd.DataFrame(lines, columns=["value", "uar", "low", "high"])
+    return frame.sort_values("value", ascending=kind == "reverb", ignore_index=True)
+
+
+def changes(family: dict[str, dict], folder) -> dict[str, dict]:
+    """Condition -> ``difference`` of UAR from clean (fraction) and its paired ``interval`` over speakers or None."""
+    clean = family[CLEAN]
+    return {name: comparison.difference(clean, one, folder)["uar"] for name, one in family.items() if name != CLEAN}
+
+
+def kept(family: dict[str, dict]) -> dict[str, float]:
+    """Condition -> what is left of the UAR above chance: 1 as under clean, 0 at chance; below it, negative."""
+    chance = 1.0 / len(family[CLEAN]["labels"])
+    whole = family[CLEAN]["scores"]["uar"] - chance
+    return {
+        name: (one["scores"]["uar"] - chance) / whole if whole > 0 else float("nan")
+        for name, one in family.items()
+        if name != CLEAN
+    }
+
+
+def half_lost(family: dict[str, dict], kind: str) -> float | None:
+    """The SNR in dB at which half of the UAR above chance is left, between the measured ones by a straight line.
+
+    kind : "white" or "babble". None where the curve does not cross the half.
+    """
+    chance = 1.0 / len(family[CLEAN]["labels"])
+    half = chance + (family[CLEAN]["scores"]["uar"] - chance) / 2.0
+    frame = curve(family, kind)
+    values, scores = frame["value"].to_numpy(), frame["uar"].to_numpy()
+    for i in range(len(values) - 1):
+        if scores[i] >= half > scores[i + 1]:
+            part = (scores[i] - half) / (scores[i] - scores[i + 1])
+            return float(values[i] + part * (values[i + 1] - values[i]))
+    return None
+
+
+def table(family: dict[str, dict], folder) -> pd.DataFrame:
+    """One line a condition: UAR and accuracy with intervals, the paired difference, and what confidence does.
+
+    Overconfidence is that of :func:`ser_core.calibration.overconfidence` in points, after the temperature that was
+    fitted on clean validation utterances.
+    """
+    found, left = changes(family, folder), kept(family)
+    lines = []
+    for name, one in family.items():
+        answers = calibration.answers(one["rows"], folder)
+        lines.append(
+            {
+                "condition": name,
+                "UAR % [95 %]": comparison.scored(one, "uar"),
+                "accuracy % [95 %]": comparison.scored(one, "accuracy"),
+                "against clean, UAR points [95 %]": comparison.signed(found[name]) if name in found else "–",
+                "left of UAR above chance %": tables.percent(left.get(name), 0),
+                "overconfidence, points": f"{100 * calibration.overconfidence(answers.after, answers.truth):+.1f}",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def heading(family: dict[str, dict]) -> str:
+    """ "RAVDESS, cnn_bilstm_attention, protocol `speaker`, 6 of 6 folds, seed 0" for titles."""
+    one = family[CLEAN]
+    spec = one["spec"]
+    cut = tables.setting(spec)
+    parts = [tables.corpus_title(spec["corpus"]), spec["model"], *([cut] if cut else [])]
+    seeds = f"seed{'s' if len(one['seeds']) > 1 else ''} {', '.join(map(str, one['seeds']))}"
+    folds = f"{len(one['folds'])} of {one['folds_total'] or '?'} folds"
+    return ", ".join([*parts, f"protocol {spec['protocol']}", folds, seeds])
