@@ -7,9 +7,10 @@ together (Holm); what they do not tell apart is marked.
 
 import pandas as pd
 
-from ser_core import models, paper, statistics, tables
+from ser_core import ladder, models, paper, statistics, tables
 from ser_core.matrix import A5, LITE, TABLES
 from ser_core.spec import Spec
+from ser_core.tables import probability, signed
 
 STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 """Tables V and VI: each configuration and the one before it."""
@@ -119,11 +120,6 @@ def corrected(changes: list[dict | None], score: str, speakers: list[int] | None
     return told
 
 
-def probability(p: float) -> str:
-    """A p value with two digits that tell: "<0.001", "0.012", "0.34"."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
 CUT = {"augment", "precision", "epochs"}
 """Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
 
@@ -178,15 +174,6 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
 
 def _change(first: dict | None, second: dict | None, folder) -> dict | None:
     return difference(first, second, folder) if first and second else None
-
-
-def signed(change: dict) -> str:
-    """ "+1.2 [-0.4, +2.8]" in percentage points."""
-    low_high = change["interval"]
-    text = f"{100 * change['difference']:+.1f}"
-    if low_high:
-        text += f" [{100 * low_high[0]:+.1f}, {100 * low_high[1]:+.1f}]"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def difference(first: dict, second: dict, folder) -> dict | None:
@@ -292,10 +279,11 @@ def variations_of(pooled: list[dict]) -> list[dict]:
 
 
 def markdown(pooled: list[dict], folder) -> str:
-    """All that was published, as Markdown: the paper's network by protocol, then Tables II, IV, V and VI."""
+    """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
     done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
     done = [one for one in done if _usual(one["spec"])]
-    blocks = [tables.results_markdown([one for one in done if one["spec"]["model"] == A5])]
+    blocks = [*ladder.markdown(pooled, folder)]
+    blocks.append(tables.results_markdown([one for one in done if one["spec"]["model"] == A5]))
     for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
         some = [one for one in done if one["spec"]["corpus"] == corpus and one["spec"]["protocol"] == "speaker"]
         some = [one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.ours(one["spec"]["model"])]

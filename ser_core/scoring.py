@@ -43,8 +43,10 @@ def sides(corpus: str, protocol: str, test_corpus: str | None = None):
     if protocol == "cross":
         if not test_corpus:
             raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
-        options["target"] = utterances(test_corpus)
-        lines = pd.concat([table, options["target"]], ignore_index=True)
+        shared = _labels(corpus, test_corpus)
+        table, target = (one[one["emotion"].isin(shared)] for one in (table, utterances(test_corpus)))
+        options["target"] = target
+        lines = pd.concat([table, target], ignore_index=True)
     elif protocol == "leaky":
         lines = splits.pool(table)
     found = lines[["id", "corpus", "speaker", "text", "emotion"]].sort_values("id", ignore_index=True)

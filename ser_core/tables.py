@@ -58,6 +58,20 @@ def interval(limits, digits: int = 1) -> str:
     return f"[{percent(limits[0], digits)}, {percent(limits[1], digits)}]"
 
 
+def signed(change: dict) -> str:
+    """ "+1.2 [-0.4, +2.8]" in percentage points."""
+    low_high = change["interval"]
+    text = f"{100 * change['difference']:+.1f}"
+    if low_high:
+        text += f" [{100 * low_high[0]:+.1f}, {100 * low_high[1]:+.1f}]"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def probability(p: float) -> str:
+    """A p value with two digits that tell: "<0.001", "0.012", "0.34"."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def pool(rows, folder, *, folds=None) -> list[dict]:
     """Pool the folds and average the seeds of rows that are alike but for fold and seed.
 
@@ -130,10 +144,16 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
         for corpus in corpora
         if len(corpora) > 1
     }
-    if spec["corpus"] == paper.LISTENERS["corpus"] and len(labels) == paper.LISTENERS["classes"]:
+    if _as_listeners(spec, labels):
         merged = [_calm_is_neutral(frame) for frame in frames]
         pooled["calm_is_neutral"] = _judged(merged, [label for label in labels if label != "calm"])
     return pooled
+
+
+def _as_listeners(spec: dict, labels: list[str]) -> bool:
+    """Whether a row answers what the listeners were asked: clean RAVDESS recordings, all eight emotions."""
+    tested = spec.get("test_corpus") or spec["corpus"], spec.get("condition", "clean"), len(labels)
+    return tested == (paper.LISTENERS["corpus"], "clean", paper.LISTENERS["classes"])
 
 
 def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
