@@ -46,6 +46,8 @@ def examine(paths: list[str], *, progress: bool = True) -> dict:
     SerError
         for a recording that cannot be used, naming it
     """
+    if not paths:
+        return {"digests": [], "facts": {}, "pairs": []}
     digests = [cache.file_digest(path) for path in paths]
     where = dict(zip(digests, paths, strict=True))
     name = hashlib.sha256(json.dumps([VERSION, sorted(where)]).encode()).hexdigest()[:32]

@@ -223,7 +223,8 @@ def _cues(examined, sound) -> list[dict]:
         cut = GroupKFold(min(5, groups.nunique()))
         answer = cross_val_predict(forest, values, truth, groups=groups.to_numpy(), cv=cut)
         judged = scoring.judged(examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels)
-        limits = judged["intervals"]["uar"]
+        limits, chance = judged["intervals"]["uar"], 1 / len(labels)
+        alike = limits is None and judged["intervals"]["unit"] != "none"  # no unit differs: nothing to doubt
         strongest = copies.CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
         found.append(
             {
@@ -231,9 +232,9 @@ def _cues(examined, sound) -> list[dict]:
                 "uar": judged["scores"]["uar"],
                 "interval": limits,
                 "over": judged["intervals"]["unit"],
-                "chance": 1 / len(labels),
+                "chance": chance,
                 "strongest": strongest,
-                "warning": bool(limits and limits[0] > 1 / len(labels)),
+                "warning": judged["scores"]["uar"] > chance if alike else bool(limits and limits[0] > chance),
             }
         )
     return found

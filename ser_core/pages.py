@@ -120,9 +120,9 @@ def thumbnail(notebook_path, *, width: int = 560) -> str | None:
 
 def headline_table(pooled: list[dict]) -> str:
     """The claim beside ours as an HTML table with a bar: ours, its 95 % interval, and a mark where the claim is."""
-    from ser_core import splits, tables
+    from ser_core import paper, splits, tables
 
-    blocks = []
+    blocks, people = [], False
     for protocol, rows in tables.by_protocol(pooled).items():
         lines = []
         for one, line in _lines(rows):
@@ -134,6 +134,9 @@ def headline_table(pooled: list[dict]) -> str:
                 bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
             if claimed != "–":
                 bar += f'<span class="claim" style="left:{claimed}%"></span>'
+            if one.get("like_listeners"):
+                bar += f'<span class="people" style="left:{paper.LISTENERS["accuracy"]}%"></span>'
+                people = True
             network = f"<code>{html.escape(line['network'])}</code>"
             if line["setting"] not in ("as the paper", "default"):
                 network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
@@ -159,8 +162,11 @@ def headline_table(pooled: list[dict]) -> str:
         )
     key = (
         '<p class="small"><span class="key ours"></span>measured here<span class="key range"></span>95 % interval'
-        '<span class="key claim"></span>printed in the paper</p>'
+        '<span class="key claim"></span>printed in the paper'
     )
+    if people:
+        key += f'<span class="key people"></span>human listeners, {paper.LISTENERS["accuracy"]} % (neutral = calm)'
+    key += "</p>"
     return "\n".join(blocks) + key
 
 
@@ -174,11 +180,15 @@ def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
 
     judged = []
     for one in rows:
-        judged += [one, *one.get("parts", {}).values(), *([one["calm_is_neutral"]] if "calm_is_neutral" in one else [])]
+        judged += [one, *one.get("parts", {}).values()]
+        if "calm_is_neutral" in one:  # scored as the listeners were: their mark stands there and nowhere else
+            judged.append(one["calm_is_neutral"] | {"like_listeners": True})
     return list(zip(judged, tables.results_table(rows).to_dict("records"), strict=True))
 
 
-def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made) -> str:
+def index_html(
+    title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made, ladders=()
+) -> str:
     """The index page.
 
     lead : HTML below the title; badge : "demo" or ""
@@ -186,6 +196,7 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
         ``failure`` (error line or "")
     pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.tables.completeness`
     made : (name, value) pairs on how this was made
+    ladders : (figure, sentence) pairs of :mod:`ser_core.ladder`
     """
     mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"
@@ -198,12 +209,22 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
     facts = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in made)
     listing = corpora.to_html(index=False, border=0, justify="left", escape=True)
     body = (
-        f"<main>{trouble}<h2>What was measured</h2>{results}"
+        f"<main>{trouble}<h2>What was measured</h2>{''.join(_ladder(*one) for one in ladders)}{results}"
         f'<h2>Pages</h2><div class="cards">{"".join(map(_card, cards))}</div>'
         f'<h2>Corpora</h2><div class="panel">{listing}</div>'
         f'<h2>How this was made</h2><div class="panel"><table>{facts}</table></div></main><footer></footer>'
     )
     return page(title, header, body)
+
+
+def _ladder(figure, sentence: str) -> str:
+    """A ladder's figure with its conclusion below, as HTML."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    address = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(sentence))
+    alt = "The ladder: one network under every protocol"
+    return f'<div class="panel"><img src="{address}" alt="{alt}"><p>{told}</p></div>'
 
 
 def _card(card: dict) -> str:
