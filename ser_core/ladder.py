@@ -138,6 +138,23 @@ def table(found: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def power_table(found: list[dict]) -> pd.DataFrame:
+    """The steps that are paired: what was found, and the least true difference that such a test finds with 80 %."""
+    steps = [one for one in found if one["step"] and one["step"]["p"] is not None]
+    tested = statistics.holm([one["step"]["p"] for one in steps])
+    return pd.DataFrame(
+        {
+            "step to": f"`{one['protocol']}`",
+            "points [95 %]": tables.signed(one["step"]),
+            "p after Holm": tables.probability(p),
+            "told apart at 5 %": "yes" if p <= statistics.ALPHA else "no ≈",
+            "found with 80 %: points or more": tables.percent(one["step"]["found"]),
+            "speakers or words": one["n"],
+        }
+        for one, p in zip(steps, tested, strict=True)
+    )
+
+
 def _seeds(one: dict) -> str:
     return ", ".join(map(str, one["seeds"]))
 

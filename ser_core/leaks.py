@@ -29,10 +29,13 @@ FEWEST = 24
 """Utterances below which no classifier is fitted on the cues."""
 
 
-def of_protocol(corpus: str, protocol: str, fold: int | None = None, *, test_corpus=None, progress=True) -> dict:
+def of_protocol(
+    corpus: str, protocol: str, fold: int | None = None, *, test_corpus=None, cues=True, progress=True
+) -> dict:
     """Audit the folds of a corpus under a protocol; without its recordings, what the published list allows.
 
-    fold : one fold; by default all. Returns what :func:`audit` does, with ``corpus`` and ``protocol``.
+    fold : one fold; by default all. cues : whether the telling cues are judged (alike for all protocols).
+    Returns what :func:`audit` does, with ``corpus`` and ``protocol``.
     """
     import pandas as pd
 
@@ -47,7 +50,8 @@ def of_protocol(corpus: str, protocol: str, fold: int | None = None, *, test_cor
         utterance=[splits.original(name) for name in sides["id"]] if protocol == "leaky" else sides["id"]
     )
     table = clips.merge(known, left_on="utterance", right_on="id", suffixes=("", "_known")).drop(columns="id_known")
-    found = audit(table, {int(number): dict(zip(sides["id"], sides[number])) for number in numbers}, progress=progress)
+    folds = {int(number): dict(zip(sides["id"], sides[number])) for number in numbers}
+    found = audit(table, folds, cues=cues, progress=progress)
     told = {"corpus": corpora.canonical(corpus), "protocol": protocol, "promise": splits.PROTOCOLS[protocol]}
     return told | ({"test_corpus": test_corpus} if protocol == "cross" else {}) | found
 
@@ -98,6 +102,36 @@ def of_file(path: str | Path, *, progress=True) -> dict:
     return {"split": str(where)} | audit(table, {0: side}, progress=progress)
 
 
+def overview(corpus: str, *, progress=False) -> tuple[list[dict], list[dict]]:
+    """Every protocol of a corpus audited: one line each for a table, and the cues, which are alike for all.
+
+    A protocol that the corpus cannot fill is a line that says why.
+    """
+    lines, cues = [], []
+    for protocol in splits.PROTOCOLS:
+        if protocol == "cross":  # of two corpora
+            continue
+        try:
+            found = of_protocol(corpus, protocol, cues=not lines, progress=progress)
+        except SerError as error:
+            lines.append({"protocol": f"`{protocol}`", "verdict": str(error)})
+            continue
+        cues = cues or found["cues"]
+        copied = sum(bool(pair["leaks_in"]) for pair in found["copies"])
+        lines.append(
+            {
+                "protocol": f"`{protocol}`",
+                "folds": len(found["folds"]),
+                "speakers in test and elsewhere": len(found["speakers"]),
+                "sentences": len(found["sentences"]),
+                "copied recordings": copied,
+                "utterances with augmented copies": sum(one["augmented"] for one in found["folds"]),
+                "verdict": "no leak" if found["ok"] else "**leak**",
+            }
+        )
+    return lines, cues
+
+
 def named_copies(ids: list[str]) -> list[str]:
     """What each id is a copy of, by its name: ``a_noise`` and ``a-pitch2`` are copies of ``a`` where that is there."""
     there = set(ids)
@@ -108,7 +142,7 @@ def named_copies(ids: list[str]) -> list[str]:
     return found
 
 
-def audit(table, folds: dict[int, dict[str, str]], *, progress=True) -> dict:
+def audit(table, folds: dict[int, dict[str, str]], *, cues=True, progress=True) -> dict:
     """Audit a split, or several folds.
 
     Parameters
@@ -138,7 +172,7 @@ def audit(table, folds: dict[int, dict[str, str]], *, progress=True) -> dict:
         "speakers": sorted({name for one in lines for name in one["speakers"]}),
         "sentences": sorted({name for one in lines for name in one["sentences"]}),
         "copies": pairs,
-        "cues": _cues(examined, sound),
+        "cues": _cues(examined, sound) if cues else [],
         "folds": [one | {"copies": [[pair["first"], pair["second"]] for pair in one["copies"]]} for one in lines],
     }
     return result | _told(result, table, lines)

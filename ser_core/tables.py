@@ -81,11 +81,12 @@ def pool(rows, folder, *, folds=None) -> list[dict]:
 
     Returns one dict per spec, in the order of first appearance: ``spec`` (without fold and seed), ``status``,
     ``labels``, ``scores`` (test utterances of all folds together, per seed, then the mean over seeds), ``intervals``
-    (over speakers or words, all seeds together), ``per_class``, ``confusion`` (rows = truth, summed over folds and
-    seeds), ``parts`` (scores per source corpus where there are several), ``calm_is_neutral`` (RAVDESS: scores with the
-    two counted as one), ``folds``, ``folds_total``, ``seeds``, ``n_test`` (distinct utterances), ``parameters``,
-    ``claimed``, ``completeness``, ``errors`` (messages) and ``rows`` (those pooled). Seeds that lack some of the folds
-    that the fullest seed has are left out and named in ``seeds_left_out``.
+    (over speakers or words, all seeds together), ``spread`` (of seeds, and of speakers or words), ``per_class``,
+    ``confusion`` (rows = truth, summed over folds and seeds), ``parts`` (scores per source corpus where there are
+    several), ``calm_is_neutral`` (RAVDESS: scores with the two counted as one), ``folds``, ``folds_total``, ``seeds``,
+    ``n_test`` (distinct utterances), ``parameters``, ``claimed``, ``completeness``, ``errors`` (messages) and ``rows``
+    (those pooled). Seeds that lack some of the folds that the fullest seed has are left out and named in
+    ``seeds_left_out``.
     """
     groups: dict[str, list[dict]] = {}
     for row in rows:
@@ -162,6 +163,7 @@ def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
     return {
         "scores": {name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
         "intervals": statistics.intervals(pd.concat(frames, ignore_index=True), labels),
+        "spread": statistics.spread(frames, labels),
         "n_test": len(frames[0]),
     }
 
@@ -235,7 +237,9 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 
     Blanks inside a figure are no-break spaces.
     """
-    short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"])
+    apart = ["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"]
+    silent = ["SD over units", "SD over seeds"] if set(table["SD over seeds"]) == {"–"} else []
+    short = table.drop(columns=[*apart, *silent])
     for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
         short[score] = table[score] + (" " + table[limits]).where(table[limits] != "–", "")
     if set(short["setting"]) <= {"as the paper", "default"}:
@@ -259,6 +263,7 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
     limits = judged.get("intervals", {})
     score = {} if failed else judged["scores"]
     unit = limits.get("unit", "none")
+    moves = judged.get("spread", {}).get("accuracy", {})
     return {
         "corpus": f"{title} → {corpus_title(target)}" if target else title,
         "protocol": spec["protocol"],
@@ -271,6 +276,8 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
         "95 % interval of UAR": interval(limits.get("uar")),
         "macro F1 %": percent(score.get("f1")),
         "over": "–" if unit == "none" else f"{limits['n']} {unit}s",
+        "SD over units": percent(moves.get("units")),
+        "SD over seeds": percent(moves.get("seeds")),
         "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
         "seeds": ", ".join(map(str, one["seeds"])) or "–",
         "test utterances": judged.get("n_test", 0),

@@ -42,8 +42,11 @@ def file_of(row):
     return PUBLISHED / f"{row['hash']}.parquet"
 
 
-@pytest.mark.parametrize("choice", [{}, {"protocol": "random", "model": "cnn_bilstm_attention", "fold": 3},
-                                    {"corpus": "tess", "model": "cnn_bilstm_attention", "fold": 1}], ids=str)  # fmt: skip
+A5 = "cnn_bilstm_attention"
+CHOICES = [{}, {"protocol": "random", "model": A5, "fold": 3}, {"corpus": "tess", "model": A5, "fold": 1}]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_a_published_row_gives_its_own_scores_back(choice):
     row = some(**choice)
     spec = row["spec"]
@@ -96,7 +99,7 @@ def test_the_one_utterance_taken_out_is_named(tmp_path):
 
 def spoiled(frame, how):
     first = frame["id"].iloc[0]
-    frame = frame.astype({label: "object" for label in LABELS}) if how == "text" else frame
+    frame = frame.astype(dict.fromkeys(LABELS, "object")) if how == "text" else frame
     if how == "doubled":
         return pd.concat([frame, frame.iloc[:1]]), f"{first} stands there more than once"
     if how == "unknown":
