@@ -77,14 +77,34 @@ def inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str])
     -------
     dict: side to float32 [utterances, *shape]
     """
-    settings, scaled = spec.settings, spec.adapt != "coral" or not spec.znorm
-    if scaled:
+    settings = spec.settings
+    if spec.adapt != "coral":
         settings, raw = replace(settings, znorm=False), _scaled(spec, sides, raw)
     found = {side: np.stack([kinds.finish(one, settings) for one in values]) for side, values in raw.items()}
-    if spec.adapt == "coral" and {"train", "validation"} & set(wanted):
-        matrix = coral(spoken(found["train"][: len(sides.train)]), spoken(found["test"])).astype(np.float32)
-        found |= {side: found[side] @ matrix for side in ("train", "validation")}
+    if spec.adapt == "coral":
+        found = _aligned(found, len(sides.train), centred=spec.znorm)
     return {side: found[side] for side in wanted}
+
+
+def _aligned(found: dict[str, np.ndarray], originals: int, *, centred: bool) -> dict[str, np.ndarray]:
+    """Training and validation inputs with the target's covariance.
+
+    originals : so many of ``train`` are no augmented copies, and are what the source is measured on
+    centred : Eq. 4 has given every channel mean 0 and deviation 1; else both corpora are scaled so first
+    """
+    source, target = spoken(found["train"][:originals]), spoken(found["test"])
+    if not centred:
+        origin = {"train": source, "validation": source, "test": target}
+        found = {side: _standard(x, origin[side]) for side, x in found.items()}
+        source, target = _standard(source, source), _standard(target, target)
+    matrix = coral(source, target).astype(np.float32)
+    return found | {side: found[side] @ matrix for side in ("train", "validation")}
+
+
+def _standard(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Inputs scaled by mean and deviation of ``rows`` [n, channels]; padding stays zero."""
+    mean, deviation = scales([rows], ["all"])["all"]
+    return np.where(np.any(x != 0.0, axis=-1, keepdims=True), (x - mean) / deviation, 0.0).astype(np.float32)
 
 
 def _scaled(spec, sides, raw: dict) -> dict:

@@ -108,6 +108,7 @@ def compute(job: Job) -> np.ndarray:
 
         others = [audio.read(path, **read) for path in job.others]
         samples = conditions.apply(samples, job.condition, key=job.key, rate=job.rate, others=others)
+        samples = audio.peak_normalise(samples) if job.normalise else samples  # as whoever is given it would
     return inputs.RAW[job.raw](samples, job.rate)
 
 

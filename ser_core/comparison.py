@@ -127,7 +127,7 @@ CUT = {"augment", "precision", "epochs"}
 def _usual(spec: dict) -> bool:
     """Whether a spec differs from the defaults in nothing but how it was cut."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
-    own = {"corpus", "protocol", "fold", "seed", "model"}
+    own = {"corpus", "protocol", "test_corpus", "fold", "seed", "model"}
     if spec["channels"] == "mel_small":
         own |= {"channels", "frames", "rate"}
     return {name for name, value in spec.items() if name not in own and value != getattr(default, name)} <= CUT

@@ -77,6 +77,7 @@ def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", f
     body = re.sub(r"<script\b.*?</script>", "", body, flags=re.DOTALL | re.IGNORECASE)
     body = re.sub(r'<a\s[^>]*href="(?:[a-z]+:)?//[^>]*>(.*?)</a>', r"\1", body, flags=re.DOTALL | re.IGNORECASE)
     body = re.sub(r'(href="[\w.-]+)\.ipynb"', r'\1.html"', body)
+    body = re.sub(r"(<(?:code|td|strong)>)leaky(?=</)", r'\1<span class="leaky">leaky</span>', body)
     badges = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     trouble = f'<div class="fail"><b>This notebook stopped:</b> {html.escape(failure)}</div>' if failure else ""
     header = f'<nav><a href="index.html">← all pages</a>{badges}</nav>{trouble}'
@@ -123,7 +124,7 @@ def headline_table(pooled: list[dict]) -> str:
     from ser_core import paper, splits, tables
 
     blocks, people = [], False
-    for protocol, rows in tables.by_protocol(pooled).items():
+    for protocol, rows in tables.by_protocol(tables.clean(pooled)).items():
         lines = []
         for one, line in _lines(rows):
             score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
@@ -140,8 +141,9 @@ def headline_table(pooled: list[dict]) -> str:
             network = f"<code>{html.escape(line['network'])}</code>"
             if line["setting"] not in ("as the paper", "default"):
                 network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
+            leaky = '<br><span class="badge bad">leaky</span>' if protocol == "leaky" else ""
             cells = {
-                "corpus": html.escape(line["corpus"]),
+                "corpus": html.escape(line["corpus"]) + leaky,
                 "network": network,
                 "paper, accuracy %": claimed,
                 "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
@@ -180,7 +182,7 @@ def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
 
     judged = []
     for one in rows:
-        judged += [one, *one.get("parts", {}).values()]
+        judged += [one, *one.get("parts", {}).values(), *one.get("by_copy", {}).values()]
         if "calm_is_neutral" in one:  # scored as the listeners were: their mark stands there and nowhere else
             judged.append(one["calm_is_neutral"] | {"like_listeners": True})
     return list(zip(judged, tables.results_table(rows).to_dict("records"), strict=True))

@@ -297,7 +297,8 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
     bars = []
     for one in pooled:
         if one["status"] == "ok":
-            parts = tables.corpus_title(one["spec"]["corpus"]), one["spec"]["model"], tables.setting(one["spec"])
+            leaky = "leaky" if one["spec"]["protocol"] == "leaky" else ""
+            parts = tables.tested_on(one["spec"]), one["spec"]["model"], tables.setting(one["spec"]), leaky
             name = "\n".join(filter(None, parts))
             bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
             if "calm_is_neutral" in one:
@@ -327,6 +328,8 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
         name = f"human listeners, {people['accuracy']} % (audio only, neutral = calm)"
         ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
+    for label, (_, one, *_) in zip(ax.get_yticklabels(), bars, strict=True):
+        label.set_color(RED if one.get("spec", {}).get("protocol") == "leaky" else INK)
     ax.invert_yaxis()
     ax.set(xlim=(0, 138), xlabel="accuracy on test utterances (%)", title=title)
     ax.set_xticks(range(0, 101, 20))

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from ser_core import matrix
+from ser_core import conditions, matrix
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 from ser_core.matrix import A5, LITE
+from ser_core.spec import PADDINGS
 from ser_core.sweep import expand
 
 ABLATION = matrix.TABLES["table5"][1]
 QUICK = {"epochs": 2, "augment": ""}
-"""How ``SER_QUICK=1`` cuts a cell."""
+"""How ``SER_QUICK=1`` cuts a cell; a leaky one keeps one augmentation, without which there is no copy."""
+ADAPTED = ("corpus", "speaker", "coral")
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Profile:
 
     name: str
     corpora: tuple[str, ...]
-    parts: dict[str, tuple[Spec, ...]]  # "training", "comparison", "ablation": what notebooks 03, 04 and 05 show
+    parts: dict[str, tuple[Spec, ...]]  # what notebooks show: "training" 03, "comparison" 04, "ablation" 05, ...
     published: bool = False  # rows are read from runs/published, nothing is trained
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        """The cells of all parts, each once."""
-        return tuple(dict.fromkeys(spec for part in self.parts.values() for spec in part))
+        """The cells of all parts, each once; those of the longest training, ``leaky``, last."""
+        each = dict.fromkeys(spec for part in self.parts.values() for spec in part)
+        return tuple(sorted(each, key=lambda spec: spec.protocol == "leaky"))
 
 
 def _demo() -> dict[str, Iterator[Spec]]:
@@ -36,9 +39,26 @@ def _demo() -> dict[str, Iterator[Spec]]:
     small = [Spec(model=name, epochs=4, **plain) for name in ("lstm_attention", "reslstm_sa")]
     return {
         "training": [*expand(capped, fold=range(2)), *expand(replace(capped, corpus="demo_tess"), fold=range(2))],
+        "protocols": [
+            replace(capped, augment=""),
+            *expand(Spec(epochs=2, **plain), protocol=("random", "speaker-text")),
+            Spec(epochs=1, protocol="leaky", **plain | {"augment": "shift"}),
+        ],
+        "cross": [
+            *crossed(Spec(model="svm", **plain), "demo_ravdess", "demo_tess", adapt=("none", *ADAPTED)),
+            *expand(Spec(model="a2", epochs=2, frames=128, protocol="cross", test_corpus="demo_tess", **plain),
+                    padding=PADDINGS),
+        ],
+        "robustness": list(expand(capped, condition=("white:20", "white:0", "telephone"))),
         "comparison": [replace(capped, augment=""), *small, Spec(model="svm", **plain)],
         "ablation": [Spec(model=name, epochs=10, **plain) for name in ABLATION],
-    }
+    }  # fmt: skip
+
+
+def crossed(base: Spec, first: str, second: str, **choices) -> Iterator[Spec]:
+    """Cells of both directions between two corpora, for all combinations of the named fields' values."""
+    for corpus, target in ((first, second), (second, first)):
+        yield from expand(replace(base, corpus=corpus, protocol="cross", test_corpus=target), **choices)
 
 
 def _quick() -> dict[str, Iterator[Spec]]:
@@ -47,6 +67,16 @@ def _quick() -> dict[str, Iterator[Spec]]:
     plain = {"corpus": "ravdess", "augment": ""}
     return {
         "training": [capped, Spec(corpus="tess", epochs=5)],
+        "protocols": [
+            replace(capped, augment=""),
+            *expand(Spec(epochs=10, **plain), protocol=("random", "speaker-text")),
+            Spec(corpus="ravdess", augment="shift", epochs=10, protocol="leaky"),
+        ],
+        "cross": [
+            *crossed(Spec(epochs=5, **plain), "ravdess", "tess", padding=PADDINGS),
+            *crossed(Spec(epochs=5, **plain), "ravdess", "tess", adapt=ADAPTED),
+        ],
+        "robustness": list(expand(capped, condition=conditions.STANDARD)),
         "comparison": [
             replace(capped, augment=""),
             *(Spec(model=name, epochs=5, **plain) for name in ("lstm_attention", "reslstm_sa")),
@@ -81,6 +111,9 @@ def _published() -> dict[str, Iterator[Spec]]:
             *expand(plain, protocol=("random", "speaker"), fold=range(6)),
             *expand(replace(common, protocol="random"), fold=range(6)),
         ],
+        "protocols": _protocols(common, plain, folds=2),
+        "cross": _cross(plain, folds=2),
+        "robustness": list(expand(common, fold=range(6), condition=conditions.STANDARD)),
         "comparison": [
             *expand(plain, fold=range(6)),
             *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in expand(named(name), fold=range(6))),
@@ -98,6 +131,35 @@ def _published() -> dict[str, Iterator[Spec]]:
             *expand(replace(both, corpus="ravtess_calm_merged"), fold=range(2)),
         ],
     }  # fmt: skip
+
+
+def _protocols(base: Spec, plain: Spec, folds: int) -> list[Spec]:
+    """A5 under every protocol: RAVDESS whole, TESS both ways, so many folds of RavTess, and one leaky fold of each.
+
+    base : with augmented copies; plain : without, for what is many or large. Leaky trains for the paper's 300 epochs,
+    which nothing stops early.
+    """
+    leaky = replace(base, protocol="leaky", patience=300)
+    return [
+        *expand(base, protocol=("speaker", "random"), fold=range(6)),
+        *expand(plain, protocol=("speaker", "random"), fold=range(6)),
+        *expand(replace(plain, protocol="speaker-text"), fold=range(12)),
+        *expand(replace(base, corpus="tess"), fold=range(2)),
+        *expand(replace(plain, corpus="tess"), fold=range(2), protocol=("speaker", "random")),
+        *expand(replace(plain, corpus="tess", protocol="speaker-text"), fold=range(4)),
+        *expand(replace(plain, corpus="ravtess"), fold=range(folds), protocol=("speaker", "random", "speaker-text")),
+        *(replace(leaky, corpus=corpus) for corpus in ("ravdess", "ravtess")),
+    ]
+
+
+def _cross(plain: Spec, folds: int) -> list[Spec]:
+    """A5 from RAVDESS to TESS and back, with zero and with masked padding, and adapted in each way, fold by fold."""
+    return [
+        spec
+        for fold in range(folds)
+        for choice in (*({"padding": [kind]} for kind in PADDINGS), *({"adapt": [kind]} for kind in ADAPTED))
+        for spec in crossed(replace(plain, fold=fold), "ravdess", "tess", **choice)
+    ]
 
 
 def _precision(name: str) -> dict:
@@ -121,6 +183,9 @@ def _paper() -> dict[str, Iterator[Spec]]:
             *expand(replace(base, corpus="ravtess"), fold=six),
             *expand(replace(base, protocol="random"), fold=six),
         ],
+        "protocols": _protocols(base, replace(base, augment=""), folds=6),
+        "cross": _cross(replace(base, augment=""), folds=2),
+        "robustness": list(expand(base, fold=six, condition=conditions.STANDARD)),
         "comparison": [
             *expand(base, fold=six),
             *(spec for name in matrix.models.MODELS if name not in ABLATION
@@ -164,7 +229,11 @@ def profile(name: str, *, quick: bool = False) -> Profile:
 
 def _small(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
     """At most two cells of fold 0, networks cut; the last one is kept, so that each kind of system is tried."""
-    cut = dict.fromkeys(replace(spec, **QUICK) for spec in specs if spec.fold == 0)
+    cut = dict.fromkeys(
+        replace(spec, **QUICK | ({"augment": "shift"} if spec.protocol == "leaky" else {}))
+        for spec in specs
+        if spec.fold == 0
+    )
     return tuple(dict.fromkeys([*list(cut)[:1], *list(cut)[-1:]]))
 
 

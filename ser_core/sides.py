@@ -16,9 +16,6 @@ from ser_core.augment import parse
 from ser_core.errors import SerError
 from ser_core.spec import Spec
 
-VOICES = 5
-"""Recordings of other speakers that babble is made of."""
-
 
 @dataclass(frozen=True)
 class Sides:
@@ -113,7 +110,12 @@ def copy_jobs(spec: Spec, sides: Sides) -> list[list[cache.Job]]:
 
 
 def other_voices(part, table) -> list[tuple[str, ...]]:
-    """For each row of ``part``, paths of :data:`VOICES` recordings by others, drawn from ``table`` by the row's id."""
+    """Who talks in babble: for each row of ``part``, paths of recordings by others, drawn from ``table`` by its id.
+
+    As many as ``conditions.TALKERS``, each by another speaker as long as there are any.
+    """
+    from ser_core.conditions import TALKERS
+
     by_speaker = {speaker: sorted(paths) for speaker, paths in table.groupby("speaker")["path"]}
     if len(by_speaker) < 2 or "unknown" in by_speaker:
         raise SerError("condition babble: needs recordings of at least two speakers, all of them named")
@@ -121,7 +123,7 @@ def other_voices(part, table) -> list[tuple[str, ...]]:
     for key, speaker in zip(part["id"], part["speaker"], strict=True):
         random = np.random.default_rng(zlib.crc32(key.encode()))
         others = random.permutation(sorted(set(by_speaker) - {speaker}))
-        turns = [str(others[i % len(others)]) for i in range(VOICES)]
+        turns = [str(others[i % len(others)]) for i in range(TALKERS)]
         chosen.append(tuple(by_speaker[name][random.integers(len(by_speaker[name]))] for name in turns))
     return chosen
 

@@ -27,6 +27,11 @@ def corpus_title(name: str) -> str:
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
 
 
+def tested_on(spec: dict) -> str:
+    """Title of the corpus of a spec, with that of the other corpus where one is tested on: "RAVDESS → TESS"."""
+    return " → ".join(corpus_title(name) for name in (spec["corpus"], spec.get("test_corpus")) if name)
+
+
 def is_demo(corpus: str) -> bool:
     """Whether the corpus is embedded synthetic speech."""
     return corpus.startswith("demo")
@@ -127,7 +132,7 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
         "folds": sorted(folds),
         "seeds": seeds,
         "seeds_left_out": sorted(set(by_seed) - set(seeds)),
-        "n_test": len(frames[0]),
+        "n_test": _tested(frames[0]),
         "parameters": used[0].get("parameters"),
         "completeness": _completeness(used),
         "rows": used,
@@ -137,14 +142,16 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
     answers = everything["truth"], everything["prediction"], labels
     pooled["confusion"] = metrics.confusion(*answers).tolist()
     pooled["per_class"] = metrics.per_class(*answers)
+    times = len(seeds) * (len(folds) if spec["protocol"] == "cross" else 1)  # each fold tests the whole other corpus
     for scores in pooled["per_class"].values():
-        scores["support"] = round(scores["support"] / len(seeds))
+        scores["support"] = round(scores["support"] / times)
     corpora = sorted(everything["corpus"].unique())
     pooled["parts"] = {
         corpus: _judged([frame[frame["corpus"] == corpus] for frame in frames], labels)
         for corpus in corpora
         if len(corpora) > 1
     }
+    pooled |= _by_copy(frames, labels)
     if _as_listeners(spec, labels):
         merged = [_calm_is_neutral(frame) for frame in frames]
         pooled["calm_is_neutral"] = _judged(merged, [label for label in labels if label != "calm"])
@@ -157,6 +164,19 @@ def _as_listeners(spec: dict, labels: list[str]) -> bool:
     return tested == (paper.LISTENERS["corpus"], "clean", paper.LISTENERS["classes"])
 
 
+def _by_copy(frames: list[pd.DataFrame], labels: list[str]) -> dict:
+    """``leaky``: the original and the augmented test clips judged apart; nothing under other protocols."""
+    if any("copy" not in frame for frame in frames):
+        return {}
+    kinds = {"original": lambda frame: frame["copy"] == "", "augmented": lambda frame: frame["copy"] != ""}
+    return {"by_copy": {name: _judged([frame[of(frame)] for frame in frames], labels) for name, of in kinds.items()}}
+
+
+def clean(pooled: list[dict]) -> list[dict]:
+    """The rows that were tested on recordings as they are: those of other conditions are shown by themselves."""
+    return [one for one in pooled if one["spec"].get("condition", "clean") == "clean"]
+
+
 def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
     """Mean scores over seeds (one frame each) and intervals over the units of all frames together."""
     each = [metrics.scores(frame["truth"], frame["prediction"], labels) for frame in frames]
@@ -164,8 +184,13 @@ def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
         "scores": {name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
         "intervals": statistics.intervals(pd.concat(frames, ignore_index=True), labels),
         "spread": statistics.spread(frames, labels),
-        "n_test": len(frames[0]),
+        "n_test": _tested(frames[0]),
     }
+
+
+def _tested(frame: pd.DataFrame) -> int:
+    """Number of utterances that were tested, each counted once however many folds test it."""
+    return int(frame[["corpus", "id"]].drop_duplicates().shape[0])
 
 
 def folds_total(corpus: str, protocol: str) -> int | None:
@@ -217,11 +242,13 @@ def results_table(pooled: list[dict]) -> pd.DataFrame:
         raise SerError(f"a table cannot mix the protocols {', '.join(protocols)}: make one table each")
     lines = []
     for one in pooled:
-        title = corpus_title(one["spec"]["corpus"])
+        title = tested_on(one["spec"])
         claimed = one.get("claimed") or {}
         lines.append(_line(title, one, one, percent(claimed.get("accuracy"), 2)))
         for corpus, part in one.get("parts", {}).items():
             lines.append(_line(f"of which {corpus_title(corpus)}", one, part, "–"))
+        for kind, part in one.get("by_copy", {}).items():
+            lines.append(_line(f"of which {kind} clips", one, part, "–"))
         if "calm_is_neutral" in one:
             lines.append(_line("the same, calm counted as neutral", one, one["calm_is_neutral"], "–"))
     return pd.DataFrame(lines)
@@ -258,14 +285,13 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 
 def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
     spec = one["spec"]
-    target = spec.get("test_corpus")
     failed = one["status"] != "ok"
     limits = judged.get("intervals", {})
     score = {} if failed else judged["scores"]
     unit = limits.get("unit", "none")
     moves = judged.get("spread", {}).get("accuracy", {})
     return {
-        "corpus": f"{title} → {corpus_title(target)}" if target else title,
+        "corpus": title,
         "protocol": spec["protocol"],
         "network": spec["model"],
         "setting": setting(spec) or ("as the paper" if paper.ours(spec["model"]) else "default"),
@@ -396,7 +422,7 @@ def to_markdown(frame: pd.DataFrame) -> str:
 def results_markdown(pooled: list[dict]) -> str:
     """One Markdown table a protocol, each under a line that says what the protocol means."""
     blocks = []
-    for protocol, rows in by_protocol(pooled).items():
+    for protocol, rows in by_protocol(clean(pooled)).items():
         table = compact(results_table(rows))
         demo = any(is_demo(one["spec"]["corpus"]) for one in rows)
         note = " Demo: synthetic speech, which neither confirms nor refutes a claim." if demo else ""

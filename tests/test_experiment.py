@@ -146,9 +146,14 @@ def test_every_profile_is_made_of_runnable_cells(name):
     profile = profiles.profile(name)
     assert profile.specs and len(set(profile.specs)) == len(profile.specs)
     small = profiles.profile(name, quick=True)
-    assert list(profile.parts) == list(small.parts) == ["training", "comparison", "ablation"]
+    assert list(profile.parts) == list(small.parts)
+    assert set(profile.parts) == {"training", "protocols", "cross", "robustness", "comparison", "ablation"}
+    leaky = [spec.protocol == "leaky" for spec in profile.specs]
+    assert leaky == sorted(leaky) and any(leaky), "the longest trainings come last"
     assert small.published or all(1 <= len(part) <= 2 for part in small.parts.values())
-    assert small.published or all(spec.epochs <= 2 and not spec.augment for spec in small.specs)
+    assert small.published or all(
+        spec.epochs <= 2 and spec.augment == ("shift" if spec.protocol == "leaky" else "") for spec in small.specs
+    )
     if name == "demo":
         assert all(corpora.CORPORA[spec.corpus].demo for spec in profile.specs)
 

@@ -39,7 +39,9 @@ def spec_options(command):
     """The options that make a Spec; what is not given keeps the spec's default."""
     options = [
         click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
-        click.option("--protocol", help="speaker or random [speaker]"),
+        click.option("--protocol", help="speaker, speaker-text, random, leaky or cross [speaker]"),
+        click.option("--test-corpus", help="Test on this corpus, on the emotions that both have (protocol cross)."),
+        click.option("--condition", help="What is done to the test audio, such as white:10, reverb:0.6 [clean]"),
         click.option("--model", help="One of `ser models`, or your package.module:function [cnn_bilstm_attention]"),
         click.option("--channels", help="13, 14, 39, 40, 42, wide or another input [what the model was made for]"),
         click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
@@ -53,6 +55,10 @@ def spec_options(command):
             "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Of the convolutions [float32]"
         ),
         click.option("--frames", type=int, help="Input length, for the paper's channels 10 ms each [400]"),
+        click.option(
+            "--padding", type=click.Choice(["zero", "masked"]), help="masked: frames after the end play no part [zero]"
+        ),
+        click.option("--adapt", help="To the test corpus without its labels: corpus, speaker or coral [none]"),
         click.option("--denoise", is_flag=True, default=None, help="Reduce noise first."),
         click.option("--no-znorm", "znorm", flag_value=False, default=None, type=bool, help="Leave out Eq. 4."),
         click.option("--no-normalise", "normalise", flag_value=False, default=None, type=bool, help="Keep the level."),
@@ -63,11 +69,12 @@ def spec_options(command):
 
 
 def make_spec(choices: dict):
-    """A Spec from the options that were given."""
+    """A Spec from the options that were given; another corpus to test on makes the protocol ``cross``."""
     from ser_core.experiment import Spec
 
     sys.path.append(os.getcwd())  # a user's own builder may lie here
-    return Spec(**{key: value for key, value in choices.items() if value is not None})
+    given = {key: value for key, value in choices.items() if value is not None}
+    return Spec(**({"protocol": "cross"} if "test_corpus" in given else {}) | given)
 
 
 def numbers(text: str, name: str) -> list[int]:
@@ -83,7 +90,8 @@ def summary(row: dict) -> str:
     """A row as one line for people."""
     spec = row["spec"]
     where = (
-        f"{spec['model']} on {spec['corpus']}, protocol {spec['protocol']}, fold {spec['fold']}, seed {spec['seed']}"
+        f"{spec['model']} on {spec['corpus']}{_told(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
+        f"seed {spec['seed']}"
     )
     if row["status"] != "ok":
         return f"{where}: error: {row['error']}"
@@ -97,5 +105,21 @@ def summary(row: dict) -> str:
     return (
         f"{where}{' (demo)' if row['demo'] else ''}: accuracy {100 * row['scores']['accuracy']:.1f} %, "
         f"UAR {100 * row['scores']['uar']:.1f} %{spread}, {row['n_test']} utterances, "
-        f"{fitted}{lacking}"
+        f"{fitted}{lacking}{_originals(row)}"
     )
+
+
+def _told(spec: dict) -> str:
+    """What a cell tests on where that is not the corpus as it is."""
+    target = f" to {spec['test_corpus']}" if spec.get("test_corpus") else ""
+    return target + "".join(
+        f", {name} {spec[name]}"
+        for name, usual in (("condition", "clean"), ("padding", "zero"), ("adapt", "none"))
+        if spec.get(name, usual) != usual
+    )
+
+
+def _originals(row: dict) -> str:
+    """Scores on the original clips of a leaky test side, where it has them."""
+    original = row.get("by_copy", {}).get("original")
+    return f"; leaky: {100 * original['accuracy']:.1f} % on its original clips" if original else ""

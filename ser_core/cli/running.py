@@ -69,6 +69,8 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
     if name in matrix.NAMES:
         if models or choices["model"]:
             raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
+        if "test_corpus" in given:
+            given.setdefault("protocol", "cross")
         specs = list(matrix.cells(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
     elif name:
         if given or folds or models:

@@ -59,14 +59,15 @@ def _steps(mask) -> dict:
 
 def _bilstm(x, mask=None):
     forward = layers.LSTM(UNITS, return_sequences=True, **FLOAT32)
-    return layers.Bidirectional(forward, name="bilstm", **FLOAT32)(x, **_steps(mask))
+    hidden = layers.Bidirectional(forward, name="bilstm", **FLOAT32)(x, **_steps(mask))
+    return hidden if mask is None else ops.where(mask, hidden, 0.0)
 
 
 def _attention(hidden, mask=None):
     """Eq. 5 and 6: weights from tanh(W h + b) by a softmax over time, and the weighted sum of the outputs."""
     scores = layers.Dense(1, activation="tanh", name="attention_scores", **FLOAT32)(hidden)
-    kept = {} if mask is None else {"mask": mask}
-    weights = layers.Softmax(axis=1, name="attention", **FLOAT32)(scores, **kept)
+    scores = scores if mask is None else ops.where(mask, scores, -1e9)
+    weights = layers.Softmax(axis=1, name="attention", **FLOAT32)(scores)
     weighted = layers.Dot(axes=1, name="attention_sum", **FLOAT32)([weights, hidden])
     return layers.Flatten(name="attention_vector", **FLOAT32)(weighted)
 

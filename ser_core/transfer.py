@@ -1,0 +1,143 @@
+"""Trained on one corpus, tested on another: the matrix, the padding cue and adaptation, from pooled rows of ``cross``.
+
+A *system* is a network with its setting, apart from padding and adaptation, which its rows may differ in. Its plain
+rows are those with zero padding and no adaptation, as the paper's network is.
+"""
+
+import pandas as pd
+
+from ser_core import adaptation, comparison, models, tables
+
+PLAIN = {"padding": "zero", "adapt": "none"}
+APART = ("corpus", "test_corpus", *PLAIN)
+
+
+def crossed(pooled: list[dict]) -> list[dict]:
+    """The rows of the protocol ``cross`` that were measured, on recordings as they are."""
+    return [one for one in tables.clean(pooled) if one["status"] == "ok" and one["spec"]["protocol"] == "cross"]
+
+
+def systems(pooled: list[dict]) -> dict[str, list[dict]]:
+    """Name of each system (network and setting) to its rows."""
+    found: dict[str, list[dict]] = {}
+    for one in crossed(pooled):
+        spec = one["spec"]
+        told = tables.setting(spec | PLAIN)
+        title = models.MODELS[spec["model"]].title if spec["model"] in models.MODELS else spec["model"]
+        found.setdefault(f"{title}, {told}" if told else title, []).append(one)
+    return found
+
+
+def is_plain(one: dict) -> bool:
+    """Zero padding, no adaptation."""
+    return all(one["spec"][name] == usual for name, usual in PLAIN.items())
+
+
+def direction(one: dict) -> str:
+    """ "RAVDESS → TESS"."""
+    return tables.tested_on(one["spec"])
+
+
+def matrix(some: list[dict], score: str = "uar") -> pd.DataFrame:
+    """Rows: trained on; columns: tested on; cells: the score in percent with its interval, "–" where not measured.
+
+    some : rows of one system; of those plain ones are shown
+    """
+    plain = [one for one in some if is_plain(one)]
+    names = list(dict.fromkeys(one["spec"][side] for side in ("corpus", "test_corpus") for one in plain))
+    cells = {(one["spec"]["corpus"], one["spec"]["test_corpus"]): comparison.scored(one, score) for one in plain}
+    lines = []
+    for source in names:
+        line = {"trained on": tables.corpus_title(source)}
+        line |= {f"tested on {tables.corpus_title(name)}": cells.get((source, name), "–") for name in names}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def common(some: list[dict]) -> pd.DataFrame:
+    """What each direction is about: the emotions that both corpora have, those left out, chance, utterances, unit."""
+    lines = []
+    for one in some:
+        if not is_plain(one):
+            continue
+        left = one["rows"][0].get("left_out", {})
+        lost = [f"{emotion} ({count:,} of {tables.corpus_title(name)})" for name, counts in left.items()
+                for emotion, count in counts.items()]  # fmt: skip
+        limits = one["intervals"]
+        unit = limits["unit"]
+        lines.append(
+            {
+                "direction": direction(one),
+                "emotions in common": f"{len(one['labels'])}: {', '.join(one['labels'])}",
+                "left out": ", ".join(lost) or "none",
+                "chance %": tables.percent(1 / len(one["labels"])),
+                "test utterances": f"{one['n_test']:,}",
+                "interval over": "–" if unit == "none" else f"{limits['n']} {unit}s",
+                "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def changes(some: list[dict], folder, field: str) -> list[dict]:
+    """What masked padding, or each adaptation, changes against the plain row of the same direction.
+
+    some : rows of one system; field : "padding" or "adapt"; folder : of their predictions
+
+    Returns
+    -------
+    list of dict
+        ``direction``, ``choice`` (the field's value), ``one`` (pooled row), ``change`` (``difference`` of the UAR as a
+        fraction and its paired ``interval`` or None; None for the plain row), plain rows first in each direction
+    """
+    other = next(name for name in PLAIN if name != field)
+    rows = [one for one in some if one["spec"][other] == PLAIN[other]]
+    found = []
+    for plain in filter(is_plain, rows):
+        beside = [one for one in rows if direction(one) == direction(plain) and not is_plain(one)]
+        if beside:
+            found.append({"direction": direction(plain), "choice": PLAIN[field], "one": plain, "change": None})
+        for one in sorted(beside, key=lambda one: _place(one["spec"][field])):
+            paired = comparison.difference(plain, one, folder)
+            change = paired["uar"] if paired else None
+            found.append({"direction": direction(one), "choice": one["spec"][field], "one": one, "change": change})
+    return found
+
+
+def _place(choice: str) -> int:
+    return list(adaptation.KINDS).index(choice) if choice in adaptation.KINDS else 0
+
+
+def changes_table(found: list[dict], field: str) -> pd.DataFrame:
+    """The lines of :func:`changes` as text: UAR and accuracy with intervals, and the paired difference."""
+    against = f"against {field} {PLAIN[field]}, UAR points [95 %]"
+    return pd.DataFrame(
+        {
+            "direction": line["direction"],
+            field: line["choice"] if field == "padding" else f"{line['choice']}: {adaptation.KINDS[line['choice']]}",
+            "UAR % [95 %]": comparison.scored(line["one"], "uar"),
+            "accuracy % [95 %]": comparison.scored(line["one"], "accuracy"),
+            against: comparison.signed(line["change"]) if line["change"] else "–",
+            "folds": f"{len(line['one']['folds'])} of {line['one']['folds_total'] or '?'}",
+        }
+        for line in found
+    )
+
+
+def clear(found: list[dict]) -> list[dict]:
+    """Those of :func:`changes` whose interval does not hold zero."""
+    limits = [(line, (line["change"] or {}).get("interval")) for line in found]
+    return [line for line, each in limits if each and (each[0] > 0 or each[1] < 0)]
+
+
+def told(found: list[dict], what: str) -> str:
+    """One sentence on the changes: how many can be told from none, and which."""
+    tested = [line for line in found if (line["change"] or {}).get("interval")]
+    if not tested:
+        return f"{what}: nothing was measured with which a difference could be told."
+    named = [
+        f"{line['choice']}, {line['direction']} ({comparison.signed(line['change'])} points)" for line in clear(found)
+    ]
+    return f"{what}: of {len(tested)} differences {len(named)} are apart from zero" + (
+        f": {'; '.join(named)}." if named else "."
+    )

@@ -1,0 +1,39 @@
+"""The figure of notebook 07: how networks do on a corpus that they have not been trained on."""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from ser_core import adaptation
+from ser_core.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SKY, STYLE, done, figure
+
+COLOURS = {"zero": BLUE, "none": BLUE, "masked": GREEN, "corpus": SKY, "speaker": ORANGE, "coral": PURPLE}
+
+
+@plt.rc_context(STYLE)
+def choices(found: list[dict], field: str, *, title: str) -> Figure:
+    """UAR of every direction and choice as a dot with its 95 % interval, and a mark at chance.
+
+    found : from :func:`ser_core.transfer.changes`; field : "padding" or "adapt"
+    """
+    fig, ax = figure(size=(9.5, 0.42 * max(1, len(found)) + 1.9))
+    names = []
+    for place, line in enumerate(found):
+        one, choice = line["one"], line["choice"]
+        limits = one["intervals"].get("uar")
+        score = 100 * one["scores"]["uar"]
+        if limits:
+            ax.plot(100 * np.array(limits), [place, place], color=INK, lw=2, label="95 % interval")
+        ax.plot(score, place, "o", color=COLOURS.get(choice, GREY), ms=8, label="measured here")
+        ax.plot([100 / len(one["labels"])] * 2, [place - 0.4, place + 0.4], color=RED, lw=2, label="chance")
+        ax.text(101, place, f"{score:.1f}", va="center", weight="bold")
+        described = adaptation.KINDS[choice] if field == "adapt" else f"{choice} padding"
+        names.append(f"{line['direction']}: {described}")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(max(1, len(names)) - 0.5, -0.5)
+    ax.set(xlim=(0, 110), xlabel="UAR on the other corpus (%)", title=title)
+    ax.set_xticks(range(0, 101, 20))
+    ax.grid(axis="x")
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=9)
+    return done(fig)

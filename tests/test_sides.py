@@ -1,0 +1,216 @@
+"""Cells that test otherwise: leaky copies, another corpus, conditions, masked padding, adaptation."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_core import adaptation, cache, conditions, corpora, evaluation, experiment, models, sides, splits, training
+from ser_core.errors import SerError
+from ser_core.experiment import Spec
+
+SMALL = Spec(corpus="demo_tess", model="a1", epochs=1, augment="", frames=80, channels="13")
+CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"test_corpus": "demo_tess"}, "cross"),
+        ({"protocol": "cross"}, "cross"),
+        ({"protocol": "cross", "test_corpus": "demo_ravtess"}, "shares recordings"),
+        ({"protocol": "cross", "test_corpus": "demo"}, "shares recordings"),
+        ({"protocol": "leaky", "augment": ""}, "no copies"),
+        ({"adapt": "coral"}, "cross"),
+        ({"adapt": "magic"}, "magic"),
+        ({"condition": "white:loud"}, "loud"),
+        ({"padding": "none"}, "padding"),
+        ({"padding": "masked", "model": "reslstm_sa"}, "cannot leave frames out"),
+        ({"protocol": "cross", "test_corpus": "demo_tess", "adapt": "corpus", "channels": "waveform",
+          "model": "clstm"}, "waveform"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(fields, word):
+    with pytest.raises(SerError, match=word):
+        Spec(**{"corpus": "demo_ravdess"} | fields)
+
+
+def test_defaults_leave_names_of_results_and_features_as_they_were():
+    """The names that they had before these fields came into being."""
+    spec = Spec(corpus="ravdess", precision="mixed_bfloat16")
+    assert experiment.spec_hash(spec, "x") == "cbd04996cf6ebc0d"
+    changed = [{"padding": "masked"}, {"condition": "white:0"}, {"condition": "telephone"}]
+    assert len({experiment.spec_hash(replace(spec, **one), "x") for one in [{}, *changed]}) == 4
+    plain = cache.Job("a.wav", "a", 16000, True, False)
+    assert cache.job_name(plain, "d").startswith("89651cada90d069e")
+    assert cache.job_name(replace(plain, technique="noise", seed=3, copy=1), "d").startswith("ee2f2ba4e298183f")
+    noisy = replace(plain, condition="white:10")
+    jobs = [noisy, replace(noisy, key="b"), replace(noisy, condition="white:5"), replace(noisy, technique="noise")]
+    assert len({cache.job_name(job, "d") for job in [plain, *jobs]}) == 5
+    assert cache.job_name(noisy, "d", ("e",)) != cache.job_name(noisy, "d", ("f",))
+
+
+def test_leaky_trains_on_copies_and_scores_originals_apart(own_store):
+    spec = Spec(corpus="demo_tess", model="svm", protocol="leaky", augment="shift,noise")
+    row = experiment.run(spec, progress=False)
+    assert json.loads(json.dumps(row)) == row
+    test = experiment.load_predictions(row, own_store).query("side == 'test'")
+    assert set(test["copy"]) == {"", "shift", "noise"} and test["id"].is_unique
+    parts = row["by_copy"]
+    original = test[test["copy"] == ""]
+    assert parts["original"]["n_test"] == len(original)
+    assert parts["original"]["accuracy"] == pytest.approx((original["truth"] == original["prediction"]).mean())
+    assert parts["original"]["n_test"] + parts["augmented"]["n_test"] == row["n_test"] == len(test)
+    assert row["n_train"] + row["n_augmented"] + row["n_validation"] + row["n_test"] == 3 * 252
+    assert {splits.original(i) for i in test["id"]} <= set(corpora.load("demo_tess")["id"])
+
+
+def test_a_leaky_copy_has_the_features_of_its_treatment():
+    spec = replace(SMALL, protocol="leaky", augment="shift,noise", copies=2)
+    there = sides.of(spec)
+    jobs = dict(zip(there.test["id"], sides.jobs(spec, there, "test"), strict=True))
+    clip = next(i for i in jobs if i.endswith("::noise-2"))
+    assert (jobs[clip].technique, jobs[clip].copy, jobs[clip].key) == ("noise", 1, splits.original(clip))
+    assert not sides.copy_jobs(spec, there)
+    assert jobs[next(i for i in jobs if "::" not in i)].technique == ""
+
+
+def test_cross_keeps_the_common_emotions_and_tests_the_whole_target(own_store):
+    row = experiment.run(replace(CROSS, corpus="demo_ravdess", test_corpus="demo_tess", model="gmm"), progress=False)
+    assert row["labels"] == list(corpora.labels("demo_tess")) and row["claimed"] is None
+    assert row["left_out"] == {"demo_ravdess": {"calm": 48}, "demo_tess": {}}
+    assert row["n_test"] == 252 and row["n_train"] + row["n_validation"] == 384 - 48
+    assert row["test_completeness"]["found"] == 252 and row["completeness"]["found"] == 384
+    frame = experiment.load_predictions(row, own_store)
+    assert set(frame[frame["side"] == "test"]["corpus"]) == {"demo_tess"}
+    assert len(row["data_version"].split("-")) == 2
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_a_condition_takes_the_weights_of_the_clean_cell(own_store, monkeypatch):
+    spec = replace(SMALL, condition="white:0")
+    experiment.weights_path(experiment.run(SMALL, progress=False)).unlink()
+    row = experiment.run(spec, progress=False)
+    clean = experiment.run(SMALL, progress=False)
+    assert row["trained"] == clean["hash"] != row["hash"] and "trained" not in clean
+    assert row["validation"] == clean["validation"] and row["parameters"] == clean["parameters"]
+    monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained again"))
+    babble = experiment.run(replace(spec, condition="babble:5"), progress=False)
+    assert babble["trained"] == clean["hash"] and babble["n_test"] == clean["n_test"]
+    noisy, quiet = (experiment.load_predictions(one, own_store) for one in (row, clean))
+    same = noisy["side"] == "validation"
+    assert np.array_equal(noisy[same][row["labels"]], quiet[same][row["labels"]])
+    assert not np.allclose(noisy[~same][row["labels"]], quiet[~same][row["labels"]])
+    assert row["claimed"] is None
+
+
+def test_a_learner_under_a_condition_is_the_clean_one(own_store):
+    spec = Spec(corpus="demo_tess", model="svm")
+    clean, row = (experiment.run(replace(spec, condition=c), progress=False) for c in ("clean", "white:20"))
+    assert row["trained"] == clean["hash"] and row["validation"] == clean["validation"]
+
+
+def test_only_test_recordings_are_changed():
+    spec = replace(SMALL, corpus="demo_ravdess", condition="babble:5")
+    there = sides.of(spec)
+    assert {job.condition for side in ("train", "validation") for job in sides.jobs(spec, there, side)} == {"clean"}
+    speaker = dict(zip(there.tested["path"], there.tested["speaker"], strict=True))
+    for job in sides.jobs(spec, there, "test"):
+        voices = {speaker[path] for path in job.others}
+        assert job.condition == "babble:5" and len(voices) == conditions.TALKERS and speaker[job.path] not in voices
+    with pytest.raises(SerError, match="speakers"):
+        sides.other_voices(there.test, there.test.assign(speaker="unknown"))
+
+
+@pytest.mark.parametrize("name", ["cnn_bilstm_attention", "a3", "a2"])
+def test_masked_padding_plays_no_part(name, tmp_path):
+    """The same weights on the same utterance, padded to 80 and to 160 frames: the same answer, zero padding another."""
+    import keras
+
+    random = np.random.default_rng(0)
+    speech = random.normal(size=(3, 80, 42)).astype("float32")
+    for one, length in zip(speech, (37, 50, 80)):
+        one[length:] = 0.0
+    longer = np.pad(speech, ((0, 0), (0, 80), (0, 0)))
+    short, long = (models.build(name, (frames, 42), 7, masked=True) for frames in (80, 160))
+    full, plain = (models.build(name, (frames, 42), 7) for frames in (80, 160))
+    weights = [w + 0.03 * random.normal(size=w.shape).astype("float32") for w in short.get_weights()]
+    for network in (short, long, full, plain):
+        network.set_weights(weights)
+    expected = np.asarray(short(speech))
+    assert np.allclose(long(longer), expected, atol=1e-5)
+    assert not np.allclose(plain(longer), expected, atol=1e-3)
+    assert np.allclose(full(speech[2:]), expected[2:], atol=1e-5), "without padding nothing changes"
+    assert np.isfinite(np.asarray(short(np.zeros_like(speech)))).all()
+    short.save(tmp_path / "masked.keras")
+    assert np.allclose(keras.models.load_model(tmp_path / "masked.keras")(speech), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, model in models.MODELS.items() if model.masks])
+def test_masked_networks_have_the_same_parameters(name):
+    masked, plain = (models.build(name, (80, 42), 8, masked=one) for one in (True, False))
+    assert models.parameters(masked) == models.parameters(plain)
+    assert [w.shape for w in masked.weights] == [w.shape for w in plain.weights]
+
+
+def test_masked_attention_gives_padding_no_weight():
+    network = models.attention_model(models.build("cnn_bilstm_attention", (160, 42), 7, masked=True))
+    speech = np.zeros((1, 160, 42), "float32")
+    speech[0, :64] = np.random.default_rng(0).normal(size=(64, 42))
+    weights = np.asarray(network(speech)[1])
+    assert weights[0, 8:].max() == 0.0 and weights[0, :8].min() > 0.0 and weights.sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_coral_gives_the_targets_covariance():
+    random = np.random.default_rng(0)
+    source, target = (random.normal(size=(50_000, 5)) @ random.normal(size=(5, 5)) * 900 for _ in range(2))
+    aligned = source @ adaptation.coral(source, target)
+    wanted = np.cov(target, rowvar=False)
+    assert np.abs(np.cov(aligned, rowvar=False) - wanted).max() < 0.01 * np.abs(wanted).max()
+    assert np.allclose(adaptation.coral(source, source), np.eye(5))
+
+
+@pytest.mark.parametrize("kind", ["corpus", "speaker", "coral"])
+def test_adaptation_scales_without_labels(kind):
+    spec = replace(CROSS, adapt=kind)
+    there = sides.of(spec)
+    x = sides.inputs(spec, there)
+    plain = sides.inputs(CROSS, there)
+    shuffled = replace(there, test=there.test.assign(emotion=there.test["emotion"].to_numpy()[::-1]))
+    again = sides.inputs(spec, shuffled)
+    assert all(np.array_equal(x[side], again[side]) for side in splits.SIDES), "labels played a part"
+    assert {side: one.shape for side, one in x.items()} == {side: one.shape for side, one in plain.items()}
+    assert not np.allclose(x["train"], plain["train"])
+    if kind == "coral":
+        assert np.allclose(x["test"], plain["test"], atol=1e-5), "the target is tested on as it is"
+        frames = {name: np.cov(adaptation.spoken(one), rowvar=False) for name, one in
+                  {"target": x["test"], "before": plain["train"], "after": x["train"]}.items()}  # fmt: skip
+        apart = {name: np.abs(one - frames["target"]).mean() for name, one in frames.items()}
+        assert apart["after"] < 0.6 * apart["before"]
+        return
+    groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(there.test), "all")
+    long = replace(spec, frames=900)
+    whole = sides.inputs(long, there, ["test"])["test"]
+    for group in set(groups):
+        rows = adaptation.spoken(whole[groups == group])
+        assert np.allclose(rows.mean(axis=0), 0, atol=1e-3) and np.allclose(rows.std(axis=0), 1, atol=1e-2)
+
+
+def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
+    """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
+    spec = replace(CROSS, model="svm", channels="functionals", adapt="coral", znorm=False, frames=1)
+    x = sides.inputs(spec, sides.of(spec))
+    assert np.allclose(x["test"].mean(axis=0), 0, atol=1e-3) and np.allclose(x["train"].mean(axis=0), 0, atol=0.01)
+    source, target = (np.cov(x[side], rowvar=False) for side in ("train", "test"))
+    plain = np.corrcoef(sides.inputs(replace(spec, adapt="none"), sides.of(spec))["train"], rowvar=False)
+    assert np.abs(source - target).mean() < 0.7 * np.abs(np.nan_to_num(plain) - target).mean()
+
+
+def test_judged_says_nothing_of_copies_where_there_are_none():
+    table = corpora.load("demo_tess").iloc[::5]
+    labels = corpora.labels("demo_tess")
+    answers = np.eye(len(labels))[[labels.index(e) for e in table["emotion"]]]
+    predicted = {side: evaluation.predictions(answers, table, labels) for side in ("validation", "test")}
+    row = evaluation.judged(predicted, labels)
+    assert row["scores"]["accuracy"] == 1.0 and "by_copy" not in row and row["by_corpus"] == {}

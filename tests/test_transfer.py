@@ -1,0 +1,112 @@
+"""Tables and figure of notebook 07, from made-up rows."""
+
+import json
+
+import pandas as pd
+import pytest
+from made_rows import made_row
+
+from ser_core import comparison, pages, plots, tables, transfer, transfer_plots
+
+PLAIN = {"corpus": "tess", "test_corpus": "ravdess", "protocol": "cross", "augment": ""}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """RAVDESS to TESS and back, zero and masked padding, one adaptation; skill differs so that masks help."""
+    folder = tmp_path_factory.mktemp("rows")
+    back = {"corpus": "tess", "test_corpus": "emodb"} | {k: PLAIN[k] for k in ("protocol", "augment")}
+    rows = [
+        made_row(folder, skill=skill, size=140, **PLAIN | fields)
+        for skill, fields in ((0.2, {}), (0.9, {"padding": "masked"}), (0.25, {"adapt": "coral"}))
+    ]
+    rows += [made_row(folder, skill=0.3, size=140, **back), made_row(folder, condition="white:0", **PLAIN)]
+    return tables.pool(rows, folder), folder
+
+
+def test_the_matrix_has_plain_rows_alone(made):
+    pooled, _ = made
+    (some,) = transfer.systems(pooled).values()
+    assert len(some) == 4, "not the noisy one"
+    frame = transfer.matrix(some).set_index("trained on")
+    plain = next(one for one in some if transfer.is_plain(one) and one["spec"]["test_corpus"] == "ravdess")
+    assert frame.loc["TESS", "tested on RAVDESS"] == comparison.scored(plain, "uar")
+    assert frame.loc["RAVDESS", "tested on TESS"] == "–"
+    assert len(frame) == 3 and set(transfer.common(some)["direction"]) == {transfer.direction(plain), "TESS → EmoDB"}
+
+
+def test_changes_are_paired_against_the_plain_row(made):
+    pooled, folder = made
+    (some,) = transfer.systems(pooled).values()
+    found = transfer.changes(some, folder, "padding")
+    assert [line["choice"] for line in found] == ["zero", "masked"] and found[0]["change"] is None
+    scores = [line["one"]["scores"]["uar"] for line in found]
+    assert found[1]["change"]["difference"] == pytest.approx(scores[1] - scores[0])
+    assert transfer.clear(found) == [found[1]] and "1 are apart" in transfer.told(found, "Masked padding")
+    adapted = transfer.changes(some, folder, "adapt")
+    assert [line["choice"] for line in adapted] == ["none", "coral"]
+    table = transfer.changes_table(adapted, "adapt")
+    assert list(table["direction"]) == ["TESS → RAVDESS"] * 2 and "CORAL" in table["adapt"][1]
+    figure = transfer_plots.choices(adapted, "adapt", title="x")
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][0].startswith("TESS → RAVDESS")
+
+
+def test_nothing_measured_is_said():
+    assert transfer.systems([]) == {} and transfer.changes([], ".", "padding") == []
+    assert "nothing was measured" in transfer.told([], "Adaptation")
+    assert transfer.matrix([]).empty and transfer_plots.choices([], "padding", title="x").axes
+
+
+def test_several_folds_test_the_same_utterances_and_count_them_once(made):
+    _, folder = made
+    rows = [made_row(folder, seed=5, skill=0.5, size=70, **PLAIN)]
+    second = made_row(folder, seed=5, fold=1, skill=0.7, size=70, **PLAIN)
+    path = folder / f"{second['hash']}.parquet"
+    frame = pd.read_parquet(path)
+    frame["id"] = frame["id"].str.replace("1-", "0-")
+    frame.to_parquet(path)
+    (one,) = tables.pool([*rows, second], folder)
+    assert one["n_test"] == 70 and one["folds"] == [0, 1]
+    assert sum(each["support"] for each in one["per_class"].values()) == 70
+    assert one["claimed"] is None and "calm_is_neutral" not in one
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("leaky")
+    row = made_row(folder, protocol="leaky", size=96)
+    path = folder / f"{row['hash']}.parquet"
+    frame = pd.read_parquet(path)
+    frame["copy"] = ["" if number % 3 else "noise" for number in range(len(frame))]
+    frame.to_parquet(path)
+    return tables.pool([row], folder), frame[frame["side"] == "test"]
+
+
+def test_leaky_is_red_and_says_so(leaky):
+    pooled, test = leaky
+    page = pages.headline_table(pooled)
+    assert 'class="badge bad">leaky<' in page and page.count("clips") == 2
+    figure = plots.claim_versus_ours(pooled)
+    label = figure.axes[0].get_yticklabels()[0]
+    assert "leaky" in label.get_text() and label.get_color() == plots.RED
+    lines = tables.results_table(pooled)
+    parts = lines[lines["corpus"].str.contains("clips")].set_index("corpus")["test utterances"]
+    assert parts["of which original clips"] == (test["copy"] == "").sum()
+    assert parts["of which augmented clips"] == (test["copy"] != "").sum()
+
+
+def test_leaky_is_red_in_a_notebooks_page(tmp_path):
+    import nbformat
+
+    cell = nbformat.v4.new_markdown_cell("**Protocol `leaky`** and\n\n| protocol |\n| --- |\n| leaky |\n\nleaky pipes")
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps(nbformat.v4.new_notebook(cells=[cell])))
+    page = pages.export_html(path, tmp_path / "a.html").read_text()
+    assert page.count('<span class="leaky">leaky</span>') == 2
+
+
+def test_conditions_stand_in_no_table_of_results(made):
+    pooled, _ = made
+    assert any(one["spec"]["condition"] != "clean" for one in pooled)
+    for text in (tables.results_markdown(pooled), pages.headline_table(pooled)):
+        assert "white:0" not in text and "coral" in text
