@@ -27,7 +27,11 @@ FREE = {"corpus", "test_corpus", "protocol", "fold", "seed", "epochs", "patience
 
 
 def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict]:
-    """The rungs of one network on one corpus, the claim first; of several settings the one with most protocols.
+    """The rungs of one network on one corpus, the claim first.
+
+    Of several settings that with ``leaky`` is taken, else that with most protocols; a protocol that was measured under
+    another setting alone stands with that. A step compares like with like: the rung above under the setting of the lower
+    one, where it was measured so.
 
     pooled : rows of any protocols from :func:`ser_core.tables.pool`; folder : of their predictions
 
@@ -42,15 +46,13 @@ def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict
     """
     rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == model]
     rows = [one for one in rows if one["spec"]["corpus"] == corpus and one["spec"].get("condition", "clean") == "clean"]
-    groups: dict[str, list[dict]] = {}
-    for one in rows:
-        groups.setdefault(str(sorted((k, v) for k, v in one["spec"].items() if k not in FREE)), []).append(one)
-    best: dict[str, dict] = {}
-    for some in groups.values():
-        found: dict[str, dict] = {}
-        for one in sorted(some, key=lambda one: -len(one["folds"])):
-            found.setdefault(one["spec"]["protocol"], one)
-        best = max(best, found, key=lambda one: (len(one), sum(len(row["folds"]) for row in one.values())))
+    groups: dict[str, dict[str, dict]] = {}  # setting to protocol to row, the row of most folds
+    for one in sorted(rows, key=lambda one: -len(one["folds"])):
+        groups.setdefault(_setting(one), {}).setdefault(one["spec"]["protocol"], one)
+    main = max(groups.values(), key=lambda some: (len(some) > 1 and "leaky" in some, len(some)), default={})
+    best = dict(main)
+    for some in sorted(groups.values(), key=len, reverse=True):
+        best = some | best
     chosen = [best[protocol] for protocol in ORDER if protocol in best]
     if len(chosen) < 2:
         return []
@@ -60,8 +62,13 @@ def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict
         top = {"protocol": CLAIM, "name": "claim", "accuracy": claimed, "interval": None, "step": None, "n_test": None}
         found.insert(0, top | {"demo": found[0]["demo"], "like_listeners": None, "all_clips": None})
     for above, below in zip(found, found[1:], strict=False):
-        below["step"] = _step(above, below)
+        like = groups[below["key"]].get(above["protocol"])  # the rung above under the lower one's setting
+        below["step"] = _step(_rung(like, folder) if like and like is not best[above["protocol"]] else above, below)
     return found
+
+
+def _setting(one: dict) -> str:
+    return str(sorted((name, value) for name, value in one["spec"].items() if name not in FREE))
 
 
 def _rung(one: dict, folder) -> dict:
@@ -79,6 +86,8 @@ def _rung(one: dict, folder) -> dict:
     return {
         "protocol": spec["protocol"],
         "name": spec["protocol"] + target,
+        "key": _setting(one),
+        "setting": tables.setting(spec) or "default",
         "accuracy": accuracy,
         "interval": limits["accuracy"],
         "chance": 1 / len(labels),
@@ -132,6 +141,7 @@ def table(found: list[dict]) -> pd.DataFrame:
                 "step, points [95 %]": tables.signed(one["step"]) if one["step"] else "–",
                 "p of the step": "–" if p is None else _fixed(tables.probability(p) + alike),
                 "tested on": "–" if claim else _tested(one),
+                "setting": "–" if claim else one["setting"],
                 "folds": _fixed(folds),
             }
         )

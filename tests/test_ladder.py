@@ -38,6 +38,22 @@ def test_the_rungs_are_the_rows_of_one_setting_in_order(pooled, tmp_path):
     assert ladder.unmeasured(found) == ["leaky", "cross"]
 
 
+def test_a_step_compares_like_with_like(pooled, tmp_path):
+    """`speaker-text` is measured without copies alone: its step is from `speaker` without copies."""
+    rows = [row for one in pooled for row in one["rows"] if row["spec"]["protocol"] in ("speaker", "random")]
+    plain = made_rows(tmp_path, skill=0.5, augment="") + made_rows(tmp_path, protocol="speaker-text", augment="")
+    leaky = made_rows(tmp_path, protocol="leaky", folds=1, skill=0.95)
+    both = tables.pool([*rows, *plain, *leaky], tmp_path)
+    found = {one["protocol"]: one for one in ladder.rungs(both, tmp_path, "ravdess")}
+    assert list(found) == ["claim", "leaky", "random", "speaker", "speaker-text"]
+    assert found["speaker"]["accuracy"] == pytest.approx(by(both, "speaker")["scores"]["accuracy"]), "with copies"
+    lower, upper = by(both, "speaker-text", ""), by(both, "speaker", "")
+    expected = lower["scores"]["accuracy"] - upper["scores"]["accuracy"]
+    assert found["speaker-text"]["step"]["difference"] == pytest.approx(expected)
+    frame = ladder.table(list(found.values())).set_index("protocol")
+    assert frame.loc["`speaker-text`", "setting"] == "augment none" and frame.loc["`speaker`", "setting"] == "default"
+
+
 def test_a_step_is_paired_over_speakers(pooled, tmp_path):
     claim, random, speaker, _ = ladder.rungs(pooled, tmp_path, "ravdess")
     assert claim["step"] is None and random["step"]["interval"] is None
