@@ -30,8 +30,8 @@ def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict
     """The rungs of one network on one corpus, the claim first.
 
     Of several settings that with ``leaky`` is taken, else that with most protocols; a protocol that was measured under
-    another setting alone stands with that. A step compares like with like: the rung above under the setting of the lower
-    one, where it was measured so.
+    another setting alone stands with that. A step compares like with like: the rung above under the setting of the
+    lower one, where it was measured so.
 
     pooled : rows of any protocols from :func:`ser_core.tables.pool`; folder : of their predictions
 
