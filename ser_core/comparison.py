@@ -1,17 +1,25 @@
 """Tables II, IV, V and VI: what the paper prints beside what was measured, made from pooled rows.
 
 Rows with fewer folds than another are not ranked against it: beside each stands what the paper's network scores on the
-very folds of that row.
+very folds of that row. Differences are tested by sign-flip over speakers, and the tests of a table are corrected
+together (Holm); what they do not tell apart is marked.
 """
 
 import pandas as pd
 
-from ser_core import models, paper, statistics, tables
+from ser_core import ladder, models, paper, statistics, tables
 from ser_core.matrix import A5, LITE, TABLES
 from ser_core.spec import Spec
+from ser_core.tables import probability, signed
 
 STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 """Tables V and VI: each configuration and the one before it."""
+ALIKE = "≈"
+LEGEND = (
+    f"*p: sign-flip test over speakers on the same test utterances, after Holm over the tests of the table; {ALIKE}: "
+    "not distinguishable at 5 %.*"
+)
+AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
 
 
 def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
@@ -20,8 +28,11 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
     pooled : rows of one corpus and protocol from :func:`ser_core.tables.pool`; folder : of their predictions
     """
     tables.results_table(pooled)  # refuses a mixture of protocols
+    ordered = sorted(pooled, key=lambda one: -len(one["folds"]))
+    changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in ordered]
+    tested = corrected(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in ordered])
     lines = []
-    for one in sorted(pooled, key=lambda one: -len(one["folds"])):
+    for one, p in zip(ordered, tested, strict=True):
         spec, ok = one["spec"], one["status"] == "ok"
         model = models.MODELS.get(spec["model"])
         claimed = one.get("claimed") or {}
@@ -36,6 +47,7 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
                 "ours: accuracy % [95 %]": scored(one, "accuracy") if ok else missing(one),
                 "UAR % [95 %]": scored(one, "uar") if ok else "–",
                 "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
+                AGAINST: p,
                 "parameters": f"{count:,}" if count else "–",
                 "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
                 "minutes a fold": _minutes(minutes),
@@ -67,19 +79,45 @@ def _folds(one: dict) -> str:
     return f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {seeds}"
 
 
-def _reference(one: dict, pooled: list[dict], folder) -> str:
-    """UAR of the paper's network under the same training data, on the folds of another row."""
+def _a5_rows(one: dict, pooled: list[dict]) -> list[dict]:
+    """Rows of the paper's network under the same training data as another system's."""
     if one["spec"]["model"] == A5:
-        return "–"
-    alike = [
+        return []
+    return [
         row
         for other in pooled
         if other["spec"]["model"] == A5 and other["spec"]["augment"] == one["spec"]["augment"]
         for row in other["rows"]
         if _usual(other["spec"])
     ]
-    same = [found for found in tables.pool(alike, folder, folds=one["folds"]) if found["folds"] == one["folds"]]
+
+
+def _reference(one: dict, pooled: list[dict], folder) -> str:
+    """UAR of the paper's network under the same training data, on the folds of another row."""
+    alike = tables.pool(_a5_rows(one, pooled), folder, folds=one["folds"])
+    same = [found for found in alike if found["folds"] == one["folds"]]
     return tables.percent(same[0]["scores"]["uar"]) if same else "–"
+
+
+def _against(one: dict, pooled: list[dict], folder) -> dict | None:
+    """The paired difference of a system from the paper's network, on the folds that both have; None without any."""
+    alike = tables.pool(_a5_rows(one, pooled), folder, folds=one["folds"])
+    return difference(max(alike, key=lambda other: len(other["folds"])), one, folder) if alike else None
+
+
+def corrected(changes: list[dict | None], score: str, speakers: list[int] | None = None) -> list[str]:
+    """The p value of each paired difference of a table, after Holm over all: "0.003", "0.41 ≈", "–" where untested.
+
+    speakers : what each line was tested on; where the difference rests on fewer, their number is told
+    """
+    values = statistics.holm([change[score]["p"] if change else None for change in changes])
+    told = []
+    for place, (change, p) in enumerate(zip(changes, values, strict=True)):
+        text = "–" if p is None else probability(p) + (f" {ALIKE}" if p > statistics.ALPHA else "")
+        if p is not None and speakers and change["n"] < speakers[place]:
+            text += f" ({change['n']} {change['unit']}s)"
+        told.append(text.replace(" ", "\N{NO-BREAK SPACE}"))
+    return told
 
 
 CUT = {"augment", "precision", "epochs"}
@@ -97,7 +135,7 @@ def _usual(spec: dict) -> bool:
 
 def _told(frame: pd.DataFrame) -> pd.DataFrame:
     """Without the columns that say the same of every line, or nothing."""
-    silent = [column for column in ("setting", "claimed", "A5 on these folds: UAR %") if column in frame]
+    silent = [column for column in ("setting", "claimed", "A5 on these folds: UAR %", AGAINST) if column in frame]
     return frame.drop(columns=[column for column in silent if set(frame[column]) <= {"–", "default"}])
 
 
@@ -109,10 +147,12 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
     by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
     printed = {row["configuration"]: row for row in paper.table(number)}
     names = paper.ABLATIONS | {A5: "A5"}
+    changes = {model: _change(by_model.get(STEPS[model]), by_model.get(model), folder) for model in STEPS}
+    tested = dict(zip(changes, corrected(list(changes.values()), "accuracy"), strict=True))
     lines, before = [], None
     for model in TABLES["table5"][1]:
         row = printed[names[model]]
-        one, step = by_model.get(model), STEPS[model]
+        one, change = by_model.get(model), changes[model]
         gain = None if before is None else row["accuracy"] - before
         before = row["accuracy"]
         lines.append(
@@ -123,7 +163,8 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
                 "paper: step": "–" if gain is None else f"{gain:+.2f}",
                 "ours: accuracy % [95 %]": scored(one, "accuracy") if one else "not measured here",
                 "UAR % [95 %]": scored(one, "uar") if one else "–",
-                "our step, accuracy points [95 %]": _step(by_model.get(step), one, folder),
+                "our step, accuracy points [95 %]": signed(change["accuracy"]) if change else "–",
+                STEP_P: tested[model],
                 "parameters": f"{one['parameters']:,}" if one else "–",
                 "folds": _folds(one) if one else "–",
             }
@@ -131,18 +172,8 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _step(first: dict | None, second: dict | None, folder) -> str:
-    found = difference(first, second, folder) if first and second else None
-    return "–" if found is None else signed(found["accuracy"])
-
-
-def signed(change: dict) -> str:
-    """ "+1.2 [-0.4, +2.8]" in percentage points."""
-    low_high = change["interval"]
-    text = f"{100 * change['difference']:+.1f}"
-    if low_high:
-        text += f" [{100 * low_high[0]:+.1f}, {100 * low_high[1]:+.1f}]"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+def _change(first: dict | None, second: dict | None, folder) -> dict | None:
+    return difference(first, second, folder) if first and second else None
 
 
 def difference(first: dict, second: dict, folder) -> dict | None:
@@ -248,20 +279,22 @@ def variations_of(pooled: list[dict]) -> list[dict]:
 
 
 def markdown(pooled: list[dict], folder) -> str:
-    """All that was published, as Markdown: the paper's network by protocol, then Tables II, IV, V and VI."""
+    """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
     done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
     done = [one for one in done if _usual(one["spec"])]
-    blocks = [tables.results_markdown([one for one in done if one["spec"]["model"] == A5])]
+    blocks = [*ladder.markdown(pooled, folder)]
+    blocks.append(tables.results_markdown([one for one in done if one["spec"]["model"] == A5]))
     for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
         some = [one for one in done if one["spec"]["corpus"] == corpus and one["spec"]["protocol"] == "speaker"]
         some = [one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.ours(one["spec"]["model"])]
         if len(some) > 1:
             title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
-            blocks.append(f"{title}\n\n{tables.to_markdown(systems_table(some, folder))}")
+            frame = systems_table(some, folder)
+            blocks.append(f"{title}\n\n{tables.to_markdown(frame)}" + (f"\n{LEGEND}\n" if AGAINST in frame else ""))
     for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
             title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
             cut = tables.setting(some[0]["spec"])
             told = f" (setting: {cut})" if cut else ""
-            blocks.append(f"{title}{told}\n\n{tables.to_markdown(ablation_table(some, folder, number))}")
+            blocks.append(f"{title}{told}\n\n{tables.to_markdown(ablation_table(some, folder, number))}\n{LEGEND}\n")
     return "\n".join(blocks)

@@ -159,6 +159,7 @@ def headline_table(pooled: list[dict]) -> str:
     from ser_core.matrix import A5
 
     blocks = []
+    people = any("calm_is_neutral" in one for one in pooled)
     for protocol, rows in tables.by_protocol(tables.clean(pooled)).items():
         meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
         red = ' class="badge bad"' if protocol == "leaky" else ""
@@ -175,8 +176,11 @@ def headline_table(pooled: list[dict]) -> str:
         )
     key = (
         '<p class="small"><span class="key ours"></span>measured here<span class="key range"></span>95 % interval'
-        '<span class="key claim"></span>printed in the paper</p>'
+        '<span class="key claim"></span>printed in the paper'
     )
+    if people:
+        key += f'<span class="key people"></span>human listeners, {paper.LISTENERS["accuracy"]} % (neutral = calm)'
+    key += "</p>"
     return "\n".join(blocks) + key
 
 
@@ -214,13 +218,15 @@ def _results(rows: list[dict]) -> str:
 
 def _merged(one: dict) -> str:
     """Accuracy with calm counted as neutral, as people were scored, where a row has it."""
-    from ser_core import tables
+    from ser_core import paper, tables
 
     if "calm_is_neutral" not in one:
         return ""
     score = tables.percent(one["calm_is_neutral"]["scores"]["accuracy"])
     limits = tables.interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
-    return f'<span class="small nowrap">calm as neutral: {score} {limits}</span>'
+    mark = f'<span class="people" style="left:{paper.LISTENERS["accuracy"]}%"></span>'
+    bar = f'<div class="track thin"><span class="ours" style="width:{score}%"></span>{mark}</div>'
+    return f'{bar}<span class="small nowrap">calm as neutral: {score} {limits}</span>'
 
 
 def _below(text: str) -> str:
@@ -238,7 +244,9 @@ def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
     return list(zip(judged, tables.results_table(plain).to_dict("records"), strict=True))
 
 
-def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made) -> str:
+def index_html(
+    title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made, ladders=()
+) -> str:
     """The index page.
 
     lead : HTML below the title; badge : "demo" or ""
@@ -246,6 +254,7 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
         ``failure`` (error line or "")
     pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.tables.completeness`
     made : (name, value) pairs on how this was made
+    ladders : (figure, sentence) pairs of :mod:`ser_core.ladder`
     """
     mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"
@@ -260,12 +269,22 @@ def index_html(title: str, lead: str, *, badge: str, cards: list[dict], pooled: 
     facts = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in made)
     listing = corpora.to_html(index=False, border=0, justify="left", escape=True)
     body = (
-        f"<main>{trouble}<h2>What was measured</h2>{results}"
+        f"<main>{trouble}<h2>What was measured</h2>{''.join(_ladder(*one) for one in ladders)}{results}"
         f'<h2>Pages</h2><div class="cards">{"".join(map(_card, cards))}</div>'
         f'<h2>Corpora</h2><div class="panel">{listing}</div>'
         f'<h2>How this was made</h2><div class="panel"><table>{facts}</table></div></main><footer></footer>'
     )
     return page(title, header, body)
+
+
+def _ladder(figure, sentence: str) -> str:
+    """A ladder's figure with its conclusion below, as HTML."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    address = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(sentence))
+    alt = "The ladder: one network under every protocol"
+    return f'<div class="panel"><img src="{address}" alt="{alt}"><p>{told}</p></div>'
 
 
 def _card(card: dict) -> str:

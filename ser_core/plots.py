@@ -323,7 +323,8 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
         if chance:
             ax.plot([100 * chance] * 2, [place - 0.36, place + 0.36], color=ORANGE, lw=2.5, label="chance")
     people = paper.LISTENERS
-    if pooled and all("calm_is_neutral" in one for one in pooled if one["status"] == "ok"):
+    measured = [one for one in pooled if one["status"] == "ok"]
+    if measured and all("calm_is_neutral" in one for one in measured):
         name = f"human listeners, {people['accuracy']} % (audio only, neutral = calm)"
         ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
@@ -333,11 +334,11 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
     ax.set(xlim=(0, 138), xlabel="accuracy on test utterances (%)", title=title)
     ax.set_xticks(range(0, 101, 20))
     ax.grid(axis="x")
-    _legend_below(fig, ax, columns=3)
+    legend_below(fig, ax, columns=3)
     return done(fig)
 
 
-def _legend_below(fig: Figure, ax, columns: int) -> None:
+def legend_below(fig: Figure, ax, columns: int) -> None:
     """One legend entry per label, below the axes."""
     handles, names = ax.get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
@@ -369,7 +370,7 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     ax.set_ylim(len(frame) - 0.4, -0.6)
     ax.set(title=title, xlabel="milliseconds per utterance (median / 95th percentile)", xlim=(0, 1.25 * span))
     ax.grid(axis="x")
-    _legend_below(fig, ax, columns=4)
+    legend_below(fig, ax, columns=4)
     return done(fig)
 
 
@@ -391,5 +392,5 @@ def step_plot(steps: list[dict], *, title="What each part adds") -> Figure:
     ax.set(xlabel="difference in accuracy (percentage points)", title=title)
     ax.grid(axis="x")
     if steps:
-        _legend_below(fig, ax, columns=3)
+        legend_below(fig, ax, columns=3)
     return done(fig)

@@ -274,7 +274,7 @@ def _valid(stamp: Path, key: str, plan) -> bool:
 
 def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
     """Write the pages that changed and the index. Returns the path of ``index.html``."""
-    from ser_core import experiment, pages, tables
+    from ser_core import experiment, ladder, pages, tables
 
     report = home / "report"
     _own_folder(report)
@@ -297,7 +297,9 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         if stale.name not in kept:
             stale.unlink()
     rows = rows_of(plan)
-    pooled = tables.pool(rows, experiment.published_dir() if plan.published else experiment.store_dir())
+    folder = experiment.published_dir() if plan.published else experiment.store_dir()
+    pooled = tables.pool(rows, folder)
+    climbed = [(ladder.rungs(pooled, folder, name), name) for name in ladder.corpora_of(pooled)]
     index = report / "index.html"
     text = pages.index_html(
         "Speech emotion recognition: the paper's network, measured",
@@ -307,6 +309,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         pooled=pooled,
         corpora=tables.completeness(_corpora(plan, pooled)),
         made=_made(plan, rows),
+        ladders=[(ladder.figure(found, name), ladder.conclusion(found, name)) for found, name in climbed if found],
     )
     _write(index, text)
     return index

@@ -5,6 +5,10 @@ A score's 95 % interval is taken over speakers: the jackknife leaves out one spe
 many utterances a speaker this is exactly the t interval of the speakers' accuracies. With fewer than four speakers no
 interval over speakers is given; where a test set has a single speaker (TESS, one actress to the other), an interval
 over words may be, and is labelled so.
+
+Two systems are compared on the same utterances by the sign-flip test over speakers: were both alike, the two answers
+to all utterances of a speaker could as well be exchanged. McNemar's test on utterances takes those of one speaker for
+independent and is wrong by far. The tests of a table are corrected together by Holm's step-down method.
 """
 
 import numpy as np
@@ -16,6 +20,11 @@ FEWEST_UNITS = 4
 SPREAD = 1e-9
 """An interval narrower than this is none: units that are all alike say nothing about how far others could differ."""
 SCORES = ("accuracy", "uar", "precision", "recall", "f1")
+TESTED = ("accuracy", "uar")
+"""Scores that are sums over speakers once the truth is fixed, so that exchanging answers is flipping a sign."""
+ALPHA, POWER = 0.05, 0.8
+EXACT_UNITS = 32
+"""Up to so many units every one of the 2**units exchanges is counted."""
 
 
 def jackknife(values_without: np.ndarray, whole: float, level: float = LEVEL) -> tuple[float, float]:
@@ -91,7 +100,8 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
     Returns
     -------
     dict
-        score to ``{"difference": float, "interval": [low, high] or None}``; ``unit``, ``n`` (units), ``level``
+        score to ``{"difference": float, "interval": [low, high] or None}``, for accuracy and UAR also ``p`` (of
+        :func:`signflip`) and ``found`` (:func:`detectable`), None below four units; ``unit``, ``n`` (units), ``level``
 
     Raises
     ------
@@ -118,4 +128,138 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
             low, high = jackknife(without[1][name] - without[0][name], after[name] - before[name], level)
             limits = [low, high] if high - low > SPREAD else None
         result[name] = {"difference": after[name] - before[name], "interval": limits}
+    for name, each in contributions(*matrices).items():
+        enough = count >= FEWEST_UNITS
+        result[name] |= {"p": signflip(each) if enough else None, "found": detectable(each) if enough else None}
     return result
+
+
+def contributions(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    """What each unit adds to the difference in accuracy and in UAR: float [units] each; the sum is the difference.
+
+    first, second : confusion matrices [units, labels, labels] of two systems on the same utterances
+    """
+    gained = np.diagonal(second - first, axis1=1, axis2=2)
+    support = first.sum(axis=(0, 2))
+    present = support > 0
+    return {
+        "accuracy": gained.sum(axis=1) / support.sum(),
+        "uar": (gained[:, present] / support[present]).mean(axis=1),
+    }
+
+
+def signflip(each: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> float:
+    """Two-sided p value of a sum of paired differences under exchange within units (Fisher's randomisation test).
+
+    Up to :data:`EXACT_UNITS` units all exchanges are counted (the sums of either half of the units are sorted, and
+    pairs counted by bisection); above that ``flips`` random ones, seeded, with the observed one among them.
+
+    Parameters
+    ----------
+    each : float [units], what each unit adds to the difference
+    flips, seed : for many units
+
+    Returns
+    -------
+    float, the share of exchanges whose sum is at least as far from zero: from 2**(1 - units) to 1
+    """
+    each = np.asarray(each, dtype=float)
+    limit = abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())  # sums in another order are the same sum
+    if limit <= 0:
+        return 1.0
+    if len(each) > EXACT_UNITS:
+        random = np.random.default_rng(seed)
+        signs = random.integers(0, 2, (flips, len(each)), dtype=np.int8) * 2 - 1
+        return float((1 + (np.abs(signs @ each) >= limit).sum()) / (1 + flips))
+    left, right = (_sums(half) for half in np.array_split(each, 2))
+    left.sort()
+    above = len(left) - np.searchsorted(left, limit - right, side="left")
+    below = np.searchsorted(left, -limit - right, side="right")
+    return float((above.sum() + below.sum()) / 2.0 ** len(each))
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """The sums of ``values`` under every assignment of signs: float [2 ** len(values)]."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def holm(values: list[float | None]) -> list[float | None]:
+    """Holm's step-down adjusted p values (Scand. J. Statist. 6, 1979), in the order given; None stays None."""
+    known = sorted((value, place) for place, value in enumerate(values) if value is not None)
+    adjusted: list[float | None] = [None] * len(values)
+    highest = 0.0
+    for rank, (value, place) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * value))
+        adjusted[place] = highest
+    return adjusted
+
+
+def power(difference: float, deviation: float, units: int, alpha: float = ALPHA) -> float:
+    """Chance that a two-sided paired test over ``units`` finds a true ``difference`` (noncentral t).
+
+    difference, deviation : mean and standard deviation of the units' differences, in the same unit
+    """
+    from scipy.stats import nct, t
+
+    limit = t.ppf(1 - alpha / 2, units - 1)
+    shift = abs(difference) / deviation * np.sqrt(units)
+    return float(nct.sf(limit, units - 1, shift) + nct.cdf(-limit, units - 1, shift))
+
+
+def detectable(each: np.ndarray, units: int | None = None, alpha: float = ALPHA, wanted: float = POWER) -> float | None:
+    """The smallest true difference that such a comparison finds with probability ``wanted``.
+
+    Parameters
+    ----------
+    each : float [units], what each unit adds to the observed difference; its spread is taken as the true one
+    units : so many units as the corpus has; by default those observed
+
+    Returns
+    -------
+    float in the unit of the summed difference, or None where the units do not differ
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import t
+
+    units = units or len(each)
+    deviation = float(np.std(len(each) * np.asarray(each), ddof=1))
+    if deviation < SPREAD:
+        return None
+    highest = (2 * t.ppf(1 - alpha / 2, units - 1) + 3) * deviation / np.sqrt(units)
+    return brentq(lambda value: power(value, deviation, units, alpha) - wanted, 0.0, highest)
+
+
+def spread(frames, labels) -> dict:
+    """How far a score moves from seed to seed, apart from how far it moves from speaker to speaker.
+
+    Parameters
+    ----------
+    frames : one DataFrame a seed (``truth``, ``prediction``, ``speaker``, ``text``), all of the same utterances
+
+    Returns
+    -------
+    dict
+        score to ``{"seeds": float or None, "units": float or None}``, standard deviations (ddof 1): of the seeds'
+        scores, None with one seed; and of the units' pseudo-values, the seeds averaged, None below four units
+    """
+    unit = unit_of(frames[0])
+    column = "text" if unit == "word" else "speaker"
+    each = []
+    for frame in frames:
+        parts = [part for _, part in frame.groupby(column)]
+        each.append(np.stack([metrics.confusion(part["truth"], part["prediction"], labels) for part in parts]))
+    whole = [metrics.scores_of(one.sum(axis=0)) for one in each]
+    mean = np.mean(each, axis=0)
+    total, without = metrics.scores_of(mean.sum(axis=0)), metrics.scores_of(mean.sum(axis=0) - mean)
+    count = len(mean)
+    found = {}
+    for name in SCORES:
+        pseudo = count * total[name] - (count - 1) * without[name]
+        found[name] = {
+            "seeds": float(np.std([one[name] for one in whole], ddof=1)) if len(whole) > 1 else None,
+            "units": float(np.std(pseudo, ddof=1)) if count >= FEWEST_UNITS else None,
+        }
+    return found

@@ -63,6 +63,20 @@ def interval(limits, digits: int = 1) -> str:
     return f"[{percent(limits[0], digits)}, {percent(limits[1], digits)}]"
 
 
+def signed(change: dict) -> str:
+    """ "+1.2 [-0.4, +2.8]" in percentage points."""
+    low_high = change["interval"]
+    text = f"{100 * change['difference']:+.1f}"
+    if low_high:
+        text += f" [{100 * low_high[0]:+.1f}, {100 * low_high[1]:+.1f}]"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def probability(p: float) -> str:
+    """A p value with two digits that tell: "<0.001", "0.012", "0.34"."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def pool(rows, folder, *, folds=None) -> list[dict]:
     """Pool the folds and average the seeds of rows that are alike but for fold and seed.
 
@@ -72,11 +86,12 @@ def pool(rows, folder, *, folds=None) -> list[dict]:
 
     Returns one dict per spec, in the order of first appearance: ``spec`` (without fold and seed), ``status``,
     ``labels``, ``scores`` (test utterances of all folds together, per seed, then the mean over seeds), ``intervals``
-    (over speakers or words, all seeds together), ``per_class``, ``confusion`` (rows = truth, summed over folds and
-    seeds), ``parts`` (scores per source corpus where there are several), ``calm_is_neutral`` (RAVDESS: scores with the
-    two counted as one), ``folds``, ``folds_total``, ``seeds``, ``n_test`` (distinct utterances), ``parameters``,
-    ``claimed``, ``completeness``, ``errors`` (messages) and ``rows`` (those pooled). Seeds that lack some of the folds
-    that the fullest seed has are left out and named in ``seeds_left_out``.
+    (over speakers or words, all seeds together), ``spread`` (of seeds, and of speakers or words), ``per_class``,
+    ``confusion`` (rows = truth, summed over folds and seeds), ``parts`` (scores per source corpus where there are
+    several), ``calm_is_neutral`` (RAVDESS: scores with the two counted as one), ``folds``, ``folds_total``, ``seeds``,
+    ``n_test`` (distinct utterances), ``parameters``, ``claimed``, ``completeness``, ``errors`` (messages) and ``rows``
+    (those pooled). Seeds that lack some of the folds that the fullest seed has are left out and named in
+    ``seeds_left_out``.
     """
     groups: dict[str, list[dict]] = {}
     for row in rows:
@@ -137,10 +152,16 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
         if len(corpora) > 1
     }
     pooled |= _by_copy(frames, labels)
-    if spec["corpus"] == paper.LISTENERS["corpus"] and len(labels) == paper.LISTENERS["classes"]:
+    if _as_listeners(spec, labels):
         merged = [_calm_is_neutral(frame) for frame in frames]
         pooled["calm_is_neutral"] = _judged(merged, [label for label in labels if label != "calm"])
     return pooled
+
+
+def _as_listeners(spec: dict, labels: list[str]) -> bool:
+    """Whether a row answers what the listeners were asked: clean RAVDESS recordings, all eight emotions."""
+    tested = spec.get("test_corpus") or spec["corpus"], spec.get("condition", "clean"), len(labels)
+    return tested == (paper.LISTENERS["corpus"], "clean", paper.LISTENERS["classes"])
 
 
 def _by_copy(frames: list[pd.DataFrame], labels: list[str]) -> dict:
@@ -162,6 +183,7 @@ def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
     return {
         "scores": {name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
         "intervals": statistics.intervals(pd.concat(frames, ignore_index=True), labels),
+        "spread": statistics.spread(frames, labels),
         "n_test": _tested(frames[0]),
     }
 
@@ -242,7 +264,9 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 
     Blanks inside a figure are no-break spaces.
     """
-    short = table.drop(columns=["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"])
+    apart = ["protocol", "95 % interval", "95 % interval of UAR", "over", "test utterances"]
+    silent = ["SD over units", "SD over seeds"] if set(table["SD over seeds"]) == {"–"} else []
+    short = table.drop(columns=[*apart, *silent])
     for score, limits in (("ours: accuracy %", "95 % interval"), ("UAR %", "95 % interval of UAR")):
         short[score] = table[score] + (" " + table[limits]).where(table[limits] != "–", "")
     if set(short["setting"]) <= {"as the paper", "default"}:
@@ -265,6 +289,7 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
     limits = judged.get("intervals", {})
     score = {} if failed else judged["scores"]
     unit = limits.get("unit", "none")
+    moves = judged.get("spread", {}).get("accuracy", {})
     return {
         "corpus": title,
         "protocol": spec["protocol"],
@@ -277,6 +302,8 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
         "95 % interval of UAR": interval(limits.get("uar")),
         "macro F1 %": percent(score.get("f1")),
         "over": "–" if unit == "none" else f"{limits['n']} {unit}s",
+        "SD over units": percent(moves.get("units")),
+        "SD over seeds": percent(moves.get("seeds")),
         "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
         "seeds": ", ".join(map(str, one["seeds"])) or "–",
         "test utterances": judged.get("n_test", 0),

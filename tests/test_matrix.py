@@ -94,7 +94,7 @@ def test_a_paired_difference_with_one_utterance_a_class_is_the_t_interval_of_the
     assert found["accuracy"]["interval"] == pytest.approx([gain.mean() - half, gain.mean() + half])
     assert found["unit"] == "speaker" and found["n"] == 12
     same = statistics.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
-    assert same["accuracy"] == {"difference": 0, "interval": None}, "no spread is no interval"
+    assert same["accuracy"] == {"difference": 0, "interval": None, "p": 1.0, "found": None}, "no spread, no interval"
     with pytest.raises(ValueError, match="same utterances"):
         statistics.paired(frames[0], frames[1].iloc[:50], labels)
 
@@ -136,6 +136,24 @@ def test_the_ablation_stands_beside_the_papers_and_pairs_its_steps(rows, tmp_pat
     gain = by_model["a2"]["scores"]["accuracy"] - by_model["a1"]["scores"]["accuracy"]
     assert steps[0]["ours"] == pytest.approx(100 * gain) and steps[0]["interval"][0] < steps[0]["ours"]
     assert plots.step_plot(steps).axes[0].get_xlabel() == "difference in accuracy (percentage points)"
+
+
+def test_tables_mark_what_is_not_told_apart(rows, tmp_path):
+    plain = made_rows(tmp_path, model=A5, skill=0.7, augment="")
+    pooled = tables.pool([*rows, *plain], tmp_path)
+    frame = comparison.systems_table([one for one in pooled if one["spec"]["model"] in (A5, "svm")], tmp_path)
+    (svm,) = frame[frame["system"] == models.MODELS["svm"].title][comparison.AGAINST]
+    by = {(one["spec"]["model"], one["spec"]["augment"]): one for one in pooled}
+    found = comparison.difference(by[(A5, "")], by[("svm", "")], tmp_path)
+    assert svm == comparison.corrected([found], "uar")[0], "one test needs no correction"
+    ladder = comparison.ablation_table(comparison.ladders(pooled)["V"], tmp_path, "V")
+    own = next(one["spec"]["augment"] for one in pooled if one["spec"]["model"] == "a1")
+    pairs = (("a1", "a2"), ("a2", "a3"), ("a3", "a4"), ("a4", A5))
+    steps = [comparison.difference(by[a, own], by[b, own], tmp_path)["accuracy"]["p"] for a, b in pairs]
+    told = list(ladder[comparison.STEP_P])
+    assert told[0] == "–"
+    for text, p in zip(told[1:], statistics.holm(steps), strict=True):
+        assert text.startswith(comparison.probability(p)) and (comparison.ALIKE in text) == (p > 0.05)
 
 
 def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):

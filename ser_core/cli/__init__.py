@@ -7,7 +7,7 @@ be used is one line and exit code 1. One file a group of commands; what they cal
 import click
 
 from ser_core import __version__
-from ser_core.cli import auditing, data, reporting, running
+from ser_core.cli import auditing, data, reporting, running, scoring
 from ser_core.cli.base import Commands
 
 COMMANDS = (
@@ -17,6 +17,9 @@ COMMANDS = (
     running.run,
     running.sweep,
     auditing.audit,
+    scoring.leaks,
+    scoring.folds,
+    scoring.score,
     reporting.reproduce,
     reporting.report,
     reporting.tables,

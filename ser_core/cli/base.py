@@ -77,6 +77,15 @@ def make_spec(choices: dict):
     return Spec(**({"protocol": "cross"} if "test_corpus" in given else {}) | given)
 
 
+def numbers(text: str, name: str) -> list[int]:
+    """``"0,2-4"`` to [0, 2, 3, 4]."""
+    try:
+        parts = [part.split("-") for part in text.split(",")]
+        return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
+    except ValueError:
+        raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
+
+
 def summary(row: dict) -> str:
     """A row as one line for people."""
     spec = row["spec"]

@@ -2,7 +2,7 @@
 
 import click
 
-from ser_core.cli.base import as_json, emit, make_spec, spec_options, summary
+from ser_core.cli.base import as_json, emit, make_spec, numbers, spec_options, summary
 from ser_core.errors import SerError
 
 
@@ -35,15 +35,6 @@ def run(fresh: bool, as_json: bool, **choices) -> None:
     emit(row) if as_json else click.echo(summary(row))
 
 
-def _numbers(text: str, name: str) -> list[int]:
-    """``"0,2-4"`` to [0, 2, 3, 4]."""
-    try:
-        parts = [part.split("-") for part in text.split(",")]
-        return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
-    except ValueError:
-        raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
-
-
 @click.command()
 @click.argument("name", required=False)
 @spec_options
@@ -74,13 +65,13 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
     from ser_core import sweep as sweeping
 
     given = {key: value for key, value in choices.items() if value is not None}
-    chosen = _numbers(folds, "folds") if folds else None
+    chosen = numbers(folds, "folds") if folds else None
     if name in matrix.NAMES:
         if models or choices["model"]:
             raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
         if "test_corpus" in given:
             given.setdefault("protocol", "cross")
-        specs = list(matrix.cells(name, folds=chosen, seeds=_numbers(seeds, "seeds"), **given))
+        specs = list(matrix.cells(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
     elif name:
         if given or folds or models:
             raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
@@ -89,7 +80,7 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
         base = make_spec(choices)
         if chosen is None:
             chosen = range(splits.folds(corpora.load(base.corpus), base.protocol))
-        axes = {"fold": chosen, "seed": _numbers(seeds, "seeds")}
+        axes = {"fold": chosen, "seed": numbers(seeds, "seeds")}
         names = models.split(",") if models else [base.model]
         specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
     if unpublished:

@@ -104,10 +104,10 @@ def _load_folder(name: str, where: Path):
 def _load_csv(name: str, where: Path):
     import pandas as pd
 
-    lines = _read_csv(where)
+    lines = read_csv(where)
     rows, missing, seen = [], [], {}
     for number, line in lines:
-        row = _utterance(line, where, number)
+        row = utterance(line, where, number)
         if row["id"] in seen:
             raise SerError(f"{where}, line {number}: {line['path']} stands in line {seen[row['id']]} already")
         seen[row["id"]] = number
@@ -130,7 +130,7 @@ def _load_csv(name: str, where: Path):
     return table
 
 
-def _read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
+def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     """The lines of a CSV with their numbers, the column names in lower case."""
     try:
         text = where.read_text(encoding="utf-8-sig")
@@ -155,7 +155,7 @@ def _read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     return lines
 
 
-def _utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
+def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
     """Columns of one line of the CSV, checked."""
     path, label = line["path"], emotion(line["emotion"])
     for value, column in ((path, "path"), (label, "emotion")):

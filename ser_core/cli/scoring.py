@@ -1,0 +1,127 @@
+"""``ser leaks``, ``ser folds`` and ``ser score``: splits audited, folds given, anyone's predictions judged."""
+
+import click
+
+from ser_core.cli.base import as_json, emit, numbers
+from ser_core.errors import SerError
+
+
+@click.command()
+@click.option("--corpus", help="A corpus whose folds are audited.")
+@click.option("--protocol", default="speaker", show_default=True, help="How it is split.")
+@click.option("--fold", type=int, help="From 0 [all]")
+@click.option("--test-corpus", help="What the protocol cross tests on.")
+@click.option(
+    "--split", type=click.Path(), help="A split of your own: CSV with path, emotion, speaker, side (and text)."
+)
+@as_json
+@click.pass_context
+def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
+    """Audit a split before anything is trained: speakers, sentences and copies on two sides, telling cues.
+
+    Exit code 1 on a leak (a speaker or a recording both in test and elsewhere); sentences alone are a warning.
+    """
+    from ser_core import leaks as meter
+
+    if bool(corpus) == bool(split):
+        raise SerError("leaks: give either --corpus, with --protocol, or --split")
+    if split:
+        found = meter.of_file(split, progress=not as_json)
+    else:
+        found = meter.of_protocol(corpus, protocol, fold, test_corpus=test_corpus, progress=not as_json)
+    if as_json:
+        emit(found)
+    else:
+        what = found.get("split") or f"{found['corpus']}, protocol {found['protocol']} ({found['promise']})"
+        click.echo(f"{what}: {found['utterances']:,} utterances, {found['recordings']:,} recordings examined")
+        for kind, name in (("leaks", "LEAK"), ("warnings", "warning"), ("notes", "note")):
+            for line in found[kind]:
+                click.echo(f"  {name + ':':9} {line}")
+        click.echo("  no leak" if found["ok"] else f"  {len(found['leaks'])} leaks")
+    ctx.exit(0 if found["ok"] else 1)
+
+
+@click.command()
+@click.argument("corpus")
+@click.argument("protocol")
+@click.option("--test-corpus", help="What the protocol cross tests on.")
+@click.option("--csv", "as_csv", is_flag=True, help="One line an utterance: its side in every fold.")
+@as_json
+def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
+    """The folds of CORPUS under PROTOCOL: the side of every utterance in every fold. No recording is needed."""
+    from ser_core import scoring
+
+    frame = scoring.sides(corpus, protocol, test_corpus)
+    numbers = [column for column in frame if column.isdigit()]
+    if as_csv:
+        return click.echo(frame.to_csv(index=False, lineterminator="\n"), nl=False)
+    if as_json:
+        return emit({"corpus": corpus, "protocol": protocol, "folds": len(numbers),
+                     "utterances": frame.to_dict("records")})  # fmt: skip
+    click.echo(f"{corpus}, protocol {protocol}: {len(numbers)} folds of {len(frame):,} utterances")
+    for number in numbers:
+        counts = frame[number].value_counts()
+        tested = sorted(frame.loc[frame[number] == "test", "speaker"].unique())
+        told = ", ".join(f"{side} {counts.get(side, 0):,}" for side in ("train", "validation", "test"))
+        click.echo(f"  fold {number}: {told}; {len(tested)} test speakers: {', '.join(tested)}")
+
+
+@click.command()
+@click.option("--predictions", required=True, type=click.Path(), help="CSV or Parquet: id, a probability an emotion.")
+@click.option("--corpus", required=True, help="The corpus that was tested.")
+@click.option("--protocol", default="speaker", show_default=True, help="The protocol whose folds were used.")
+@click.option("--test-corpus", help="What the protocol cross tests on.")
+@click.option("--folds", help="Such as 0,2 or 0-5 [those whose test utterances are in the file]")
+@click.option("--against", multiple=True, help="A published row's hash, a model's name, or all; may be given again.")
+@as_json
+def score(predictions, corpus, protocol, test_corpus, folds, against, as_json) -> None:
+    """Judge anyone's predictions: scores, intervals over speakers, paired tests against published rows."""
+    from ser_core import scoring
+
+    chosen = numbers(folds, "folds") if folds else None
+    found = scoring.judge(predictions, corpus, protocol, folds=chosen, against=against, test_corpus=test_corpus)
+    emit(found) if as_json else click.echo("\n".join(_told(found)))
+
+
+def _told(found: dict) -> list[str]:
+    """A judgement for people."""
+    demo = " (demo)" if found["demo"] else ""
+    target = f" to {found['test_corpus']}" if found["test_corpus"] else ""
+    lines = [
+        f"{found['corpus']}{target}{demo}, protocol {found['protocol']}, {len(found['folds'])} of "
+        f"{found['folds_total']} folds, {found['n_test']:,} utterances: {_scored(found)}"
+    ]
+    for name, part in found.get("parts", {}).items():
+        lines.append(f"  of which {name}, {part['n_test']:,} utterances: {_scored(part)}")
+    if "calm_is_neutral" in found:
+        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scored(found['calm_is_neutral'])}")
+    if found["absent"]:
+        lines.append(f"  not asked for, since the corpus lacks them: {', '.join(found['absent'])}")
+    for one in found["against"]:
+        change, name = one["uar"], f"  against {one['model']} ({one['setting']})"
+        if change["difference"] is None:
+            lines.append(f"{name}: no utterance in common, or other emotions")
+            continue
+        limits = change["interval"]
+        spread = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
+        p = (
+            "untested, too few speakers"
+            if change["p"] is None
+            else f"p {change['p']:.3f}, {change['p_holm']:.3f} after Holm"
+        )
+        least = f"; {100 * change['found']:.1f} points would be found with 80 %" if change["found"] else ""
+        lines.append(
+            f"{name}, {one['utterances']:,} utterances, {one['n']} {one['unit']}s: UAR "
+            f"{100 * change['difference']:+.1f} points{spread}, {p}{least}"
+        )
+    return lines
+
+
+def _scored(judged: dict) -> str:
+    told = []
+    for name, score in (("accuracy", "accuracy"), ("UAR", "uar")):
+        limits = judged["intervals"][score]
+        spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
+        told.append(f"{name} {100 * judged['scores'][score]:.1f} %{spread}")
+    unit = judged["intervals"]["unit"]
+    return ", ".join(told) + (f" over {judged['intervals']['n']} {unit}s" if unit != "none" else "")

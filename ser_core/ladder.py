@@ -1,0 +1,280 @@
+"""The ladder: one network under every protocol, and what each step takes away.
+
+From the paper's claim down: ``leaky`` (copies of test utterances in training), ``random`` (no copy, but the voices of
+the test), ``speaker`` (no voice), ``speaker-text`` (no voice, no sentence), ``cross`` (another corpus). Each rung names
+its protocol. A step is the difference on the utterances that both rungs test, paired over speakers; ``leaky`` is
+scored on original clips there, as the rungs below it are.
+"""
+
+import numpy as np
+import pandas as pd
+
+from ser_core import models, statistics, tables
+from ser_core.matrix import A5
+
+ORDER = ("leaky", "random", "speaker", "speaker-text", "cross")
+CLAIM = "claim"
+TAKEN = {
+    CLAIM: "as printed in the paper",
+    "leaky": "copies of test utterances train",
+    "random": "no copy; the same voices train",
+    "speaker": "no voice of the test trains",
+    "speaker-text": "no voice, no sentence of it trains",
+    "cross": "another corpus trains",
+}
+FREE = {"corpus", "test_corpus", "protocol", "fold", "seed", "epochs", "patience"}
+"""Fields in which the rungs of one ladder may differ."""
+
+
+def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict]:
+    """The rungs of one network on one corpus, the claim first.
+
+    Of several settings that with ``leaky`` is taken, else that with most protocols; a protocol that was measured under
+    another setting alone stands with that. A step compares like with like: the rung above under the setting of the
+    lower one, where it was measured so.
+
+    pooled : rows of any protocols from :func:`ser_core.tables.pool`; folder : of their predictions
+
+    Returns
+    -------
+    list of dict
+        ``protocol`` (or "claim"), ``name``, ``accuracy`` (fraction), ``interval``, ``chance``, ``unit``, ``n``
+        (speakers or words), ``n_test``, ``folds``, ``folds_total``, ``seeds``, ``step`` (None, or
+        ``difference``, ``interval``, ``p``, ``utterances`` against the rung above), ``like_listeners`` (accuracy with
+        calm counted as neutral, where listeners were asked the same), ``all_clips`` (``leaky``: accuracy with the
+        augmented test clips), ``demo``. Empty where fewer than two protocols were measured.
+    """
+    rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == model]
+    rows = [one for one in rows if one["spec"]["corpus"] == corpus and one["spec"].get("condition", "clean") == "clean"]
+    groups: dict[str, dict[str, dict]] = {}  # setting to protocol to row, the row of most folds
+    for one in sorted(rows, key=lambda one: -len(one["folds"])):
+        groups.setdefault(_setting(one), {}).setdefault(one["spec"]["protocol"], one)
+    main = max(groups.values(), key=lambda some: (len(some) > 1 and "leaky" in some, len(some)), default={})
+    best = dict(main)
+    for some in sorted(groups.values(), key=len, reverse=True):
+        best = some | best
+    chosen = [best[protocol] for protocol in ORDER if protocol in best]
+    if len(chosen) < 2:
+        return []
+    found = [_rung(one, folder) for one in chosen]
+    claimed = next((one["claimed"]["accuracy"] for one in chosen if (one.get("claimed") or {}).get("accuracy")), None)
+    if claimed:
+        top = {"protocol": CLAIM, "name": "claim", "accuracy": claimed, "interval": None, "step": None, "n_test": None}
+        found.insert(0, top | {"demo": found[0]["demo"], "like_listeners": None, "all_clips": None})
+    for above, below in zip(found, found[1:], strict=False):
+        like = groups[below["key"]].get(above["protocol"])  # the rung above under the lower one's setting
+        below["step"] = _step(_rung(like, folder) if like and like is not best[above["protocol"]] else above, below)
+    return found
+
+
+def _setting(one: dict) -> str:
+    return str(sorted((name, value) for name, value in one["spec"].items() if name not in FREE))
+
+
+def _rung(one: dict, folder) -> dict:
+    """One protocol's rung with its test predictions, one line an utterance and seed."""
+    spec, labels = one["spec"], one["labels"]
+    frame = pd.concat([tables.predictions(row, folder) for row in one["rows"]], ignore_index=True)
+    everything = None
+    if "copy" in frame:
+        everything = float(np.mean(frame["truth"] == frame["prediction"]))
+        frame = frame[frame["copy"] == ""]
+    accuracy = float(np.mean(frame["truth"] == frame["prediction"]))
+    limits = statistics.intervals(frame, labels)
+    target = f" to {tables.corpus_title(spec['test_corpus'])}" if spec.get("test_corpus") else ""
+    merged = one.get("calm_is_neutral")
+    return {
+        "protocol": spec["protocol"],
+        "name": spec["protocol"] + target,
+        "key": _setting(one),
+        "setting": tables.setting(spec) or "default",
+        "accuracy": accuracy,
+        "interval": limits["accuracy"],
+        "chance": 1 / len(labels),
+        "unit": limits["unit"],
+        "n": limits["n"],
+        "n_test": frame["id"].nunique(),
+        "folds": one["folds"],
+        "folds_total": one["folds_total"],
+        "seeds": one["seeds"],
+        "like_listeners": _like_listeners(frame) if merged else None,
+        "all_clips": everything,
+        "demo": tables.is_demo(spec["corpus"]),
+        "labels": labels,
+        "frame": frame,
+    }
+
+
+def _like_listeners(frame) -> float:
+    """Accuracy with calm counted as neutral."""
+    truth, answer = (frame[side].replace("calm", "neutral") for side in ("truth", "prediction"))
+    return float(np.mean(truth == answer))
+
+
+def _step(above: dict, below: dict) -> dict:
+    """What the lower rung takes away; with an interval and p where both test the same utterances."""
+    plain = {"difference": below["accuracy"] - above["accuracy"], "interval": None, "p": None, "utterances": 0}
+    if above["protocol"] == CLAIM or above["labels"] != below["labels"]:
+        return plain
+    shared = set(above["frame"]["id"]) & set(below["frame"]["id"])
+    if not shared:
+        return plain
+    frames = [one["frame"][one["frame"]["id"].isin(shared)] for one in (above, below)]
+    return statistics.paired(*frames, above["labels"])["accuracy"] | {"utterances": len(shared)}
+
+
+def table(found: list[dict]) -> pd.DataFrame:
+    """The rungs as lines; each names its protocol."""
+    tested = statistics.holm([one["step"]["p"] if one["step"] else None for one in found])
+    lines = []
+    for one, p in zip(found, tested, strict=True):
+        limits = tables.interval(one["interval"])
+        claim = one["protocol"] == CLAIM
+        text = tables.percent(one["accuracy"], 2 if claim else 1) + ("" if limits == "–" else f" {limits}")
+        folds = "–" if claim else f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {_seeds(one)}"
+        alike = "" if p is None or p <= statistics.ALPHA else " ≈"
+        lines.append(
+            {
+                "protocol": "the paper" if claim else f"`{one['protocol']}`" + one["name"][len(one["protocol"]) :],
+                "what it allows": TAKEN[one["protocol"]],
+                "accuracy % [95 %]": _fixed(text),
+                "step, points [95 %]": tables.signed(one["step"]) if one["step"] else "–",
+                "p of the step": "–" if p is None else _fixed(tables.probability(p) + alike),
+                "tested on": "–" if claim else _tested(one),
+                "setting": "–" if claim else one["setting"],
+                "folds": _fixed(folds),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def power_table(found: list[dict]) -> pd.DataFrame:
+    """The steps that are paired: what was found, and the least true difference that such a test finds with 80 %."""
+    steps = [one for one in found if one["step"] and one["step"]["p"] is not None]
+    tested = statistics.holm([one["step"]["p"] for one in steps])
+    return pd.DataFrame(
+        {
+            "step to": f"`{one['protocol']}`",
+            "points [95 %]": tables.signed(one["step"]),
+            "p after Holm": tables.probability(p),
+            "told apart at 5 %": "yes" if p <= statistics.ALPHA else "no ≈",
+            "found with 80 %: points or more": tables.percent(one["step"]["found"]),
+            "speakers or words": one["n"],
+        }
+        for one, p in zip(steps, tested, strict=True)
+    )
+
+
+def _seeds(one: dict) -> str:
+    return ", ".join(map(str, one["seeds"]))
+
+
+def _tested(one: dict) -> str:
+    units = "" if one["unit"] == "none" else f"; {one['n']} {one['unit']}s"
+    clips = f"; {tables.percent(one['all_clips'])} % on copies and originals" if one["all_clips"] is not None else ""
+    return f"{one['n_test']:,}{units}{clips}"
+
+
+def _fixed(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def conclusion(found: list[dict], corpus: str) -> str:
+    """What the ladder says, in one sentence."""
+    title = tables.corpus_title(corpus)
+    by = {one["protocol"]: one for one in found}
+    said = lambda name: f"{tables.percent(by[name]['accuracy'])} % under `{name}`"  # noqa: E731
+    measured = [name for name in ORDER if name in by and name != "cross"]
+    drops = {name: by[name]["step"]["difference"] for name in measured[1:]}
+    start = f"On {title} the same network reaches " + ", ".join(said(name) for name in measured)
+    start += f" (chance {tables.percent(by[measured[0]]['chance'])} %)"
+    if "cross" in by:
+        start += f" and {tables.percent(by['cross']['accuracy'])} % on another corpus"
+    if CLAIM in by and not by[CLAIM]["demo"]:
+        start += f"; claimed are {tables.percent(by[CLAIM]['accuracy'], 2)} %"
+    largest = min(drops, key=drops.get, default=None)
+    if largest is None or drops[largest] >= 0:
+        return start + "."
+    above = measured[measured.index(largest) - 1]
+    return f"{start}; the largest step is from `{above}` to `{largest}`, {tables.signed(by[largest]['step'])} points."
+
+
+def corpora_of(pooled: list[dict]) -> list[str]:
+    """The corpora on which the paper's network was measured under two protocols or more."""
+    protocols: dict[str, set[str]] = {}
+    for one in pooled:
+        if one["status"] == "ok" and one["spec"]["model"] == A5:
+            protocols.setdefault(one["spec"]["corpus"], set()).add(one["spec"]["protocol"])
+    return [name for name, some in protocols.items() if len(some) > 1]
+
+
+def unmeasured(found: list[dict]) -> list[str]:
+    """The protocols that a ladder lacks."""
+    there = {one["protocol"] for one in found}
+    return [name for name in ORDER if name not in there]
+
+
+def markdown(pooled: list[dict], folder) -> list[str]:
+    """The ladder of every corpus that has one, as blocks of Markdown."""
+    blocks = []
+    for corpus in corpora_of(pooled):
+        found = rungs(pooled, folder, corpus)
+        if found:
+            lacking = ", ".join(f"`{name}`" for name in unmeasured(found))
+            note = f" Not measured yet: {lacking}." if lacking else ""
+            title = f"**The ladder: {models.MODELS[A5].title}, {tables.corpus_title(corpus)}, protocol by protocol**"
+            blocks.append(f"{title}\n\n{tables.to_markdown(table(found))}\n{conclusion(found, corpus)}{note}\n")
+    return blocks
+
+
+def figure(found: list[dict], corpus: str):
+    """The ladder as a figure: a bar a rung with its interval, and what each step takes away; ``leaky`` in red.
+
+    For RAVDESS the line of human listeners, and circles where the network is scored as they were (neutral = calm).
+    """
+    from matplotlib import pyplot as plt
+
+    from ser_core import paper, plots
+
+    with plt.rc_context(plots.STYLE):
+        fig, ax = plots.figure(size=(9.5, 0.85 * len(found) + 1.9))
+        for place, one in enumerate(found):
+            value = 100 * one["accuracy"]
+            claim, leak = one["protocol"] == CLAIM, one["protocol"] == "leaky"
+            label = "printed in the paper" if claim else "leak by design" if leak else "measured here"
+            face = "white" if claim else plots.RED if leak else plots.BLUE
+            edge = plots.RED if claim or leak else plots.BLUE
+            ax.barh(place, value, height=0.5, color=face, edgecolor=edge, lw=1.5, label=label)
+            text = f"{value:.2f}" if claim else f"{value:.1f}"
+            if one["interval"]:
+                low, high = 100 * np.array(one["interval"])
+                ax.errorbar((low + high) / 2, place, xerr=(high - low) / 2, color=plots.INK, lw=2, capsize=4,
+                            label="95 % interval")  # fmt: skip
+                text += f" [{low:.1f}, {high:.1f}]"
+            ax.text(103, place, text, va="center", weight="bold")
+            if one["step"]:
+                ax.text(103, place - 0.5, f"↓ {tables.signed(one['step'])} points", va="center", fontsize=8.5,
+                        color=plots.GREY)  # fmt: skip
+            if one["like_listeners"] is not None:
+                ax.plot(100 * one["like_listeners"], place, "o", mfc="white", mec=plots.GREEN, mew=2, ms=7, ls="none",
+                        label="neutral = calm")  # fmt: skip
+            if not claim:
+                ax.plot(
+                    [100 * one["chance"]] * 2, [place - 0.33, place + 0.33], color=plots.ORANGE, lw=2.5, label="chance"
+                )
+        if any(one["like_listeners"] is not None for one in found):
+            people = paper.LISTENERS["accuracy"]
+            ax.axvline(
+                people, color=plots.GREEN, ls="--", lw=1.6, label=f"human listeners, {people} % (neutral = calm)"
+            )
+        names = [f"{one['name']}\n{TAKEN[one['protocol']]}" for one in found]
+        ax.set_yticks(range(len(found)), names, fontsize=9)
+        for tick, one in zip(ax.get_yticklabels(), found, strict=True):
+            tick.set_color(plots.RED if one["protocol"] == "leaky" else plots.INK)
+        ax.set_ylim(len(found) - 0.5, -0.6)
+        ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)",
+               title=f"The ladder: one network, protocol by protocol, {tables.corpus_title(corpus)}")  # fmt: skip
+        ax.set_xticks(range(0, 101, 20))
+        ax.grid(axis="x")
+        plots.legend_below(fig, ax, columns=3)
+        return plots.done(fig)

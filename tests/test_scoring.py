@@ -1,0 +1,156 @@
+"""Anyone's predictions: a published row gives its own scores back, and what does not fit is refused by name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ser_core import cli, corpora, experiment, metrics, paths, scoring, statistics, tables
+from ser_core.errors import SerError
+
+PUBLISHED = paths.root() / "runs" / "published"
+ROWS = [
+    row
+    for row in experiment.load_rows(PUBLISHED)
+    if row["status"] == "ok" and row["spec"]["corpus"] in ("ravdess", "tess") and row["spec"]["condition"] == "clean"
+]
+LABELS = corpora.labels("ravdess")
+
+
+@pytest.fixture(autouse=True)
+def no_audio(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setenv("SER_RUNS", str(PUBLISHED.parent))
+
+
+def ser(*arguments):
+    return CliRunner().invoke(cli.main, ["score", *map(str, arguments)])
+
+
+def some(*, corpus="ravdess", protocol="speaker", model="svm_egemaps", fold=0):
+    wanted = {"corpus": corpus, "protocol": protocol, "model": model, "fold": fold}
+    found = [row for row in ROWS if all(row["spec"][key] == value for key, value in wanted.items())]
+    if not found:
+        pytest.skip("this row is not published")
+    return found[-1]
+
+
+def file_of(row):
+    return PUBLISHED / f"{row['hash']}.parquet"
+
+
+A5 = "cnn_bilstm_attention"
+CHOICES = [{}, {"protocol": "random", "model": A5, "fold": 3}, {"corpus": "tess", "model": A5, "fold": 1}]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_a_published_row_gives_its_own_scores_back(choice):
+    row = some(**choice)
+    spec = row["spec"]
+    found = scoring.judge(file_of(row), spec["corpus"], spec["protocol"], against=[row["hash"]])
+    assert found["folds"] == [spec["fold"]] and found["n_test"] == row["n_test"]
+    assert found["scores"] == pytest.approx(row["scores"]) and found["confusion"] == row["confusion"]
+    for name in statistics.SCORES:
+        assert found["intervals"][name] == pytest.approx(row["intervals"][name])
+    (own,) = found["against"]
+    assert own["uar"]["difference"] == 0 and own["uar"]["p"] == 1 and own["utterances"] == row["n_test"]
+    assert found["absent"] == row["completeness"]["missing"][: len(found["absent"])]
+
+
+def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
+    rows = [some(fold=fold) for fold in range(6)]
+    frame = pd.concat([tables.predictions(row, PUBLISHED) for row in rows])
+    frame[["id", *LABELS]].sample(frac=1, random_state=0).to_csv(tmp_path / "all.csv", index=False, sep=";")
+    (pooled,) = tables.pool(rows, PUBLISHED)
+    found = json.loads(ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--json",
+                           "--against", "svm_compare", "--against", "svm_egemaps").stdout)  # fmt: skip
+    assert found["folds"] == list(range(6)) and found["scores"] == pytest.approx(pooled["scores"])
+    assert found["calm_is_neutral"]["scores"] == pytest.approx(pooled["calm_is_neutral"]["scores"])
+    assert found["against"][1]["uar"]["difference"] == 0
+    other, own = (one["uar"]["p"] for one in found["against"])
+    assert [one["uar"]["p_holm"] for one in found["against"]] == pytest.approx(statistics.holm([other, own]))
+    told = ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--against", "svm_compare").stdout
+    assert "6 of 6 folds, 1,440 utterances" in told and "after Holm" in told and "human listeners" in told
+
+
+def test_against_another_system_is_the_sign_flip_over_speakers(tmp_path):
+    row, other = some(), some(model="svm_compare")
+    (found,) = scoring.judge(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
+    mine, theirs = (tables.predictions(one, PUBLISHED) for one in (row, other))
+    right = [(one["truth"] == one["prediction"]).groupby(one["speaker"]).sum() for one in (theirs, mine)]
+    each = (right[1] - right[0]) / len(mine)
+    assert found["accuracy"]["difference"] == pytest.approx(each.sum())
+    assert found["accuracy"]["p"] == pytest.approx(statistics.signflip(each.to_numpy()))
+    assert (found["unit"], found["n"]) == ("speaker", 4)
+
+
+def test_the_one_utterance_taken_out_is_named(tmp_path):
+    row = some()
+    frame = pd.read_parquet(file_of(row))
+    lost = frame.loc[frame["side"] == "test", "id"].iloc[17]
+    frame[frame["id"] != lost].to_parquet(tmp_path / "short.parquet")
+    result = ser("--predictions", tmp_path / "short.parquet", "--corpus", "ravdess")
+    assert result.exit_code == 1 and result.stdout == "" and result.stderr.count("\n") == 1
+    assert f"{lost} is missing" in result.stderr
+
+
+def spoiled(frame, how):
+    first = frame["id"].iloc[0]
+    frame = frame.astype(dict.fromkeys(LABELS, "object")) if how == "text" else frame
+    if how == "doubled":
+        return pd.concat([frame, frame.iloc[:1]]), f"{first} stands there more than once"
+    if how == "unknown":
+        return pd.concat([frame, frame.iloc[:1].assign(id="99-stranger")]), "99-stranger is not tested"
+    if how == "column":
+        return frame.drop(columns="calm"), "no column calm"
+    value, told = {"nan": (np.nan, "is not a number"), "text": ("x", "is not a number"),
+                   "negative": (-0.5, "is no probability"), "logits": (0.99999, "sum to")}[how]  # fmt: skip
+    frame.loc[frame.index[0], "sad"] = value
+    return frame, f"{first}: " if how != "logits" else told
+
+
+@pytest.mark.parametrize("how", ["doubled", "unknown", "column", "nan", "text", "negative", "logits"])
+def test_what_is_wrong_is_one_line_that_names_it(tmp_path, how):
+    frame = tables.predictions(some(), PUBLISHED)[["id", *LABELS]].reset_index(drop=True)
+    bad, told = spoiled(frame, how)
+    bad.to_csv(tmp_path / "bad.csv", index=False)
+    result = ser("--predictions", tmp_path / "bad.csv", "--corpus", "ravdess", "--folds", "0")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1 and told in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "cannot be read"), (b"", "no table"), (b"id,x\n1,2\n", "no column neutral")]
+)
+def test_a_file_that_is_no_table_is_one_line(tmp_path, content, told):
+    path = tmp_path / "given.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SerError, match=told):
+        scoring.read(path, LABELS)
+
+
+def test_what_is_asked_for_must_be_there(tmp_path):
+    path = file_of(some())
+    with pytest.raises(SerError, match="no published row.*svm_egemaps"):
+        scoring.judge(path, "ravdess", "speaker", against=["vit"])
+    with pytest.raises(SerError, match="folds 0 to 5"):
+        scoring.judge(path, "ravdess", "speaker", folds=[6])
+    with pytest.raises(SerError, match="no utterance of this corpus"):
+        scoring.judge(_renamed(path, tmp_path), "ravdess", "speaker")
+
+
+def _renamed(path: Path, folder: Path) -> Path:
+    frame = pd.read_parquet(path)
+    frame.assign(id="x" + frame["id"]).to_parquet(folder / "renamed.parquet")
+    return folder / "renamed.parquet"
+
+
+def test_utterances_that_the_corpus_lacks_are_told_and_not_asked_for(tmp_path):
+    row = some(corpus="tess", model="cnn_bilstm_attention")
+    found = scoring.judge(file_of(row), "tess", "speaker")
+    assert set(found["absent"]) <= {"OAF_back_angry", "YAF_beg_sad"} and len(found["absent"]) == 1
+    test = tables.predictions(row, PUBLISHED)
+    assert found["scores"] == pytest.approx(metrics.scores(test["truth"], test["prediction"], row["labels"]))
