@@ -82,10 +82,8 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
     name = str(name or (source if not isinstance(source, bytes | bytearray | memoryview) else "recording"))
     with _open(source, name) as file:
         rate, expected = file.samplerate, file.frames
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise SerError(f"{name}: sampling rate of {rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
-        if expected > LONGEST * rate:
-            raise SerError(f"{name}: {expected / rate:.0f} s long; at most {LONGEST:.0f} s can be used, cut it")
+        check_rate(rate, name)
+        _check_longest(expected, rate, name)
         shortened = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
         if shortened and int(shortened[2]) < int(shortened[1]) and int(shortened[1]) < 0x7FFFFF00:
             raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes are there); copy it again")
@@ -96,13 +94,67 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
         container = {"format": file.format, "subtype": file.subtype}
     if len(samples) < expected and expected - len(samples) > 0.01 * rate:
         raise SerError(f"{name}: truncated ({len(samples)} of {expected} samples are there); copy it again")
+    _check(samples, rate, name)
+    return samples, rate, container
+
+
+def check_rate(rate: int, name: str) -> None:
+    """Refuse a sampling rate that cannot be used, with a SerError that begins with ``name``."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise SerError(f"{name}: sampling rate of {rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
+
+
+def _check_longest(count: int, rate: int, name: str) -> None:
+    if count > LONGEST * rate:
+        raise SerError(f"{name}: {count / rate:.0f} s long; at most {LONGEST:.0f} s can be used, cut it")
+
+
+def _check(samples: np.ndarray, rate: int, name: str) -> None:
+    """Refuse what is too short, not finite, or silent: [samples, channels]."""
     if len(samples) < SHORTEST * rate:
         raise SerError(f"{name}: {len(samples) / rate:.3f} s long; at least {SHORTEST} s is needed")
     if not np.isfinite(samples).all():
         raise SerError(f"{name}: holds samples that are not numbers (NaN or infinite); export it again")
     if np.ptp(samples, axis=0).max() < 2 * SILENCE:
         raise SerError(f"{name}: silent (nothing above -80 dBFS); check the recording")
-    return samples, rate, container
+
+
+def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
+    """Samples as float32 with full scale 1: floats as they are, integers divided by the full scale of their type."""
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu":
+        raise SerError(f"{name}: samples must be numbers, [samples] or [samples, channels]")
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    limits = np.iinfo(samples.dtype)
+    offset = 0.0 if samples.dtype.kind == "i" else (limits.max + 1) / 2
+    return ((samples - offset) / (offset or -float(limits.min))).astype(np.float32)
+
+
+def checked(samples: np.ndarray, rate: int, name: str = "recording") -> tuple[np.ndarray, int]:
+    """Samples that are in memory already, checked as :func:`decode` checks a file.
+
+    Parameters
+    ----------
+    samples : [samples] or [samples, channels], floats with full scale 1 or integers
+    rate : int, Hz
+    name : what to call them in messages
+
+    Returns
+    -------
+    float32 [samples, channels] and the rate
+
+    Raises
+    ------
+    SerError
+        for silent, non-finite, too short or too long samples, and a rate that cannot be used
+    """
+    samples = as_float(samples, name)
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    check_rate(rate, name)
+    _check_longest(len(samples), rate, name)
+    _check(samples, rate, name)
+    return samples, rate
 
 
 def resample(samples: np.ndarray, rate: int, target: int = SAMPLE_RATE) -> np.ndarray:
