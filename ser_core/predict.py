@@ -105,7 +105,7 @@ class Keras:
         self.trained = trained.load(model)
         self.facts = self.trained.facts
         self.settings = self.trained.settings
-        self.rate, self.seconds = self.settings.rate, _window_seconds(self.settings)
+        self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
         self.network = models.attention_model(self.trained.network) or self.trained.network
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -123,7 +123,7 @@ class Keras:
         return audio.peak_normalise(waveform) if self.settings.normalise else waveform
 
 
-def _window_seconds(settings) -> float:
+def window_seconds(settings) -> float:
     """What a network hears of a recording, in seconds: its frames of 10 ms, else 4."""
     from ser_core import features
 

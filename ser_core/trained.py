@@ -144,14 +144,20 @@ def load(model: str | Path) -> Trained:
     return Trained(read(path), facts, path)
 
 
-def read(path: Path):
-    """A ``.keras`` file as a network whose layers compute in float32, whatever they were trained in."""
-    from ser_core.training import _silence
+def quiet():
+    """A context in which TensorFlow's libraries say nothing on standard error."""
+    from ser_core.training import silence
 
-    with _silence():
+    return silence()
+
+
+def read(path: Path, *, as_it_is: bool = False):
+    """A ``.keras`` file as a network that computes in float32 whatever it was trained in, or ``as_it_is``."""
+    with quiet():
         import keras
     try:
-        return in_float32(keras.models.load_model(path, compile=False))
+        network = keras.models.load_model(path, compile=False)
+        return network if as_it_is else in_float32(network)
     except Exception as error:
         raise SerError(f"{path}: cannot be read as a network ({' '.join(str(error).split())[:200]})") from None
 

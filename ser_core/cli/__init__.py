@@ -7,7 +7,7 @@ be used is one line and exit code 1. One file a group of commands; what they cal
 import click
 
 from ser_core import __version__
-from ser_core.cli import data, reporting, running
+from ser_core.cli import app, data, predicting, reporting, running
 from ser_core.cli.base import Commands
 
 COMMANDS = (
@@ -16,10 +16,14 @@ COMMANDS = (
     running.list_models,
     running.run,
     running.sweep,
+    predicting.predict,
+    predicting.listen,
+    predicting.export,
     reporting.reproduce,
     reporting.report,
     reporting.tables,
     reporting.publish,
+    app.serve,
 )
 
 
