@@ -56,9 +56,7 @@ def waveform(samples: np.ndarray, rate: int, weights=None, times=None, *, title:
     upper = " ".join(f"{a:.1f},{60 - 55 * b:.1f}" for a, b in zip(x, pairs[:, 1] / top))
     lower = " ".join(f"{a:.1f},{60 - 55 * b + 0.6:.1f}" for a, b in zip(x[::-1], pairs[::-1, 0] / top))
     line = f'<line x1="0" x2="1000" y1="60" y2="60" stroke="{PALE}"/>'
-    wave = _svg(
-        f'{line}<polygon points="{upper} {lower}" fill="{BLUE}"/>', 120, f"{title}, {clock(seconds)}", "ser-svg"
-    )
+    wave = _svg(f'{line}<polygon points="{upper} {lower}" fill="{BLUE}"/>', 120, f"{title}, {clock(seconds)}")
     if weights is None or np.sum(np.asarray(times) < seconds) < 2:
         return f'<div class="ser-panel"><h4>{title}</h4>{wave}{axis(seconds)}</div>'
     weights, times = np.asarray(weights, float), np.asarray(times, float)

@@ -8,6 +8,7 @@ import base64
 import csv
 import html
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -300,7 +301,7 @@ class Panel(ipywidgets.VBox):
 
         try:
             self.predictor = Predictor(self._models[self.model.value])
-            self.limits.value = limits(self.predictor)
+            self.limits.value = limits(self.predictor, self._models[self.model.value])
             self._say("")
         except SerError as error:
             self.predictor = None
@@ -368,9 +369,48 @@ def readable(content: bytes) -> bool:
     return True
 
 
-def limits(predictor) -> str:
-    """What a network was trained on and must not be used for, in words, as HTML."""
-    return f"<p>{html.escape(predictor.name)}</p>"
+NOT_FOR = (
+    "It heard acted speech: people who played emotions, in a quiet room, in fixed sentences. Nobody measured what it "
+    "does with everyday speech, other languages, children, noise or telephones; its confidence is right on average for "
+    "recordings like those of its training, and for no others.",
+    "It hears how a voice sounds, not what a person feels. Do not use it to judge, rank or watch people.",
+)
+
+
+def limits(predictor, model: Path | None = None) -> str:
+    """What a network was trained on, how well it does, and what it must not be used for, in words, as HTML.
+
+    model : as in :func:`models_here`; its result rows give the figure
+    """
+    lines = [f"{predictor.name}. {measured(model)} Licence: {predictor.licence}."]
+    demo = ("A demo: it was trained on synthetic speech, and says nothing about people.",)
+    lines += demo if predictor.demo else NOT_FOR
+    return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+
+
+def measured(model: Path | None = None) -> str:
+    """How well a network recognises what it was not trained on, in one sentence made from stored rows."""
+    from ser_core import experiment, shipped, splits, tables
+
+    folder = experiment.published_dir() if model is None else Path(model).parent
+    if model is None:
+        names = json.loads((Path(shipped.__file__).parent / "choice.json").read_text(encoding="utf-8"))["rows"]
+    else:
+        names = [Path(model).stem]
+    rows = [row for name in names if (row := experiment.load_row(folder / f"{name}.json"))]
+    if len(rows) < len(names):
+        return "How well it does is not known here: its result rows are missing."
+    (one,) = tables.pool(rows, folder)
+    spec, unit = one["spec"], one["intervals"]["unit"]
+    title, folds = tables.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"
+    alike = "Networks trained alike on the folds reached" if model is None else "On its fold it reached"
+    limits = one["intervals"]["uar"]
+    spread = f"{tables.interval(limits)} (95 % interval over {unit}s)" if limits else "without an interval"
+    return (
+        f"Trained on {title}. {alike} a UAR of {tables.percent(one['scores']['uar'])} % {spread} under protocol "
+        f"{spec['protocol']} ({splits.PROTOCOLS[spec['protocol']]}), {folds}, {one['n_test']:,} utterances; guessing "
+        f"reaches {100 / len(one['labels']):.1f} %."
+    )
 
 
 def predictor(models: dict | None = None, samples: dict | None = None) -> Panel:
