@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_rows import made_rows
 
 from ser_core import audio, corpora, explorer, predict, sketch, tables, widgets
 from ser_core.intake import LARGEST, Intake
-from made_rows import made_rows
 
 
 def tone(seconds=2.0, rate=16_000, hertz=440.0):
