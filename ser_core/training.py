@@ -4,15 +4,15 @@ Every epoch ends with a checkpoint, so that a killed training goes on where it w
 order of the utterances is drawn from (seed, epoch), and the optimiser's and dropout's states are in the checkpoint.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from ser_core import quiet
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -80,19 +80,10 @@ def prepare_backend(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-@contextlib.contextmanager
 def silence():
-    """Keep what TensorFlow's libraries write to standard error while they are loaded out of sight."""
+    """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    return quiet.silence()
 
 
 def build(name: str, shape: tuple[int, ...], classes: int, precision: str, heads: dict[str, int] | None = None):
