@@ -145,8 +145,8 @@ def markdown(choice: dict, folder: Path) -> str:
         "",
         f"The figures are those of the six fold networks, each tested on four actors whom it had not heard (RAVDESS, "
         f"protocol `speaker`, 6 folds, {f['seeds']} seed{'s' if f['seeds'] > 1 else ''}). The shipped network was "
-        f"trained on all actors, so that no recording is left to test it on. Intervals at 95 %, over {speakers} speakers. Chance is "
-        f"{100 / len(f['labels']):.1f} %.",
+        f"trained on all actors, so that no recording is left to test it on. Intervals at 95 %, over {speakers} "
+        f"speakers. Chance is {100 / len(f['labels']):.1f} %.",
         "",
         "| test utterances | n | UAR, % | accuracy, % |",
         "| --- | --- | --- | --- |",
@@ -162,7 +162,8 @@ def markdown(choice: dict, folder: Path) -> str:
         "## How far its probabilities can be trusted",
         "",
         f"The shipped temperature, {choice['temperature']:.2f}, was fitted on the validation predictions of all folds. "
-        "The table is of the folds' test utterances, each fold with a temperature fitted on its own validation utterances.",
+        "The table is of the folds' test utterances, each fold with a temperature fitted on its own validation "
+        "utterances.",
         "",
         "| | before | after |",
         "| --- | --- | --- |",
