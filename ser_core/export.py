@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import audio, inputs, trained
+from ser_core import audio, inputs, quiet, trained
 from ser_core.cache import write_atomically
 from ser_core.errors import SerError
 from ser_core.predict import window_seconds
@@ -220,8 +220,9 @@ def runner(path: Path, network: trained.Trained) -> Callable[[np.ndarray], np.nd
         return _keras_runner(trained.read(path, as_it_is=True), network.temperature)
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    with quiet.silence():
+        interpreter = Interpreter(str(path), num_threads=1)
+        interpreter.allocate_tensors()
     into, out = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def run(x):

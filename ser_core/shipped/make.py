@@ -158,15 +158,29 @@ def train(choice: dict) -> trained.Trained:
     return trained.load(place)
 
 
+def trained_before(choice: dict) -> trained.Trained:
+    """The network in ``<runs>/shipped/``, where it was trained as this choice says.
+
+    Raises
+    ------
+    SerError
+        where there is none, or it was trained after another choice
+    """
+    network = trained.load(runs_dir() / "shipped" / "network.keras")
+    row = json.loads(network.path.with_suffix(".json").read_text())
+    kept = {name: value for name, value in row["spec"].items() if name not in ("fold", "seed")}
+    if (kept, len(row["losses"]), row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
+        raise SerError(f"{network.path}: was trained after another choice; python -m ser_core.shipped.make trains anew")
+    return network
+
+
 def write(choice: dict, network: trained.Trained) -> None:
     """``model.onnx`` and ``choice.json`` from the trained network, checked against it on real utterances."""
-    from ser_core import corpora
-
     export.to_onnx(network, MODEL)
     if MODEL.stat().st_size > LARGEST:
         raise SerError(f"{MODEL}: {MODEL.stat().st_size} bytes; at most {LARGEST} are shipped")
-    paths = list(corpora.load(CORPUS)["path"])
-    checked = export.check(network, MODEL, paths[:: len(paths) // 100][:100])
+    table, _ = export.utterances(network)
+    checked = export.check(network, MODEL, table)
     row = json.loads(network.path.with_suffix(".json").read_text())
     made = {name: row[name] for name in ("losses", "data_version", "versions", "processor")}
     known = choice | {"made": made, "bytes": MODEL.stat().st_size, "check": checked}
@@ -192,8 +206,7 @@ def main(words: list[str]) -> None:
             print(f"{where}: {len(one['folds'])} folds, validation UAR {uar:.1f} %")
         if words == ["choose"]:
             return
-        place = runs_dir() / "shipped" / "network.keras"
-        write(choice, trained.load(place) if words == ["export"] else train(choice))
+        write(choice, trained_before(choice) if words == ["export"] else train(choice))
     write_card()
 
 
