@@ -180,7 +180,7 @@ class Panel(ipywidgets.VBox):
         self.sample = drop(options=["pick one …", *samples], description="Sample")
         self.message = html_().add_class("ser-message")
         self.shown = drop(options=[], description="Show")
-        self.clear = ipywidgets.Button(description="Clear the list")
+        self.clear = ipywidgets.Button(description="Clear")
         self.several = ipywidgets.HBox([self.shown, self.clear])
         self.table = html_().add_class("ser-list")
         self.result = html_().add_class("ser-result")
@@ -318,7 +318,8 @@ class Panel(ipywidgets.VBox):
             lines.insert(0, f'<p class="ser-told" role="status">{told}{f", {len(bad)} not usable" if bad else ""}.</p>')
         self.message.value = "".join(lines)
         self.table.value = self._listing() if len(self.heard) > 1 else ""
-        display(self.several, len(self.heard) > 1)
+        display(self.several, bool(self.heard))
+        display(self.shown, len(good) > 1)
         place = keep if keep in good else good[-1] if good else None
         self._offer(self.shown, [(f"{number + 1}. {self.heard[number].name}", number) for number in good], place)
         self._show(place)

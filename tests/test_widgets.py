@@ -73,7 +73,7 @@ def test_an_upload_is_answered_as_by_the_predictor(panel, clip):
     (one,) = panel.heard
     assert one.prediction.probabilities == expected.probabilities
     assert "Stimme ä.ogg" in panel.result.value and expected.emotion in panel.result.value
-    assert panel.table.value == "" and panel.several.layout.display == "none"
+    assert panel.table.value == "" and panel.shown.layout.display == "none"
     samples, rate, _ = audio.decode(panel.player.value)
     assert rate == 16_000 and len(samples) == len(audio.read(clip))
     for label, share in expected.probabilities.items():
