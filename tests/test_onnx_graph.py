@@ -174,9 +174,7 @@ def test_a_layer_that_cannot_be_converted_is_one_line_that_names_it(tail, word):
     ("name", "fields"),
     [
         ("a1", {}),
-        ("a2", {}),
         ("a3", {}),
-        ("a4", {"precision": "mixed_bfloat16"}),
         ("cnn_bilstm_attention", {"precision": "mixed_bfloat16"}),
         ("cnn_bilstm_attention_lite", {"frames": 200, "znorm": False}),
     ],
@@ -198,4 +196,4 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
     expected = trained.tempered(network.network.predict(given, verbose=0), 1.3)
     found = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
     assert np.abs(found - expected).max() < 1e-4
-    assert np.ptp(expected, axis=0).max() > 0.05  # the networks do tell these utterances apart
+    assert np.ptp(expected, axis=0).max() > 0.2  # the networks do tell these utterances apart
