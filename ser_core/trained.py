@@ -108,14 +108,12 @@ def facts_of(path: Path) -> dict:
     beside = path.with_suffix(".json")
     try:
         row = json.loads(beside.read_text(encoding="utf-8"))
-        if not all(name in row for name in ("spec", "labels", "hash", "demo")):
-            raise ValueError
-    except (OSError, ValueError):
+        facts = {name: row[name] for name in ("hash", "labels", "spec", "demo")}
+        what = f"{row['spec']['model']}, {row['spec']['corpus']}"
+    except (OSError, ValueError, KeyError, TypeError):
         raise SerError(f"{path}: {beside.name} must stand beside it and say what it was trained for") from None
-    spec = row["spec"]
-    facts = {name: row[name] for name in ("hash", "labels", "spec", "demo")}
-    facts["name"] = row.get("name", f"{spec['model']}, {spec['corpus']}")
-    facts["licence"] = row.get("licence", licence_of(spec["corpus"], row["demo"]))
+    facts["name"] = row.get("name", what)
+    facts["licence"] = row.get("licence", licence_of(row["spec"]["corpus"], row["demo"]))
     facts["temperature"] = row["temperature"] if "temperature" in row else _temperature(path, row)
     return facts
 

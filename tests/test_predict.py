@@ -253,9 +253,11 @@ def test_models_that_cannot_be_used_are_one_line(tmp_path, own_store):
     (tmp_path / "text.onnx").write_text("no graph")
     (tmp_path / "alone.keras").write_bytes(b"")
     (tmp_path / "text.keras").write_text("no network")
-    row = {"hash": "0", "labels": ["a", "b"], "spec": {"corpus": "demo"}, "demo": True}
+    row = {"hash": "0", "labels": ["a", "b"], "spec": {"corpus": "demo", "model": "a1"}, "demo": True}
     (tmp_path / "text.json").write_text(json.dumps(row))
-    names = ("no.onnx", "text.onnx", "alone.keras", "text.keras", "no.keras")
+    (tmp_path / "bare.keras").write_bytes(b"")
+    (tmp_path / "bare.json").write_text(json.dumps(row | {"spec": {}}))
+    names = ("bare.keras", "no.onnx", "text.onnx", "alone.keras", "text.keras", "no.keras")
     for name in (*(tmp_path / name for name in names), "abcdef", "no such hash"):
         with pytest.raises(SerError) as caught:
             Predictor(name)

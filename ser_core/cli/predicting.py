@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def recordings(names: tuple[str, ...]) -> list[tuple[str, object]]:
         path = Path(name)
         if name == "-":
             found.append(("-", None))
-        elif path.is_dir():
+        elif os.path.isdir(name):  # never raises, whatever the name
             inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
             inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
             found += [(str(p), p) for p in inside] or [(name, path)]
