@@ -72,7 +72,8 @@ def waveform(samples: np.ndarray, rate: int, weights=None, times=None, *, title:
         for start, end, weight in zip(starts, ends, weights)
     )
     peak = float(times[weights.argmax()])
-    about = f"Attention, strongest at {clock(peak)}"
+    level = high < 1.1 * weights.mean()
+    about = "Attention, about equal everywhere" if level else f"Attention, strongest at {clock(peak)}"
     return f'<div class="ser-panel"><h4>{title}</h4>{wave}<h4>{about}</h4>{_svg(bars, 46, about)}{axis(seconds)}</div>'
 
 

@@ -16,7 +16,7 @@ import ipywidgets
 import numpy as np
 from IPython.display import HTML
 
-from ser_core import audio, sketch
+from ser_core import audio, paths, sketch
 from ser_core.errors import SerError
 from ser_core.intake import LARGEST, Intake
 
@@ -393,7 +393,7 @@ def measured(model: Path | None = None) -> str:
     """How well a network recognises what it was not trained on, in one sentence made from stored rows."""
     from ser_core import experiment, shipped, splits, tables
 
-    folder = experiment.published_dir() if model is None else Path(model).parent
+    folder = paths.root() / "runs" / "published" if model is None else Path(model).parent
     if model is None:
         names = json.loads((Path(shipped.__file__).parent / "choice.json").read_text(encoding="utf-8"))["rows"]
     else:
