@@ -37,7 +37,8 @@ def environment() -> dict[str, str]:
     added = {"JUPYTER_PATH": package / "jupyter", "PYTHONPATH": package.parent}
     before = {name: [os.environ[name]] if os.environ.get(name) else [] for name in added}
     places = {name: os.pathsep.join([str(place), *before[name]]) for name, place in added.items()}
-    return os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | places
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+    return os.environ | quiet | places
 
 
 def check(port: int) -> None:
