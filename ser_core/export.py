@@ -82,6 +82,7 @@ def facts(network: trained.Trained) -> dict:
     return {name: network.facts[name] for name in kept} | {
         "rate": settings.rate,
         "window_seconds": window_seconds(settings),
+        "attends": "attention" in {layer.name for layer in network.network.layers},
     }
 
 
@@ -127,7 +128,7 @@ def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> No
 
         shape = tf.TensorSpec([1, *inputs.shape(network.settings)], tf.float32)
         frozen = convert_variables_to_constants_v2(tf.function(answer).get_concrete_function(shape))
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], network.network)
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
         try:
             content = converter.convert()

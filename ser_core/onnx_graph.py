@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_core import features
 from ser_core.errors import SerError
+from ser_core.trained import averaged_steps
 
 OPSET, IR_VERSION = 17, 8
 """ONNX 1.12 of 2022 and later read it."""
@@ -328,7 +329,9 @@ LAYERS = {
 
 
 def add_network(graph: Graph, network, features_name: str, temperature: float) -> list[str]:
-    """The layers of a Keras network; gives the outputs' names: probabilities, and attention where it has one.
+    """The layers of a Keras network; gives the outputs' names: probabilities, and attention.
+
+    A network that takes the mean over time has equal weights; one that does neither has no attention.
 
     Raises
     ------
@@ -338,7 +341,7 @@ def add_network(graph: Graph, network, features_name: str, temperature: float) -
     from keras import tree
 
     names = {id(network.inputs[0]): features_name}
-    attention = None
+    attention, steps = None, averaged_steps(network)
     for layer in network.operations:
         kind = type(layer).__name__
         if kind == "InputLayer":
@@ -349,9 +352,18 @@ def add_network(graph: Graph, network, features_name: str, temperature: float) -
         if layer.output is network.outputs[0]:
             return [_probabilities(graph, layer, given, temperature), *([attention] if attention else [])]
         names[id(layer.output)] = LAYERS[kind](graph, layer, *given)
+        if layer.name == "mean_over_time" and steps:
+            attention = _equal_weights(graph, given[0], steps)
         if layer.name == "attention":
             attention = graph.add("Flatten", names[id(layer.output)], axis=1, output="attention")
     raise SerError(f"network {network.name}: its output is not made by its last layer")
+
+
+def _equal_weights(graph: Graph, x: str, steps: int) -> str:
+    """Attention of a network that takes the mean over time of [batch, steps, channels]: [batch, steps]."""
+    batch = graph.add("Shape", x, start=0, end=1)
+    shape = graph.add("Concat", batch, graph.integers(steps), axis=0)
+    return graph.add("Expand", graph.constant(np.full((1, steps), 1.0 / steps)), shape, output="attention")
 
 
 def _probabilities(graph: Graph, layer, given: list[str], temperature: float) -> str:
@@ -376,7 +388,8 @@ def model(network, settings: features.Settings, *, temperature: float, labels: i
     Returns
     -------
     onnx.ModelProto with input ``waveform`` float32 [batch, samples] at ``settings.rate`` Hz, mono, and outputs
-    ``probabilities`` [batch, labels] and, where the network attends, ``attention`` [batch, steps]
+    ``probabilities`` [batch, labels] and, from a network that attends or takes the mean over time, ``attention``
+    [batch, steps]
     """
     import onnx
     from onnx import TensorProto, helper

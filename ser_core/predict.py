@@ -57,7 +57,7 @@ class Prediction:
     probabilities: dict[str, float]  # label to probability, calibrated; sum to 1
     seconds: float  # length of the recording
     sure: bool  # confidence of at least SURE
-    attention: np.ndarray  # float [steps], sum to 1; empty for a network without attention
+    attention: np.ndarray  # float [steps], sum to 1; equal where the network takes the mean over time, else empty
     attention_times: np.ndarray  # float [steps], s: the middle of each step
     windows: tuple[Window, ...]  # one for a short recording
     notes: tuple[str, ...]  # what was done to it, in words
@@ -103,10 +103,11 @@ class Keras:
         from ser_core import models, trained
 
         self.trained = trained.load(model)
-        self.facts = self.trained.facts
+        self.facts = self.trained.facts | {"attends": "attention" in {n.name for n in self.trained.network.layers}}
         self.settings = self.trained.settings
         self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
         self.network = models.attention_model(self.trained.network) or self.trained.network
+        self.steps = trained.averaged_steps(self.trained.network)
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         from ser_core import inputs, trained
@@ -115,6 +116,8 @@ class Keras:
         made = [inputs.finish(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
         answer = self.network.predict_on_batch(np.stack(made))
         probabilities, attention = answer if isinstance(answer, list | tuple) else (answer, None)
+        if self.steps:
+            attention = np.full((len(made), self.steps), 1.0 / self.steps)
         return trained.tempered(np.asarray(probabilities), self.trained.temperature), attention
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
@@ -132,6 +135,9 @@ def window_seconds(settings) -> float:
 
 class Predictor:
     """Emotions of recordings by one network.
+
+    ``labels``, ``rate`` (Hz), ``window_seconds``, ``name``, ``licence``, ``demo`` (trained on synthetic speech) and
+    ``attends`` (its attention weights are learnt, not all equal) say what it is.
 
     Parameters
     ----------
@@ -156,6 +162,7 @@ class Predictor:
         self.name: str = facts["name"]
         self.demo: bool = bool(facts["demo"])
         self.licence: str = facts["licence"]
+        self.attends: bool = facts["attends"]
 
     def predict(self, source, *, name: str | None = None) -> Prediction:
         """The emotion of one recording.

@@ -160,6 +160,16 @@ def read(path: Path, *, as_it_is: bool = False):
         raise SerError(f"{path}: cannot be read as a network ({' '.join(str(error).split())[:200]})") from None
 
 
+def averaged_steps(network) -> int | None:
+    """Steps of a network that takes the mean over time where others attend, else None.
+
+    The mean is attention with equal weights, one over the number of steps.
+    """
+    names = {layer.name: layer for layer in network.layers}
+    mean = names.get("mean_over_time")
+    return mean.input.shape[1] if mean is not None and "attention" not in names else None
+
+
 def in_float32(network):
     """The same network with every layer's policy float32; weights are float32 already under every policy."""
     import keras

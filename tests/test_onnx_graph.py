@@ -195,5 +195,8 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
     )
     expected = trained.tempered(network.network.predict(given, verbose=0), 1.3)
     found = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
+    weights = run.run(["attention"], {"waveform": np.stack([utterances[0][:8_000]] * 2)})[0]
+    assert weights.shape == (2, settings.frames // 8) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)
+    assert (np.ptp(weights) > 0) == facts["attends"] == (name not in ("a1", "a3"))
     assert np.abs(found - expected).max() < 1e-4
     assert np.ptp(expected, axis=0).max() > 0.2  # the networks do tell these utterances apart

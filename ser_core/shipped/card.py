@@ -119,7 +119,11 @@ def markdown(choice: dict, folder: Path) -> str:
         f"- **Network:** {_network(spec)}; {f['parameters']:,} parameters.",
         f"- **File:** `model.onnx`, {choice['bytes']:,} bytes. It takes mono sound at 16 kHz and gives a probability "
         f"for each of {len(f['labels'])} emotions ({', '.join(f['labels'])})"
-        + (" and attention weights." if "attention" in spec["model"] else "."),
+        + (
+            " and attention weights."
+            if "attention" in spec["model"]
+            else ". It takes the mean over time, so that its attention weights are all equal."
+        ),
         "- **Data:** RAVDESS speech, all 1,440 utterances of 24 professional actors who say two English sentences with "
         "acted emotions in a studio (Livingstone and Russo 2018, doi:10.5281/zenodo.1188976).",
         f"- **Training:** {choice['epochs']} epochs, the median of the folds' best; all else as in the folds "
