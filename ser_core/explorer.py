@@ -82,8 +82,7 @@ class Explorer(ipywidgets.VBox):
         before, self._offering = drop.value, True
         drop.options = options
         values = [one[1] if isinstance(one, tuple) else one for one in options]
-        if before in values:
-            drop.value = before
+        drop.value = before if before in values else next(iter(values), None)
         self._offering = False
 
     def _fill(self) -> None:
@@ -110,7 +109,8 @@ class Explorer(ipywidgets.VBox):
         if len(found):
             row = found.iloc[0]
             self._id = row["id"]
-            facts = [row[name] for name in ("emotion", "speaker", "sex", "intensity", "text") if row[name]]
+            named = {"speaker": "speaker", "sex": "", "intensity": "intensity", "text": "text"}
+            facts = [row["emotion"], *(f"{word} {row[name]}".strip() for name, word in named.items() if row[name])]
             try:
                 self._samples = heard(row["path"], Path(row["path"]).name)
                 facts.append(sketch.clock(len(self._samples) / audio.SAMPLE_RATE))
@@ -210,6 +210,7 @@ class Confusions(ipywidgets.VBox):
 
     def _offer(self, options: list) -> None:
         self.utterance.options = options
+        self.utterance.value = options[0][1] if options else None
         for widget in (self.utterance, self.player):
             display(widget, bool(options))
         self._play()

@@ -254,6 +254,8 @@ def test_the_explorer_filters_and_shows(own_store):
     made = explorer.explore(["demo_ravdess", "emodb"])
     (title,) = made.corpus.options
     table = corpora.load("demo_ravdess")
+    assert (made.emotion.value, made.speaker.value) == ("any", "any")
+    assert made.utterance.value == table["id"].iloc[0] and f"{len(table)} utterances" in made.told.value
     made.emotion.value, made.speaker.value = "sad", sorted(table["speaker"].unique())[1]
     wanted = table[(table["emotion"] == "sad") & (table["speaker"] == made.speaker.value)]
     assert [value for _, value in made.utterance.options] == wanted["id"].tolist()
