@@ -395,11 +395,12 @@ def measured(model: Path | None = None) -> str:
 
     folder = paths.root() / "runs" / "published" if model is None else Path(model).parent
     if model is None:
-        names = json.loads((Path(shipped.__file__).parent / "choice.json").read_text(encoding="utf-8"))["rows"]
+        choice = Path(shipped.__file__).parent / "choice.json"
+        names = json.loads(choice.read_text(encoding="utf-8"))["rows"] if choice.is_file() else []
     else:
         names = [Path(model).stem]
     rows = [row for name in names if (row := experiment.load_row(folder / f"{name}.json"))]
-    if len(rows) < len(names):
+    if not rows or len(rows) < len(names):
         return "How well it does is not known here: its result rows are missing."
     (one,) = tables.pool(rows, folder)
     spec, unit = one["spec"], one["intervals"]["unit"]

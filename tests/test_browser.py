@@ -26,7 +26,10 @@ sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the prediction page was not seen")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the prediction page was not seen"),
+    pytest.mark.skipif(not predict.SHIPPED.is_file(), reason="no shipped network: there is no prediction page"),
+]
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),

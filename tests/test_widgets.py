@@ -6,12 +6,15 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import made_network
 import numpy as np
 import pytest
 from made_rows import made_rows
 
-from ser_core import audio, corpora, explorer, predict, sketch, tables, widgets
+from ser_core import audio, corpora, explorer, predict, sketch, tables, trained, widgets
+from ser_core.export import to_onnx
 from ser_core.intake import LARGEST, Intake
 
 
@@ -30,6 +33,17 @@ def shown(panel):
     """The text that a reader sees, without tags."""
     parts = (panel.message, panel.table, panel.result, panel.pictures)
     return re.sub(r"<[^>]+>", " ", " ".join(part.value for part in parts))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def network(tmp_path_factory):
+    """The shipped network, or an untrained one in its place where there is none yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not predict.SHIPPED.is_file():
+            path = made_network.keep(tmp_path_factory.mktemp("network"))
+            to_onnx(trained.load(path), path.with_suffix(".onnx"))
+            patch.setattr(predict, "SHIPPED", path.with_suffix(".onnx"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -197,10 +211,24 @@ def test_models_of_the_store_are_offered_where_their_weights_are(own_store):
     assert list(found.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
 
 
-def test_the_limits_are_said_with_the_figure_of_the_rows(panel):
-    text = re.sub(r"<[^>]+>", " ", panel.limits.value)
-    assert "acted speech" in text and "Do not use it to judge" in text and "UAR of" in text
-    assert panel.predictor.licence in text
+def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
+    (row,) = made_rows(tmp_path, folds=1)
+    model = tmp_path / f"{row['hash']}.keras"
+    model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
+    about = SimpleNamespace(name="a <network>", demo=False, licence="CC BY-NC-SA 4.0")
+    text = widgets.limits(about, model)
+    (one,) = tables.pool([row], tmp_path)
+    assert f"UAR of {100 * one['scores']['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
+    assert "a &lt;network&gt;" in text and about.licence in text and "12.5 %" in text
+    assert "acted speech" in text and "Do not use it to judge" in text
+    demo = widgets.limits(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
+    assert "synthetic speech" in demo and "not known here" in demo and "UAR" not in demo
+
+
+@pytest.mark.skipif(not predict.SHIPPED.is_file(), reason="no shipped network in the package")
+def test_the_shipped_networks_limits_are_those_of_the_published_rows(panel):
+    assert "UAR of" in panel.limits.value and "6 of 6 folds" in panel.limits.value
+    assert "acted speech" in panel.limits.value and panel.predictor.licence in panel.limits.value
 
 
 def test_the_oldest_recordings_are_let_go(panel, monkeypatch):
