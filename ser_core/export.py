@@ -108,7 +108,7 @@ def to_onnx(network: trained.Trained, path: Path) -> None:
 
 
 def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> None:
-    """Write the network as TFLite, one utterance's features in, calibrated probabilities and attention out.
+    """Write the network as TFLite, one utterance's features in, calibrated probabilities out.
 
     A concrete function of batch 1 is frozen first: the converter does not take the recurrent layers' variables.
     """
@@ -116,15 +116,9 @@ def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> No
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-        from ser_core import models
-
-        attending = models.attention_model(network.network)
-
         def answer(x):
-            found = (attending or network.network)(x, training=False)
-            probabilities, *attention = found if attending else (found,)
-            logits = tf.math.log(tf.maximum(probabilities, 1e-30)) / network.temperature
-            return (tf.nn.softmax(logits), *attention)
+            probabilities = network.network(x, training=False)
+            return tf.nn.softmax(tf.math.log(tf.maximum(probabilities, 1e-30)) / network.temperature)
 
         shape = tf.TensorSpec([1, *inputs.shape(network.settings)], tf.float32)
         frozen = convert_variables_to_constants_v2(tf.function(answer).get_concrete_function(shape))
