@@ -33,6 +33,7 @@ def keep(folder, name="cnn_bilstm_attention_lite", *, stem="0123456789abcdef", s
     """A network of this name on the demo corpus in ``folder``: the path of its .keras file."""
     spec = Spec(model=name, corpus="demo", **fields)
     labels = corpora.labels("demo")
+    training.prepare_backend(seed)
     network = training.build(name, inputs.shape(spec.settings), len(labels), spec.precision)
     assert models.entry(name).kind == "network"
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 from onnx import TensorProto, helper
 
-from ser_core import audio, corpora, features, onnx_graph, trained
+from ser_core import audio, corpora, features, onnx_graph, trained, training
 from ser_core.errors import SerError
 from ser_core.export import to_onnx
 from ser_core.features import Settings
@@ -130,7 +130,7 @@ PIECES = {
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_each_layer_gives_what_keras_gives(piece):
-    keras.utils.set_random_seed(1)
+    training.prepare_backend(1)
     inputs = keras.Input((23, 6))
     x = PIECES[piece](inputs)
     x = x if len(x.shape) == 2 else layers.Flatten()(x)

@@ -122,7 +122,8 @@ def markdown(choice: dict, folder: Path) -> str:
         + (
             " and attention weights."
             if "attention" in spec["model"]
-            else ". It takes the mean over time, so that its attention weights are all equal."
+            else ". It takes the mean over time, so that its attention weights are all equal: it cannot say where in "
+            "time it listened."
         ),
         "- **Data:** RAVDESS speech, all 1,440 utterances of 24 professional actors who say two English sentences with "
         "acted emotions in a studio (Livingstone and Russo 2018, doi:10.5281/zenodo.1188976).",
@@ -133,8 +134,8 @@ def markdown(choice: dict, folder: Path) -> str:
         "## How it was chosen",
         "",
         "Among the networks measured on all six folds of RAVDESS, protocol `speaker`, the best UAR over the "
-        "*validation* utterances. Test utterances played no part. Learners such as a support vector machine, and networks "
-        "on other inputs, cannot be written as one ONNX graph and were no candidates.",
+        "*validation* utterances. Test utterances played no part. Learners such as a support vector machine, and "
+        "networks on other inputs, cannot be written as one ONNX graph and were no candidates.",
         "",
         "| network | folds | validation UAR, % | |",
         "| --- | --- | --- | --- |",
