@@ -5,6 +5,7 @@
 (:class:`~ser_core.errors.SerError`).
 """
 
+import contextlib
 import io
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.errors import SerError
+from ser_core.quiet import silence
 
 SAMPLE_RATE = 16_000
 """Rate of every signal after reading, in Hz. The paper says only "a uniform sampling rate" (II.B)."""
@@ -21,8 +23,11 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
 SHORTEST, LONGEST = 0.1, 3600.0
 """Accepted lengths in seconds."""
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+HIGHEST_SAMPLE = 1e12
+"""Far above full scale in 32-bit integers, which some programs write as floats."""
 SILENCE = 1e-4
 """Peak deviation from the mean (full scale is 1) below which a signal is called silent: -80 dBFS."""
+_KNOWN_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 
@@ -52,10 +57,18 @@ def _open(source: str | os.PathLike | bytes, name: str):
         except OSError as error:
             raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
     try:
-        return soundfile.SoundFile(handle)
+        with _quietly(handle):
+            return soundfile.SoundFile(handle)
     except (soundfile.LibsndfileError, TypeError):
         handle.close()
         raise SerError(f"{name}: not audio that can be read; wav, flac, ogg, mp3 and aiff are") from None
+
+
+def _quietly(handle):
+    """Out of sight what libmpg123, to which everything without another beginning is given, says of damaged files."""
+    start = handle.read(4)
+    handle.seek(0)
+    return contextlib.nullcontext() if start in _KNOWN_STARTS else silence()
 
 
 def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[np.ndarray, int, dict]:
@@ -80,29 +93,88 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
     import soundfile
 
     name = str(name or (source if not isinstance(source, bytes | bytearray | memoryview) else "recording"))
+    name = name.replace("\n", "\\n").replace("\r", "\\r")  # a message is one line
     with _open(source, name) as file:
         rate, expected = file.samplerate, file.frames
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise SerError(f"{name}: sampling rate of {rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
-        if expected > LONGEST * rate:
-            raise SerError(f"{name}: {expected / rate:.0f} s long; at most {LONGEST:.0f} s can be used, cut it")
+        check_rate(rate, name)
+        _check_longest(expected, rate, name)
         shortened = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
         if shortened and int(shortened[2]) < int(shortened[1]) and int(shortened[1]) < 0x7FFFFF00:
             raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes are there); copy it again")
         try:
-            samples = file.read(dtype="float32", always_2d=True)
+            with silence() if file.format == "MPEG" else contextlib.nullcontext():
+                samples = file.read(dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
             raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
         container = {"format": file.format, "subtype": file.subtype}
     if len(samples) < expected and expected - len(samples) > 0.01 * rate:
         raise SerError(f"{name}: truncated ({len(samples)} of {expected} samples are there); copy it again")
+    _check(samples, rate, name)
+    return samples, rate, container
+
+
+def check_rate(rate: int, name: str) -> None:
+    """Refuse a sampling rate that cannot be used, with a SerError that begins with ``name``."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise SerError(f"{name}: sampling rate of {rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
+
+
+def _check_longest(count: int, rate: int, name: str) -> None:
+    if count > LONGEST * rate:
+        raise SerError(f"{name}: {count / rate:.0f} s long; at most {LONGEST:.0f} s can be used, cut it")
+
+
+def _check(samples: np.ndarray, rate: int, name: str) -> None:
+    """Refuse what is too short, not finite, or silent: [samples, channels]."""
     if len(samples) < SHORTEST * rate:
         raise SerError(f"{name}: {len(samples) / rate:.3f} s long; at least {SHORTEST} s is needed")
     if not np.isfinite(samples).all():
         raise SerError(f"{name}: holds samples that are not numbers (NaN or infinite); export it again")
     if np.ptp(samples, axis=0).max() < 2 * SILENCE:
         raise SerError(f"{name}: silent (nothing above -80 dBFS); check the recording")
-    return samples, rate, container
+    loudest = max(samples.max(), -samples.min())
+    if loudest > HIGHEST_SAMPLE:
+        raise SerError(f"{name}: samples of up to {loudest:.0e} where full scale is 1; export it again")
+    if samples.shape[1] > 1 and np.ptp(samples.mean(axis=1)) < 2 * SILENCE:
+        raise SerError(f"{name}: silent as mono, its channels cancel each other; export one of them")
+
+
+def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
+    """Samples as float32 with full scale 1: floats as they are, integers divided by the full scale of their type."""
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu":
+        raise SerError(f"{name}: samples must be numbers, [samples] or [samples, channels]")
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    limits = np.iinfo(samples.dtype)
+    offset = 0.0 if samples.dtype.kind == "i" else (limits.max + 1) / 2
+    return ((samples - offset) / (offset or -float(limits.min))).astype(np.float32)
+
+
+def checked(samples: np.ndarray, rate: int, name: str = "recording") -> tuple[np.ndarray, int]:
+    """Samples that are in memory already, checked as :func:`decode` checks a file.
+
+    Parameters
+    ----------
+    samples : [samples] or [samples, channels], floats with full scale 1 or integers
+    rate : int, Hz
+    name : what to call them in messages
+
+    Returns
+    -------
+    float32 [samples, channels] and the rate
+
+    Raises
+    ------
+    SerError
+        for silent, non-finite, too short or too long samples, and a rate that cannot be used
+    """
+    samples = as_float(samples, name)
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    check_rate(rate, name)
+    _check_longest(len(samples), rate, name)
+    _check(samples, rate, name)
+    return samples, rate
 
 
 def resample(samples: np.ndarray, rate: int, target: int = SAMPLE_RATE) -> np.ndarray:

@@ -12,6 +12,10 @@ from pathlib import Path
 
 STYLE = Path(__file__).with_name("report.css")
 
+WIDGET = (
+    "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves notebook 10.)"
+)
+
 DEMO = (
     "Demo: these figures come from synthetic speech that is embedded in the suite, so that everything runs "
     "without a download. They show that the machinery works; they neither confirm nor refute a claim about people."
@@ -32,8 +36,8 @@ def page(title: str, header: str, body: str, *, css: str = "") -> str:
 def prepare(notebook):
     """Drop from an executed notebook what a report does not show, and name its pictures.
 
-    Widgets (they need a running kernel), warnings and progress bars on stderr, and papermill's upper banner go. Each
-    picture's alternative text is the caption below it: a Markdown cell in italics.
+    Warnings and progress bars on stderr, and papermill's upper banner go; a line stands for a widget, which needs a
+    running kernel. Each picture's alternative text is the caption below it: a Markdown cell in italics.
     """
     notebook.metadata.pop("widgets", None)
     tag = "papermill-error-cell-tag"
@@ -43,10 +47,9 @@ def prepare(notebook):
         if cell.cell_type != "code":
             continue
         cell.outputs = [
-            output
+            _without_widget(output)
             for output in cell.outputs
             if not (output.output_type == "stream" and output.name == "stderr")
-            and not any("widget" in kind for kind in output.get("data", {}))
         ]
         source = following.source.strip() if following is not None and following.cell_type == "markdown" else ""
         caption = source.strip("*_").split("\n")[0] if source[:1] in "*_" else "figure"
@@ -54,6 +57,15 @@ def prepare(notebook):
             if "image/png" in output.get("data", {}):
                 output.metadata.setdefault("image/png", {})["alt"] = re.sub(r"[`*_\"<>]", "", caption)
     return notebook
+
+
+def _without_widget(output):
+    """An output as it is, or the line that stands for a widget."""
+    if not any("widget" in kind for kind in output.get("data", {})):
+        return output
+    from nbformat.v4 import new_output
+
+    return new_output("display_data", {"text/markdown": f"*{WIDGET}*"})
 
 
 def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", failure: str = "") -> Path:
@@ -155,7 +167,7 @@ def headline_table(pooled: list[dict]) -> str:
 
     A bar shows ours, its 95 % interval, and a mark where the claim is.
     """
-    from ser_core import splits, tables
+    from ser_core import paper, splits, tables
     from ser_core.matrix import A5
 
     blocks = []

@@ -4,15 +4,15 @@ Every epoch ends with a checkpoint, so that a killed training goes on where it w
 order of the utterances is drawn from (seed, epoch), and the optimiser's and dropout's states are in the checkpoint.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from ser_core import quiet
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -62,7 +62,7 @@ def prepare_backend(seed: int) -> None:
     Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
     error: the numbers may then differ in the last digits.
     """
-    with _silence():
+    with silence():
         import keras
 
     keras.utils.set_random_seed(seed)
@@ -80,19 +80,10 @@ def prepare_backend(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-@contextlib.contextmanager
-def _silence():
-    """Keep what TensorFlow's libraries write to standard error while they are loaded out of sight."""
+def silence():
+    """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    return quiet.silence()
 
 
 def build(
@@ -231,13 +222,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         model, done = resumed
     else:
         done = Progress()
-        kind, settings = OPTIMIZERS[plan.optimizer]
-        model.compile(
-            optimizer=getattr(keras.optimizers, kind)(plan.learning_rate, **settings),
-            loss=losses(model),
-            metrics={model.output_names[0]: ["accuracy"]} if len(model.outputs) > 1 else ["accuracy"],
-            jit_compile=False,
-        )
+        _compile(model, plan)
     unroll(model, True)
     judge, accuracy_name = model, "accuracy"
     if len(model.outputs) > 1:
@@ -247,9 +232,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     bar = tqdm(total=plan.epochs, initial=done.epochs, desc=label, unit="epoch", disable=None if progress else True)
     while done.epochs < plan.epochs and done.epochs - done.best_epoch < plan.patience:
         start = time.perf_counter()
-        order = np.random.default_rng([plan.seed, done.epochs]).permutation(len(x))
-        target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
-        fitted = model.fit(x[order], target, batch_size=plan.batch, shuffle=False, verbose=0).history
+        fitted = _epoch(model, x, y, plan, done.epochs)
         loss, accuracy = judge.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
         values = {
             "loss": fitted["loss"][0],
@@ -269,6 +252,53 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     best = keras.models.load_model(store.best)
     unroll(best, False)
     return emotion_only(best), done
+
+
+def _compile(model, plan: Plan) -> None:
+    import keras
+
+    kind, settings = OPTIMIZERS[plan.optimizer]
+    model.compile(
+        optimizer=getattr(keras.optimizers, kind)(plan.learning_rate, **settings),
+        loss=losses(model),
+        metrics={model.output_names[0]: ["accuracy"]} if len(model.outputs) > 1 else ["accuracy"],
+        jit_compile=False,
+    )
+
+
+def _epoch(model, x: np.ndarray, y, plan: Plan, number: int) -> dict:
+    """One pass over the training side in the order drawn for epoch ``number``, from 0: Keras' history of it."""
+    order = np.random.default_rng([plan.seed, number]).permutation(len(x))
+    target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
+    return model.fit(x[order], target, batch_size=plan.batch, shuffle=False, verbose=0).history
+
+
+def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, label: str = ""):
+    """Train for a number of epochs that was found elsewhere, without validation: for a network that leaves the house.
+
+    Parameters
+    ----------
+    model : uncompiled keras.Model with one output
+    train : (float32 [n, *shape], int [n]) inputs and class indices
+    plan : Plan; its ``epochs`` and ``patience`` play no part
+    epochs : passes over ``train``
+    progress : show a bar on standard error
+    label : what the bar says
+
+    Returns
+    -------
+    model : after the last epoch
+    losses : list of float, one an epoch
+    """
+    from tqdm import tqdm
+
+    _compile(model, plan)
+    unroll(model, True)
+    found = []
+    for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):
+        found.append(round(float(_epoch(model, *train, plan, number)["loss"][0]), 6))
+    unroll(model, False)
+    return model, found
 
 
 def losses(model):

@@ -194,6 +194,7 @@ def test_pages_are_self_contained(made):
     assert 'alt="A caption with code: a line."' in text
     assert "http://example.org/page" in text and 'href="02_bad.html"' in text
     assert "a warning" not in text and "IntSlider(value" not in text
+    assert "controls, which need a running kernel" in text
 
 
 def browser():

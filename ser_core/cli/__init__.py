@@ -7,7 +7,7 @@ be used is one line and exit code 1. One file a group of commands; what they cal
 import click
 
 from ser_core import __version__
-from ser_core.cli import auditing, data, reporting, running, scoring
+from ser_core.cli import app, auditing, data, predicting, reporting, running, scoring
 from ser_core.cli.base import Commands
 
 COMMANDS = (
@@ -20,10 +20,14 @@ COMMANDS = (
     scoring.leaks,
     scoring.folds,
     scoring.score,
+    predicting.predict,
+    predicting.listen,
+    predicting.export,
     reporting.reproduce,
     reporting.report,
     reporting.tables,
     reporting.publish,
+    app.serve,
 )
 
 

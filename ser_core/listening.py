@@ -1,0 +1,124 @@
+"""Sound as it comes: from the microphone or a pipe, in chunks of (samples, rate)."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ser_core.errors import SerError
+
+CHUNK_SECONDS = 0.1
+HEADER = 64 * 1024
+"""Bytes within which the samples of a piped WAV file must begin."""
+
+Chunk = tuple[np.ndarray, int]
+
+
+def predictions(stream, chunks: Iterable[Chunk], seconds: float | None = None) -> Iterator:
+    """Predictions of a ``predict.Stream`` as they become due, until the chunks end or ``seconds`` were heard."""
+    heard = 0.0
+    for samples, rate in chunks:
+        if seconds is not None:
+            samples = samples[: max(0, round((seconds - heard) * rate))]
+        heard += len(samples) / rate
+        yield from stream.feed(samples, rate)
+        if seconds is not None and heard >= seconds:
+            return
+
+
+def microphone() -> Iterator[Chunk]:
+    """The default microphone, mono, at its own rate, until it is closed.
+
+    Raises
+    ------
+    SerError
+        where sounddevice or a microphone is missing
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        need = "PortAudio is missing" if isinstance(error, OSError) else "pip install '.[microphone]'"
+        raise SerError(f"microphone: needs sounddevice ({need}); or pipe sound in: ser listen -") from None
+    try:
+        rate = int(sounddevice.query_devices(kind="input")["default_samplerate"])
+        source = sounddevice.InputStream(samplerate=rate, channels=1, dtype="float32")
+        source.start()
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise SerError(f"microphone: none that can be used ({said}); or pipe sound in: ser listen -") from None
+    with source:
+        while True:
+            samples, _ = source.read(round(CHUNK_SECONDS * rate))
+            yield samples[:, 0], rate
+
+
+def piped(pipe, rate: int, channels: int) -> Iterator[Chunk]:
+    """A pipe of a WAV file (16-bit PCM or 32-bit float, its header says rate and channels) or of raw 16-bit samples.
+
+    Parameters
+    ----------
+    pipe : binary file
+    rate : int, Hz of raw samples
+    channels : int, of raw samples, interleaved
+
+    Raises
+    ------
+    SerError
+        where nothing comes, or a WAV header cannot be used
+    """
+    start = _read(pipe, 12)
+    if not start:
+        raise SerError("-: nothing on standard input; pipe a WAV file or raw 16-bit samples in")
+    kind, rest = np.dtype("<i2"), start
+    if start[:4] == b"RIFF" and start[8:] == b"WAVE":
+        rate, channels, kind = _wav_header(pipe)
+        rest = b""
+    size = kind.itemsize * channels
+    want = max(1, round(CHUNK_SECONDS * rate)) * size
+    while True:
+        data = rest + _read(pipe, want - len(rest))
+        whole = len(data) // size * size
+        if not whole:
+            return
+        samples = np.frombuffer(data[:whole], kind).reshape(-1, channels)
+        yield (samples / -float(np.iinfo(kind).min) if kind.kind == "i" else samples).astype(np.float32), rate
+        rest = data[whole:]
+
+
+def _read(pipe, count: int) -> bytes:
+    """``count`` bytes, fewer only at the end."""
+    parts = io.BytesIO()
+    while parts.tell() < count:
+        part = pipe.read(count - parts.tell())
+        if not part:
+            break
+        parts.write(part)
+    return parts.getvalue()
+
+
+def _wav_header(pipe) -> tuple[int, int, np.dtype]:
+    """Rate, channels and sample type of a WAV stream, read up to its samples."""
+    found, seen = None, 12
+    while seen < HEADER:
+        head = _read(pipe, 8)
+        if len(head) < 8:
+            break
+        name, size = head[:4], int.from_bytes(head[4:], "little")
+        if name == b"data":
+            if found is None:
+                break
+            return found
+        if size > HEADER - seen:
+            break
+        body = _read(pipe, size + size % 2)
+        seen += 8 + len(body)
+        if name == b"fmt " and len(body) >= 16:
+            code, channels = (int.from_bytes(body[i : i + 2], "little") for i in (0, 2))
+            rate, bits = int.from_bytes(body[4:8], "little"), int.from_bytes(body[14:16], "little")
+            if code == 0xFFFE and len(body) >= 26:  # extensible: the true code stands further behind
+                code = int.from_bytes(body[24:26], "little")
+            kind = {(1, 16): "<i2", (1, 32): "<i4", (3, 32): "<f4"}.get((code, bits))
+            if kind is None or not channels:
+                raise SerError(f"-: WAV of {bits} bits and code {code}; 16-bit or float can be listened to")
+            found = rate, channels, np.dtype(kind)
+    raise SerError("-: damaged WAV header on standard input; pipe a WAV file or raw 16-bit samples in")

@@ -1,0 +1,127 @@
+"""Exported files: the same answers as Keras, each in a process with its own runtime alone."""
+
+import json
+import subprocess
+import sys
+
+import made_network
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ser_core import cli, corpora, export, trained
+from ser_core.errors import SerError
+
+MODULES = """
+import sys, runpy
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name='__main__')
+print(*sys.modules)
+"""
+RUNTIMES = {"tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "librosa", "pandas", "scipy"}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return made_network.keep(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture(scope="module")
+def utterances():
+    return corpora.load("demo_ravdess").iloc[::40]
+
+
+def expected(network, table):
+    """The Keras network's calibrated answers, computed by hand: features by the suite, softmax(log p / T)."""
+    from ser_core import audio, features
+
+    found = trained.load(network)
+    given = np.stack([features.extract(audio.read(path)) for path in table["path"]])
+    logits = np.log(found.network.predict(given, verbose=0).astype(float)) / 1.3
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("form", "int8", "tolerance", "example", "runtime"),
+    [
+        ("onnx", False, 1e-4, "onnx_alone", "onnxruntime"),
+        ("tflite", False, 1e-4, "tflite_alone", "ai_edge_litert"),
+        ("tflite", True, 0.6, "tflite_alone", "ai_edge_litert"),
+    ],
+)
+def test_each_form_alone_says_what_keras_says(
+    network, utterances, tmp_path, monkeypatch, form, int8, tolerance, example, runtime
+):
+    monkeypatch.setattr(export, "CHECKED", 4)
+    monkeypatch.setattr(export, "TIMED", 2)
+    path = tmp_path / f"a.{form}"
+    report = export.export(network, form, int8=int8, output=path)
+    assert (
+        report["utterances"] == 4
+        and report["largest_difference"] < tolerance
+        and report["bytes"] == path.stat().st_size
+    )
+    assert report["same_emotion"] >= (2 if int8 else 4) and report["milliseconds"] > 0 and 0 <= report["accuracy"] <= 1
+    if int8:
+        assert report["bytes"] < 0.5 * report["bytes_keras"] and report["largest_difference"] > 0
+    table = utterances.iloc[:2]
+    for recording, row in zip(table["path"], expected(network, table)):
+        command = [sys.executable, "-c", MODULES, f"ser_core.examples.{example}", str(path), recording]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert np.abs(np.array(list(json.loads(shown[0]).values())) - row).max() < tolerance
+        assert {name for name in shown[1].split() if name in RUNTIMES} == {runtime}
+
+
+def test_a_keras_copy_is_loaded_by_its_labels_beside_it(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "CHECKED", 2)
+    monkeypatch.setattr(export, "TIMED", 2)
+    report = export.export(network, "keras", output=tmp_path / "copy.keras")
+    assert report["largest_difference"] == 0.0 and (tmp_path / "copy.keras").read_bytes() == network.read_bytes()
+    again = trained.load(tmp_path / "copy.keras")
+    assert again.labels == corpora.labels("demo") and again.temperature == 1.3
+    assert again.facts == trained.load(network).facts
+
+
+def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, tmp_path):
+    found = trained.load(network)
+    export.to_onnx(found, tmp_path / "a.onnx")
+    table = corpora.load("ravdess").iloc[::14].iloc[:100]
+    report = export.check(found, tmp_path / "a.onnx", table)
+    assert report["utterances"] == 100 and report["largest_difference"] < 1e-4 and report["same_emotion"] == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("nothing",), "nothing"),
+        (("NETWORK", "--int8"), "--int8"),
+        (("NETWORK", "-o", "a.tflite"), "must end with .onnx"),
+        (("NETWORK", "--format", "keras", "-o", "NETWORK"), "another name"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(network, own_store, arguments, word):
+    arguments = [str(network) if one == "NETWORK" else one for one in arguments]
+    result = CliRunner().invoke(cli.main, ["export", *arguments])
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1 and word in result.stderr
+
+
+def test_a_missing_package_is_one_line(network, monkeypatch):
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    for form, package in (("onnx", "onnx"), ("tflite", "ai_edge_litert")):
+        with pytest.raises(SerError, match=package):
+            export.export(network, form)
+
+
+def test_a_network_on_another_input_cannot_be_onnx(tmp_path):
+    path = made_network.keep(tmp_path, "issa", stem="issa")
+    with pytest.raises(SerError, match="means"):
+        export.to_onnx(trained.load(path), tmp_path / "a.onnx")
+
+
+def test_the_command_prints_a_table(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "CHECKED", 2)
+    monkeypatch.setattr(export, "TIMED", 2)
+    result = CliRunner().invoke(cli.main, ["export", str(network), "-o", str(tmp_path / "a.onnx")])
+    assert result.exit_code == 0 and "keras float32" in result.stdout and "difference" in result.stdout
+    shown = CliRunner().invoke(cli.main, ["export", str(network), "-o", str(tmp_path / "b.onnx"), "--json"])
+    assert json.loads(shown.stdout)["format"] == "onnx" and shown.exit_code == 0

@@ -1,0 +1,411 @@
+"""Prediction: what comes in, what is said of it, streams, and the shell commands that do it."""
+
+import json
+import subprocess
+import sys
+
+import bad_files
+import made_network
+import numpy as np
+import onnxruntime
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from ser_core import audio, cli, corpora, listening, trained
+from ser_core.errors import SerError
+from ser_core.export import to_onnx
+from ser_core.predict import Predictor, Refused
+
+HEAVY = {"tensorflow", "keras", "librosa", "pandas", "scipy", "sklearn", "matplotlib", "pyarrow", "onnx"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An exported network; its .keras file lies beside it."""
+    path = made_network.keep(tmp_path_factory.mktemp("network"))
+    to_onnx(trained.load(path), path.with_suffix(".onnx"))
+    return path.with_suffix(".onnx")
+
+
+@pytest.fixture(scope="module")
+def predictor(model):
+    return Predictor(model)
+
+
+@pytest.fixture(scope="module")
+def voice():
+    """Ten seconds of speech at 16 kHz."""
+    paths = corpora.load("demo_ravdess")["path"].iloc[:6]
+    return np.concatenate([audio.read(path) for path in paths])[:160_000]
+
+
+@pytest.fixture
+def alone(model):
+    """The graph by onnxruntime alone: probabilities and attention of one waveform."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    def run(waveform):
+        found = session.run(["probabilities", "attention"], {"waveform": np.asarray(waveform, np.float32)[None]})
+        return found[0][0], found[1][0]
+
+    return run
+
+
+def values(prediction):
+    return np.array(list(prediction.probabilities.values()))
+
+
+def ser(*arguments, **settings):
+    return CliRunner().invoke(cli.main, [str(a) for a in arguments], **settings)
+
+
+# One recording
+
+
+def test_a_short_recording_is_padded_and_says_so(predictor, alone, voice):
+    found = predictor.predict((voice[:32_000], 16_000), name="me")
+    expected, attention = alone(voice[:32_000])
+    assert np.allclose(values(found), expected, atol=1e-6) and np.allclose(found.attention, attention, atol=1e-6)
+    assert values(found).sum() == pytest.approx(1.0, abs=1e-12)
+    assert tuple(found.probabilities) == predictor.labels == corpora.labels("demo")
+    assert found.emotion == predictor.labels[int(expected.argmax())]
+    assert found.confidence == max(found.probabilities.values()) and found.sure == (found.confidence >= 0.5)
+    assert (found.file, found.seconds) == ("me", 2.0)
+    assert "padded to 4 s" in found.notes and any("demo" in note for note in found.notes)
+    assert len(found.windows) == 1 and found.windows[0].end == 2.0
+    assert len(found.attention_times) == 50 and np.allclose(np.diff(found.attention_times), 0.08)
+
+
+def test_a_long_recording_is_the_mean_of_its_windows(predictor, alone, voice):
+    found = predictor.predict((voice[:150_000], 16_000))
+    starts = [0, 32_000, 64_000, 87_040]  # the last on the grid of 1,280 samples, to the end
+    prepared = audio.peak_normalise(voice[:150_000])
+    each = [alone(prepared[start : start + 64_000])[0] for start in starts]
+    assert np.allclose(values(found), np.mean(each, axis=0), atol=1e-5)
+    assert [round(window.start * 16_000) for window in found.windows] == starts
+    assert found.windows[-1].end == pytest.approx(found.seconds) and "averaged over 4 windows of 4 s" in found.notes
+    for window, expected in zip(found.windows, each):
+        assert np.allclose(list(window.probabilities.values()), expected, atol=1e-5)
+    assert found.attention.sum() == pytest.approx(1.0) and len(found.attention) == 87_040 // 1_280 + 50
+    assert found.attention_times[-1] == pytest.approx(found.seconds, abs=0.1)
+
+
+def test_silent_windows_of_a_long_recording_do_not_count(predictor, voice):
+    short = voice[:64_000]
+    found = predictor.predict((np.r_[np.zeros(128_000), short], 16_000))
+    assert [window.silent for window in found.windows] == [True, True, True, False, False]
+    assert "3 silent windows left out" in found.notes
+    assert found.attention[:40].sum() == 0.0
+    counted = [list(window.probabilities.values()) for window in found.windows[3:]]
+    assert np.allclose(values(found), np.mean(counted, axis=0), atol=1e-6)
+
+
+def test_path_bytes_array_and_integers_give_the_same(predictor, voice, tmp_path):
+    pcm = (voice[:40_000] * 32_767).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", pcm, 16_000)
+    by_path = predictor.predict(tmp_path / "a.wav")
+    others = [(tmp_path / "a.wav").read_bytes(), (pcm, 16_000), (np.column_stack([pcm, pcm]), 16_000)]
+    others += [(pcm / 32_768.0, 16_000), (pcm.astype(np.int32) * 65_536, 16_000)]
+    for source in others:
+        assert np.allclose(values(predictor.predict(source)), values(by_path), atol=1e-5)
+    assert by_path.file == str(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "word"),
+    [
+        (np.zeros(16_000), 16_000, "silent"),
+        (np.full(16_000, np.nan), 16_000, "NaN"),
+        (np.ones(10), 16_000, "0.1 s"),
+        (np.random.default_rng(0).normal(0, 0.1, 16_000), 1, "1 Hz"),
+        (np.array(["a", "b"]), 16_000, "numbers"),
+        (np.zeros((2, 2, 2)), 16_000, "numbers"),
+    ],
+)
+def test_arrays_are_checked_as_files_are(predictor, samples, rate, word):
+    with pytest.raises(SerError, match=word):
+        predictor.predict((samples, rate))
+
+
+def test_the_level_of_a_recording_changes_nothing(predictor, voice):
+    loud, quiet = (predictor.predict((level * voice[:48_000], 16_000)) for level in (1.0, 0.01))
+    assert np.allclose(values(loud), values(quiet), atol=1e-4)
+
+
+def test_every_odd_recording_is_heard_and_every_bad_one_is_one_line(predictor, tmp_path):
+    for name, content in bad_files.accepted().items():
+        (tmp_path / name).write_bytes(content)
+        found = predictor.predict(tmp_path / name)
+        assert np.isfinite(values(found)).all() and values(found).sum() == pytest.approx(1.0), name
+    for name, (content, word) in bad_files.contents().items():
+        with pytest.raises(SerError, match=word or None) as caught:
+            predictor.predict(content, name=name)
+        assert str(caught.value).startswith(f"{name}: ") and "\n" not in str(caught.value)
+
+
+def test_an_hour_is_heard_and_more_is_not(predictor, voice, monkeypatch):
+    even = lambda waveforms: (np.full((len(waveforms), 8), 1 / 8), np.full((len(waveforms), 50), 1 / 50))  # noqa: E731
+    monkeypatch.setattr(predictor, "_network", even)  # the windows are counted here, not judged
+    hour = np.tile(voice[:40_000], 720)  # 3600 s at 8 kHz
+    found = predictor.predict((hour[: 3_300 * 8_000], 8_000))
+    assert found.seconds == 3_300.0 and len(found.windows) == 1_649
+    assert found.windows[-1].end == pytest.approx(3_300.0, abs=0.01)
+    with pytest.raises(SerError, match="3601 s"):
+        predictor.predict((np.r_[hour, voice[:8_000]], 8_000))
+
+
+# Many
+
+
+def test_among_many_a_bad_one_is_refused_by_name_and_the_others_go_on(predictor, voice, tmp_path):
+    soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
+    found = list(predictor.predict_many([tmp_path / "a.wav", tmp_path / "no.wav", ("x", b"text"), tmp_path / "a.wav"]))
+    assert [isinstance(one, Refused) for one in found] == [False, True, True, False]
+    assert [one.file for one in found] == [
+        str(tmp_path / "a.wav"),
+        str(tmp_path / "no.wav"),
+        "x",
+        str(tmp_path / "a.wav"),
+    ]
+    assert str(found[1]) == f"{tmp_path}/no.wav: no such file; check the name"
+    assert found[0].record() == found[3].record()
+
+
+# Streams
+
+
+@pytest.mark.parametrize("hop", [0.5, 0.3])
+def test_a_stream_says_what_its_windows_say_offline(predictor, voice, hop):
+    stream, random, found, place = predictor.stream(hop), np.random.default_rng(0), [], 0
+    while place < len(voice):
+        size = int(random.integers(1, 20_000))
+        found += stream.feed(voice[place : place + size], 16_000)
+        place += size
+        assert len(stream.kept) <= 64_000
+    step = round(hop * 16_000)
+    assert len(found) == len(voice) // step
+    for number, one in enumerate(found, start=1):
+        end = number * step
+        start = max(0, end - 64_000)
+        offline = predictor.predict((voice[start:end], 16_000))
+        assert np.allclose(values(one), values(offline), atol=1e-5)
+        assert one.windows[0].start == pytest.approx(start / 16_000) and one.windows[0].end == pytest.approx(
+            end / 16_000
+        )
+    assert len({one.emotion for one in found}) > 1 or np.ptp([values(one) for one in found], axis=0).max() > 0.01
+
+
+def test_a_stream_at_another_rate_is_resampled_without_seams(predictor, voice):
+    fast = audio.resample(voice[:96_000], 16_000, 48_000)
+    stream, found = predictor.stream(0.5), []
+    for place in range(0, len(fast), 1_111):
+        found += stream.feed(fast[place : place + 1_111], 48_000)
+    slow = audio.resample(fast, 48_000, 16_000)
+    assert 10 <= len(found) <= 12  # the resampler holds a few milliseconds back
+    for number, one in enumerate(found[3:], start=4):
+        end = number * 8_000
+        assert np.allclose(
+            values(one), values(predictor.predict((slow[max(0, end - 64_000) : end], 16_000))), atol=0.02
+        )
+
+
+def test_a_silent_stream_is_not_sure(predictor):
+    (found,) = predictor.stream(0.5).feed(np.zeros(8_000), 16_000)
+    assert not found.sure and "silent" in found.notes and values(found).sum() == pytest.approx(1.0)
+
+
+def test_what_a_stream_cannot_take_is_one_line(predictor):
+    stream = predictor.stream()
+    stream.feed(np.ones(100) * 0.1, 16_000)
+    for chunk, rate, word in ((np.ones(10), 8_000, "rate changed"), (np.array([np.nan]), 16_000, "NaN")):
+        with pytest.raises(SerError, match=word):
+            stream.feed(chunk, rate)
+    with pytest.raises(SerError, match="1 Hz"):
+        predictor.stream().feed(np.ones(10), 1)
+    with pytest.raises(SerError, match="hop"):
+        predictor.stream(0.0)
+
+
+# Models
+
+
+def test_a_keras_network_by_hash_or_file_says_what_the_exported_one_says(predictor, model, voice, own_store):
+    own_store.mkdir(parents=True)
+    for suffix in (".keras", ".json"):
+        (own_store / f"0123456789abcdef{suffix}").write_bytes(model.with_suffix(suffix).read_bytes())
+    expected = predictor.predict((voice, 16_000))
+    for name in ("0123456789abcdef", "0123", model.with_suffix(".keras")):
+        found = Predictor(name)
+        assert (found.labels, found.rate, found.window_seconds, found.demo) == (predictor.labels, 16_000, 4.0, True)
+        one = found.predict((voice, 16_000))
+        assert np.allclose(values(one), values(expected), atol=1e-4)
+        assert np.allclose(one.attention, expected.attention, atol=1e-4) and one.notes == expected.notes
+
+
+def test_a_network_of_another_input_predicts_through_keras(tmp_path, voice):
+    path = made_network.keep(tmp_path, "issa", stem="issa")
+    found = Predictor(path).predict((voice[:32_000], 16_000))
+    assert values(found).sum() == pytest.approx(1.0) and found.attention.size == 0
+
+
+def test_models_that_cannot_be_used_are_one_line(tmp_path, own_store):
+    (tmp_path / "text.onnx").write_text("no graph")
+    (tmp_path / "alone.keras").write_bytes(b"")
+    (tmp_path / "text.keras").write_text("no network")
+    row = {"hash": "0", "labels": ["a", "b"], "spec": {"corpus": "demo", "model": "a1"}, "demo": True}
+    (tmp_path / "text.json").write_text(json.dumps(row))
+    (tmp_path / "bare.keras").write_bytes(b"")
+    (tmp_path / "bare.json").write_text(json.dumps(row | {"spec": {}}))
+    names = ("bare.keras", "no.onnx", "text.onnx", "alone.keras", "text.keras", "no.keras")
+    for name in (*(tmp_path / name for name in names), "abcdef", "no such hash"):
+        with pytest.raises(SerError) as caught:
+            Predictor(name)
+        assert "\n" not in str(caught.value) and str(name) in str(caught.value)
+
+
+def test_the_temperature_is_that_of_a_general_optimiser():
+    from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
+
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1, (500, 5))
+    truth = np.array([random.choice(5, p=p) for p in softmax(logits, axis=1)])
+    unsure = softmax(logits * 3.0, axis=1)  # three times too sure
+    cost = lambda t: -np.log(softmax(np.log(unsure) / t, axis=1)[np.arange(500), truth]).mean()  # noqa: E731
+    best = minimize_scalar(cost, bounds=(0.3, 8), method="bounded").x
+    assert trained.fit_temperature(unsure, truth) == pytest.approx(best, rel=0.01) and best == pytest.approx(
+        3, rel=0.25
+    )
+    assert np.allclose(trained.tempered(unsure, 3.0), softmax(logits, axis=1))
+
+
+# The shell
+
+
+def test_a_process_that_predicts_loads_nothing_heavy(model, voice, tmp_path):
+    soundfile.write(tmp_path / "a.wav", voice, 44_100)
+    code = "import sys; from ser_core.cli import main; sys.argv[0] = 'ser'\ntry: main()\nfinally: print(*sys.modules)"
+    command = [sys.executable, "-c", code, "predict", str(tmp_path), "--json", "--model", str(model)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer, modules = shown.stdout.splitlines()
+    (row,) = json.loads(answer)
+    assert row["file"] == f"{tmp_path}/a.wav" and sum(row["probabilities"].values()) == pytest.approx(1.0)
+    assert "onnxruntime" in modules.split() and not HEAVY & set(modules.split())
+
+
+def test_the_command_names_each_bad_file_in_one_line_and_goes_on(model, tmp_path):
+    bad = list(bad_files.refused(tmp_path / "bad" if (tmp_path / "bad").mkdir() is None else tmp_path))
+    assert len(bad) >= 50
+    good = tmp_path / "Grüße, ein Satz.wav"
+    good.write_bytes(bad_files.accepted()["8 kHz.wav"])
+    names = [str(name) for path, _ in bad for name in (path, good)]
+    command = [sys.executable, "-m", "ser_core.cli", "predict", "--json", "--model", str(model), *names]
+    shown = subprocess.run(command, capture_output=True, text=True)
+    rows, lines = json.loads(shown.stdout), shown.stderr.splitlines()
+    assert shown.returncode == 1 and len(rows) == 2 * len(bad) and len(lines) == len(bad)
+    for (path, word), row, after, line in zip(bad, rows[::2], rows[1::2], lines, strict=True):
+        assert set(row) == {"file", "error"} and row["file"] == str(path)
+        assert line == f"ser: {row['error']}" and row["error"].startswith(f"{path}: ") and word in row["error"]
+        assert {"file", "emotion", "confidence", "probabilities", "seconds"} <= set(after) and after["file"] == str(
+            good
+        )
+
+
+def test_files_folders_and_standard_input(model, tmp_path, voice):
+    (tmp_path / "in" / ".hidden").mkdir(parents=True)
+    for name in ("b.wav", "a.flac", ".hidden/c.wav"):
+        soundfile.write(tmp_path / "in" / name, voice[:16_000], 16_000)
+    (tmp_path / "in" / "notes.txt").write_text("no recording")
+    content = (tmp_path / "in" / "a.flac").read_bytes()
+    result = ser("predict", tmp_path / "in", "-", "--json", "--model", model, input=content)
+    rows = json.loads(result.stdout)
+    assert result.exit_code == 0 and [row["file"] for row in rows] == [
+        f"{tmp_path}/in/a.flac",
+        f"{tmp_path}/in/b.wav",
+        "-",
+    ]
+    assert rows[0]["probabilities"] == rows[2]["probabilities"]
+    (tmp_path / "none").mkdir()
+    empty = ser("predict", tmp_path / "none", "--model", model)
+    assert empty.exit_code == 1 and empty.stderr.count("\n") == 1 and "folder" in empty.stderr
+
+
+def test_csv_has_a_column_a_label(model, tmp_path, voice):
+    import csv
+    import io
+
+    soundfile.write(tmp_path / "a, b.wav", voice[:16_000], 16_000)
+    result = ser("predict", tmp_path / "a, b.wav", tmp_path / "no.wav", "--csv", "--model", model)
+    good, bad = csv.DictReader(io.StringIO(result.stdout))
+    labels = corpora.labels("demo")
+    assert result.exit_code == 1 and good["file"] == f"{tmp_path}/a, b.wav" and good["error"] == ""
+    assert sum(float(good[label]) for label in labels) == pytest.approx(1.0) and good["emotion"] in labels
+    assert bad["file"] == f"{tmp_path}/no.wav" and "no such file" in bad["error"] and bad["emotion"] == ""
+
+
+def test_people_get_a_line_a_file(model, tmp_path, voice):
+    soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
+    result = ser("predict", tmp_path / "a.wav", "--model", model)
+    assert result.exit_code == 0 and result.stdout.count("\n") == 1 and "1.00 s" in result.stdout
+    assert "padded to 4 s" in result.stdout and "demo" in result.stdout
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT", "raw"])
+def test_listen_takes_a_piped_stream(model, predictor, voice, subtype):
+    content = bad_files.wav_bytes(voice, subtype="PCM_16" if subtype == "raw" else subtype)
+    content = content[44:] if subtype == "raw" else content
+    result = ser("listen", "-", "--json-lines", "--hop", "1", "--model", model, input=content)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0 and [row["end"] for row in rows] == list(range(1, 11))
+    offline = predictor.predict((voice[96_000:], 16_000))
+    assert list(rows[-1]["probabilities"].values()) == pytest.approx(values(offline), abs=2e-3)
+    shown = ser("listen", "-", "--seconds", "2", "--model", model, input=content)
+    assert shown.exit_code == 0 and len(shown.stdout.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "nothing on standard input"),
+        (bad_files.wav_header(code=2, bits=4, data=b"abc"), "WAV of 4 bits"),
+        (b"RIFF\x00\x00\x00\x00WAVEdata\x00\x00\x00\x00", "damaged"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "damaged"),
+        (bad_files.wav_header(rate=1, data=bytes(100)), "1 Hz"),
+    ],
+)
+def test_a_stream_that_cannot_be_used_is_one_line(model, content, word):
+    result = ser("listen", "-", "--model", model, input=content)
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1 and word in result.stderr
+
+
+def test_without_a_microphone_listen_says_what_to_do(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    result = ser("listen", "--model", model)
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1 and "pip install '.[microphone]'" in result.stderr
+    assert ser("listen", "a.wav", "--model", model).exit_code == 1
+
+
+def test_a_microphone_s_samples_come_in_chunks_at_its_own_rate(monkeypatch):
+    import types
+
+    class Input:
+        def __init__(self, samplerate, channels, dtype):
+            assert (samplerate, channels, dtype) == (44_100, 1, "float32")
+
+        def start(self):
+            pass
+
+        def read(self, count):
+            return np.full((count, channels := 1), 0.25, np.float32), channels
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    device = types.SimpleNamespace(query_devices=lambda kind: {"default_samplerate": 44_100.0}, InputStream=Input)
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    samples, rate = next(listening.microphone())
+    assert rate == 44_100 and samples.shape == (4_410,) and samples[0] == 0.25

@@ -1,0 +1,128 @@
+"""The shipped network: chosen by validation alone, its card made from published rows, usable at once."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from sklearn.metrics import recall_score
+
+from ser_core import corpora, paths, trained
+from ser_core.predict import SHIPPED, Predictor
+from ser_core.shipped import card, make
+
+PUBLISHED = paths.root() / "runs" / "published"
+needs_model = pytest.mark.skipif(not make.CHOICE.is_file(), reason="no network is shipped yet")
+
+
+@pytest.fixture
+def choice():
+    return json.loads(make.CHOICE.read_text(encoding="utf-8"))
+
+
+@needs_model
+def test_the_file_is_small_and_says_what_it_is(choice):
+    assert SHIPPED == make.MODEL and SHIPPED.stat().st_size == choice["bytes"] <= 3_000_000
+    session = onnxruntime.InferenceSession(SHIPPED, providers=["CPUExecutionProvider"])
+    facts = json.loads(session.get_modelmeta().custom_metadata_map["ser"])
+    assert facts["labels"] == list(corpora.labels("ravdess")) and facts["rate"] == 16_000 and not facts["demo"]
+    assert facts["licence"] == "CC BY-NC-SA 4.0" and facts["temperature"] == choice["temperature"]
+    assert {**facts["spec"], **choice["spec"]} == facts["spec"]
+    assert [one.name for one in session.get_inputs()] == ["waveform"]
+
+
+@needs_model
+def test_it_predicts_at_once():
+    path = corpora.load("demo")["path"].iloc[0]
+    found = Predictor().predict(path)
+    assert sum(found.probabilities.values()) == pytest.approx(1.0) and not Predictor().demo
+    command = [sys.executable, "-m", "ser_core.cli", "predict", path, "--json"]
+    (row,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert row["probabilities"] == pytest.approx(found.probabilities, abs=1e-5)
+
+
+@needs_model
+def test_no_complete_candidate_of_then_was_better_by_validation(choice):
+    assert len(choice["folds"]) == 6 and all(len(one["folds"]) == 6 for one in choice["others"])
+    assert all(choice["validation_uar"] >= one["validation_uar"] for one in choice["others"])
+    assert all(len(one["folds"]) < 6 for one in choice["incomplete"])
+
+
+@needs_model
+def test_its_figures_are_those_of_the_rows_that_it_names(choice):
+    rows = [json.loads((PUBLISHED / f"{name}.json").read_text()) for name in choice["rows"]]
+    frames = [pd.read_parquet(PUBLISHED / f"{name}.parquet") for name in choice["rows"]]
+    assert choice["epochs"] == int(np.median([row["best_epoch"] for row in rows]))
+    together, labels = pd.concat(frames), rows[0]["labels"]
+    together["prediction"] = np.array(labels)[together[labels].to_numpy().argmax(axis=1)]
+    sides = dict(list(together.groupby("side")))
+    uar = {side: recall_score(part["truth"], part["prediction"], average="macro") for side, part in sides.items()}
+    assert choice["validation_uar"] == pytest.approx(uar["validation"], abs=1e-6)
+    text = make.CARD.read_text(encoding="utf-8")
+    all_of = re.search(r"^\| all \| ([\d,]+) \| ([\d.]+) ", text, flags=re.MULTILINE)
+    assert int(all_of[1].replace(",", "")) == 1_440 and float(all_of[2]) == pytest.approx(100 * uar["test"], abs=0.051)
+
+
+@needs_model
+def test_the_card_is_what_its_command_writes(choice):
+    assert make.CARD.read_text(encoding="utf-8") == card.markdown(choice, PUBLISHED)
+
+
+def row(name, fold, model, test_right, validation_right, folder, **fields):
+    """A published row whose predictions are right in a given share, on either side."""
+    from dataclasses import asdict
+
+    from ser_core.spec import Spec
+
+    labels = list(corpora.labels("ravdess"))
+    sides = []
+    for side, right in (("test", test_right), ("validation", validation_right)):
+        truth = np.repeat(labels, 10)
+        wrong = np.roll(labels, 1).repeat(10)
+        guess = np.where(np.tile(np.arange(10) < 10 * right, len(labels)), truth, wrong)
+        frame = pd.DataFrame({"id": [f"{side}{fold}-{i}" for i in range(80)], "side": side, "corpus": "ravdess"})
+        frame = frame.assign(
+            speaker=[f"{i % 5:02d}" for i in range(80)], sex="female", text="a", intensity="", truth=truth
+        )
+        sides.append(frame.assign(**{label: np.where(guess == label, 0.65, 0.05) for label in labels}))
+    pd.concat(sides).to_parquet(folder / f"{name}.parquet")
+    spec = asdict(Spec(corpus="ravdess", model=model, fold=fold, **fields))
+    values = {"hash": name, "spec": spec, "status": "ok", "labels": labels, "best_epoch": 10 + fold, "parameters": 1}
+    (folder / f"{name}.json").write_text(json.dumps(values))
+
+
+def test_the_choice_is_by_validation_never_by_test_and_among_whole_networks(tmp_path):
+    for fold in range(6):
+        row(f"a{fold}", fold, "a1", 0.9, 0.5, tmp_path)
+        row(f"b{fold}", fold, "a4", 0.2, 0.6, tmp_path)
+        row(f"c{fold}", fold, "svm", 0.9, 0.9, tmp_path)  # a learner
+        row(f"d{fold}", fold, "a2", 0.9, 0.9, tmp_path, channels="wide")  # has no graph
+        row(f"e{fold}", fold, "cnn_lstm_1d", 0.9, 0.9, tmp_path)  # nor this
+        row(f"f{fold}", fold, "a3", 0.9, 0.9, tmp_path, protocol="random")
+    row("g0", 0, "cnn_bilstm_attention", 0.9, 0.9, tmp_path)  # one fold
+    found = make.choose(tmp_path)
+    assert found["spec"]["model"] == "a4" and found["validation_uar"] == pytest.approx(0.6)
+    assert found["epochs"] == 12 and found["rows"] == [f"b{fold}" for fold in range(6)]
+    assert [one["spec"]["model"] for one in found["others"]] == ["a1"]
+    assert [one["spec"]["model"] for one in found["incomplete"]] == ["cnn_bilstm_attention"]
+    best = np.log(0.65 / 0.05) / np.log(0.6 / (0.4 / 7))  # six in ten right, the rest spread evenly
+    assert found["temperature"] == pytest.approx(best, rel=0.01)
+
+
+def test_calibration_of_cases_worked_by_hand():
+    sure_and_right = np.array([[0.9, 0.1], [0.1, 0.9]])
+    found = card.calibration(sure_and_right, np.array([0, 1]))
+    assert found["ece"] == pytest.approx(0.1) and found["accuracy"] == 1.0 and found["confidence"] == pytest.approx(0.9)
+    assert found["nll"] == pytest.approx(-np.log(0.9)) and found["brier"] == pytest.approx(0.02)
+    half = card.calibration(np.tile([0.75, 0.25], (4, 1)), np.array([0, 0, 0, 1]))
+    assert half["ece"] == pytest.approx(0.0)
+
+
+def test_its_licence_is_that_of_the_recordings():
+    text = (make.HERE / "LICENSE.md").read_text(encoding="utf-8")
+    assert "CC BY-NC-SA 4.0" in text and "RAVDESS" in text and corpora.lookup("ravdess").licence in text
+    assert trained.licence_of("ravdess", False) == "CC BY-NC-SA 4.0" and "MIT" in trained.licence_of("demo", True)

@@ -1,0 +1,316 @@
+"""The prediction page and the explorer without a browser: what is given to them, and what they then show."""
+
+import base64
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import made_network
+import numpy as np
+import pytest
+from made_rows import made_rows
+
+from ser_core import audio, corpora, explorer, predict, sketch, tables, trained, widgets
+from ser_core.export import to_onnx
+from ser_core.intake import LARGEST, Intake
+
+
+def tone(seconds=2.0, rate=16_000, hertz=440.0):
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def arrive(intake: Intake, name: str, content: bytes, *, what="file", piece=4 << 20, key="k"):
+    """What the browser sends of one file."""
+    for at in range(0, max(1, len(content)), piece):
+        message = {"kind": "piece", "what": what, "key": key, "name": name, "at": at, "size": len(content)}
+        intake._receive(intake, message, [memoryview(content[at : at + piece])])
+
+
+def shown(panel):
+    """The text that a reader sees, without tags."""
+    parts = (panel.message, panel.table, panel.result, panel.pictures)
+    return re.sub(r"<[^>]+>", " ", " ".join(part.value for part in parts))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def network(tmp_path_factory):
+    """The shipped network, or an untrained one in its place where there is none yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not predict.SHIPPED.is_file():
+            path = made_network.keep(tmp_path_factory.mktemp("network"))
+            to_onnx(trained.load(path), path.with_suffix(".onnx"))
+            patch.setattr(predict, "SHIPPED", path.with_suffix(".onnx"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def clip():
+    """A demo recording: path."""
+    return Path(corpora.load("demo_ravdess")["path"].iloc[0])
+
+
+@pytest.fixture
+def panel(own_store):
+    return widgets.predictor(samples={})
+
+
+# What comes from the browser
+
+
+def test_pieces_become_the_file_again():
+    got = []
+    intake = Intake(lambda names: None, lambda *given: got.append(given), lambda *given: got.append(given))
+    content = np.random.default_rng(0).bytes(10_000)
+    arrive(intake, "ä b.wav", content, piece=999)
+    assert got == [("k", "ä b.wav", content)]
+    arrive(intake, "again", tone().tobytes(), what="samples", piece=5000)
+    key, name, (samples, rate) = got[1]
+    assert name == "again" and rate == 16_000 and np.array_equal(samples, tone())
+    arrive(intake, "empty", b"")
+    assert got[2] == ("k", "empty", b"")
+
+
+def test_a_file_that_was_interrupted_begins_anew():
+    got = []
+    intake = Intake(lambda names: None, lambda *given: got.append(given), lambda *given: None)
+    intake._receive(intake, {"kind": "piece", "what": "file", "key": "k", "name": "a", "at": 0, "size": 9}, [b"xxx"])
+    arrive(intake, "a", b"123456789", piece=3)
+    assert got == [("k", "a", b"123456789")]
+
+
+def test_an_upload_is_answered_as_by_the_predictor(panel, clip):
+    arrive(panel.intake, "Stimme ä.ogg", clip.read_bytes())
+    expected = predict.Predictor().predict(clip)
+    (one,) = panel.heard
+    assert one.prediction.probabilities == expected.probabilities
+    assert "Stimme ä.ogg" in panel.result.value and expected.emotion in panel.result.value
+    assert panel.table.value == "" and panel.shown.layout.display == "none"
+    samples, rate, _ = audio.decode(panel.player.value)
+    assert rate == 16_000 and len(samples) == len(audio.read(clip))
+    for label, share in expected.probabilities.items():
+        assert re.search(rf"<th[^>]*>{label}</th>.*?{100 * share:.1f} %", panel.pictures.value)
+
+
+def test_a_recording_from_the_microphone_is_answered(panel):
+    panel.intake._receive(panel.intake, {"kind": "batch", "names": ["recording"]}, [])
+    arrive(panel.intake, "recording", tone(2.5).tobytes(), what="samples")
+    (one,) = panel.heard
+    assert one.prediction.seconds == 2.5 and "2.5 s long" in panel.result.value
+
+
+BAD = {
+    "empty.wav": (b"", "empty"),
+    "text.wav": (b"this is no audio", "not audio"),
+    "archive.zip": (Path(corpora.demo.ARCHIVE).read_bytes()[:5000], "not audio"),
+    "silent.wav": (widgets.wav(np.zeros(16_000, np.float32), 16_000), "silent"),
+    "short.wav": (widgets.wav(tone(0.05), 16_000), "at least 0.1 s"),
+    "cut.wav": (widgets.wav(tone(), 16_000)[:30_000], "truncated"),
+    "header.wav": (widgets.wav(tone(), 16_000)[:20], "not audio"),
+    "rate.wav": (widgets.wav(tone(), 100), "sampling rate"),
+    "<b>name</b>.wav": (b"x", "not audio"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_one_line_and_the_next_good_one_is_answered(panel, clip, name):
+    content, why = BAD[name]
+    arrive(panel.intake, name, content)
+    (line,) = re.findall(r'<p class="ser-error" role="alert">(.*?)</p>', panel.message.value, flags=re.DOTALL)
+    assert why in line and "\n" not in line and "Traceback" not in line and "<b>" not in line
+    assert panel.result.value == "" and panel.player.layout.display == "none"
+    arrive(panel.intake, "good.ogg", clip.read_bytes())
+    assert "good.ogg" in panel.result.value and "ser-error" not in panel.message.value
+    assert "1 of 2 recordings answered, 1 not usable" in shown(panel)
+
+
+def test_what_the_browser_refuses_or_cannot_open_is_a_line(panel):
+    panel.intake._receive(panel.intake, {"kind": "failed", "key": "k", "name": "a.wav", "text": "70 MB; at most"}, [])
+    assert "a.wav: 70 MB; at most" in shown(panel)
+    panel._audio("k", "large.wav", bytes(LARGEST + 1))
+    assert "large.wav: 60 MB; at most 60 MB" in shown(panel)
+
+
+def test_the_browser_is_asked_for_what_libsndfile_does_not_know(panel, monkeypatch):
+    sent = []
+    monkeypatch.setattr(panel.intake, "send", lambda message, buffers=None: sent.append(message))
+    panel.intake._receive(panel.intake, {"kind": "ready"}, [])
+    arrive(panel.intake, "talk.m4a", b"\0\0\0\x20ftypM4A ...", key="9")
+    assert panel.heard == [] and [(one["kind"], one["key"]) for one in sent] == [("decode", "9")]
+    arrive(panel.intake, "talk.m4a", tone().tobytes(), what="samples", key="9")
+    assert panel.heard[0].name == "talk.m4a" and panel.heard[0].prediction.seconds == 2.0
+    assert sent[-1] == {"kind": "done", "key": "9"}
+
+
+def test_many_files_give_a_table_and_its_csv(panel, clip):
+    names = ["eins.ogg", "zwei, mit Komma.ogg", "drei.ogg"]
+    panel.intake._receive(panel.intake, {"kind": "batch", "names": [*names, "bad.wav"]}, [])
+    for name in names:
+        arrive(panel.intake, name, clip.read_bytes())
+    assert panel.table.value == ""  # drawn once, when the last is there
+    arrive(panel.intake, "bad.wav", b"")
+    (data,) = re.findall(r'download="predictions.csv" href="data:text/csv[^,]*,([^"]+)"', panel.table.value)
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(data).decode())))
+    assert [row["file"] for row in rows] == [*names, "bad.wav"]
+    for row in rows[:3]:
+        assert row["emotion"] == max(panel.predictor.labels, key=lambda label: float(row[label]))
+        assert abs(sum(float(row[label]) for label in panel.predictor.labels) - 1) < 1e-3 and row["error"] == ""
+    assert rows[3]["error"].startswith("empty") and rows[3]["emotion"] == ""
+    assert [number for _, number in panel.shown.options] == [0, 1, 2] and panel.shown.value == 2
+    panel.shown.value = 1
+    assert "zwei, mit Komma.ogg" in panel.result.value
+    panel.clear.click()
+    assert panel.heard == [] and panel.table.value == panel.result.value == ""
+
+
+def test_a_long_recording_shows_its_windows_and_is_heard_in_parts(panel):
+    loud = tone(150.0) * np.repeat([1.0, 0.2, 0.6], 50 * 16_000).astype(np.float32)
+    panel.give((loud, 16_000), "long")
+    count = len(panel.heard[0].prediction.windows)
+    assert f"Over time: {count} windows" in panel.pictures.value
+    assert [start for _, start in panel.part.options] == [0, 60, 120] and panel.part.layout.display is None
+    lengths = []
+    for start in (0, 60, 120):
+        panel.part.value = start
+        lengths.append(len(audio.decode(panel.player.value)[0]) / 16_000)
+    assert lengths == [60, 60, 30]
+
+
+def test_another_model_is_asked_again_and_a_missing_one_is_a_line(own_store, clip, tmp_path):
+    panel = widgets.Panel({"shipped": None, "gone": tmp_path / "gone.onnx"}, {})
+    panel.give(clip, "a")
+    before = panel.heard[0].prediction
+    panel.model.value = "gone"
+    assert "no such model" in panel.limits.value
+    panel.give(clip, "b")
+    assert "no model to ask" in shown(panel)
+    panel.model.value = "shipped"
+    assert panel.heard[0].prediction.probabilities == before.probabilities
+    assert panel.heard[0].prediction is not before
+
+
+def test_samples_are_marked_and_can_be_picked(own_store):
+    found = widgets.samples_here()
+    demo = [name for name, (mark, _) in found.items() if mark == "demo"]
+    assert len(demo) == len(corpora.labels("demo_ravdess")) and all("demo" in name for name in demo)
+    panel = widgets.predictor()
+    panel.sample.value = demo[0]
+    assert '<span class="ser-mark">demo</span>' in panel.result.value
+    assert panel.sample.value == panel.sample.options[0]
+
+
+def test_models_of_the_store_are_offered_where_their_weights_are(own_store):
+    own_store.mkdir(parents=True)
+    rows = made_rows(own_store, folds=2)
+    for row in rows:
+        (own_store / f"{row['hash']}.json").write_text(json.dumps(row | {"demo": False}))
+    (own_store / f"{rows[0]['hash']}.keras").write_bytes(b"")
+    found = widgets.models_here()
+    assert list(found.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
+
+
+def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
+    (row,) = made_rows(tmp_path, folds=1)
+    model = tmp_path / f"{row['hash']}.keras"
+    model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
+    about = SimpleNamespace(name="a <network>", demo=False, licence="CC BY-NC-SA 4.0")
+    text = widgets.limits(about, model)
+    (one,) = tables.pool([row], tmp_path)
+    assert f"UAR of {100 * one['scores']['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
+    assert "a &lt;network&gt;" in text and about.licence in text and "12.5 %" in text
+    assert "acted speech" in text and "Do not use it to judge" in text
+    demo = widgets.limits(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
+    assert "synthetic speech" in demo and "not known here" in demo and "UAR" not in demo
+
+
+@pytest.mark.skipif(not predict.SHIPPED.is_file(), reason="no shipped network in the package")
+def test_the_shipped_networks_limits_are_those_of_the_published_rows(panel):
+    assert "UAR of" in panel.limits.value and "6 of 6 folds" in panel.limits.value
+    assert "acted speech" in panel.limits.value and panel.predictor.licence in panel.limits.value
+
+
+def test_the_oldest_recordings_are_let_go(panel, monkeypatch):
+    monkeypatch.setattr(widgets, "KEPT", 200_000)
+    for name in "abc":
+        panel.give(widgets.wav(tone(4), 16_000), name)
+    assert [one.source is None for one in panel.heard] == [True, False, False]
+    panel.shown.value = 0
+    assert "no longer kept" in panel.pictures.value and "ser-answer" in panel.result.value
+
+
+def test_an_answer_for_a_report_needs_no_kernel_and_no_script(clip):
+    told = predict.Predictor().predict(clip)
+    text = widgets.still(told, clip, mark="demo").data
+    assert "<script" not in text and "http" not in text and told.emotion in text
+    (data,) = re.findall(r'src="data:audio/wav;base64,([^"]+)"', text)
+    assert len(audio.decode(base64.b64decode(data))[0]) == len(audio.read(clip))
+
+
+# Pictures
+
+
+def test_the_envelope_holds_the_extremes_of_every_column():
+    samples = np.random.default_rng(1).normal(size=10_007)
+    found = sketch.envelope(samples, 100)
+    assert found.shape == (100, 2) and found.min() == samples.min() and found.max() == samples.max()
+    starts = np.linspace(0, len(samples), 100, endpoint=False).astype(int)
+    assert found[7].tolist() == [samples[starts[7] : starts[8]].min(), samples[starts[7] : starts[8]].max()]
+    assert len(sketch.envelope(samples[:3], 100)) == 3
+
+
+def test_attention_stands_where_it_was_paid():
+    weights = np.array([0.1, 0.2, 0.6, 0.1])
+    text = sketch.waveform(tone(4), 16_000, weights, np.array([0.5, 1.5, 2.5, 3.5]))
+    assert "strongest at 2.5 s" in text
+    bars = re.findall(r'<rect x="([\d.]+)" width="([\d.]+)" y="[\d.]+" height="([\d.]+)"', text)
+    assert [float(x) for x, _, _ in bars] == [0, 250, 500, 750]
+    heights = np.array([float(height) for *_, height in bars])
+    assert np.allclose(heights / heights.max(), weights / weights.max(), atol=0.01)
+
+
+def test_names_cannot_become_markup():
+    assert "<i>" not in sketch.table([{"a": "<i>x"}]) + sketch.bars({"<i>": 1.0})
+    assert sketch.clock(3.21) == "3.2 s" and sketch.clock(125) == "2:05"
+
+
+# The explorer and the matrix
+
+
+def test_the_explorer_filters_and_shows(own_store):
+    made = explorer.explore(["demo_ravdess", "emodb"])
+    (title,) = made.corpus.options
+    table = corpora.load("demo_ravdess")
+    assert (made.emotion.value, made.speaker.value) == ("any", "any")
+    assert made.utterance.value == table["id"].iloc[0] and f"{len(table)} utterances" in made.told.value
+    made.emotion.value, made.speaker.value = "sad", sorted(table["speaker"].unique())[1]
+    wanted = table[(table["emotion"] == "sad") & (table["speaker"] == made.speaker.value)]
+    assert [value for _, value in made.utterance.options] == wanted["id"].tolist()
+    made.utterance.value = wanted["id"].iloc[-1]
+    samples = audio.read(wanted["path"].iloc[-1])
+    assert len(audio.decode(made.player.value)[0]) == len(samples) and "Waveform" in made.pictures.value
+    made.view.value = "features"
+    assert 'src="data:image/png;base64,' in made.pictures.value
+    made.view.value = "augmented copies"
+    assert made.pictures.value.count("<audio") == 4
+    assert "No recordings" in explorer.explore(["emodb"]).value
+
+
+def test_a_cell_opens_the_utterances_that_fell_into_it(tmp_path):
+    (one,) = tables.pool(made_rows(tmp_path, folds=2), tmp_path)
+    made = explorer.confusions({"made": one}, tmp_path)
+    frame = made._frame
+    truth, answer = frame[frame["truth"] != frame["prediction"]][["truth", "prediction"]].iloc[0]
+    (button,) = [
+        cell for cell in made.matrix.children[0].children if f"true {truth}, answered {answer}:" in (cell.tooltip or "")
+    ]
+    fell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
+    assert button.description == str(len(fell)) != "0"
+    button.click()
+    assert f"{len(fell)} test utterances: true {truth}, answered {answer}." in made.told.value
+    for name in fell["id"]:
+        assert name in made.told.value
+    labels = one["labels"]
+    total = sum(int(cell.description) for cell in made.matrix.children[0].children if cell.description.isdigit())
+    assert total == np.sum(one["confusion"]) and len(labels) == 8
