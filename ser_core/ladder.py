@@ -99,6 +99,7 @@ def _rung(one: dict, folder) -> dict:
         "seeds": one["seeds"],
         "like_listeners": _like_listeners(frame) if merged else None,
         "all_clips": everything,
+        "step": None,
         "demo": tables.is_demo(spec["corpus"]),
         "labels": labels,
         "frame": frame,

@@ -120,8 +120,10 @@ def unroll(model, on: bool) -> None:
             (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
         )
         for cell in inner:
-            if isinstance(cell, keras.layers.RNN) and (layer.input.shape[1] or UNROLL_STEPS + 1) <= UNROLL_STEPS:
-                cell.unroll = on
+            if isinstance(cell, keras.layers.RNN):
+                sequence = layer.input[0] if isinstance(layer.input, list) else layer.input  # a mask may come with it
+                if (sequence.shape[1] or UNROLL_STEPS + 1) <= UNROLL_STEPS:
+                    cell.unroll = on
 
 
 def fit_scaling(model, x: np.ndarray) -> None:

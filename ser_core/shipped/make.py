@@ -23,7 +23,7 @@ import numpy as np
 from ser_core import export, features, metrics, models, trained
 from ser_core.cache import write_atomically
 from ser_core.errors import SerError
-from ser_core.experiment import load_predictions, load_rows, published_dir, training_copies, versions
+from ser_core.experiment import load_predictions, load_rows, published_dir, versions
 from ser_core.paths import runs_dir
 from ser_core.spec import Spec
 
@@ -120,18 +120,17 @@ def choose(folder: Path) -> dict:
 
 def train(choice: dict) -> trained.Trained:
     """Train the chosen network on all of the corpus, into ``<runs>/shipped/``."""
-    from ser_core import cache, corpora, experiment, training
+    from ser_core import cache, corpora, experiment, sides, training
 
     table = corpora.load(CORPUS)
     if table.attrs.get("missing"):
         raise SerError(f"{CORPUS}: {len(table.attrs['missing'])} utterances missing; the shipped network needs all")
     labels = corpora.labels(CORPUS)
     spec = Spec(**choice["spec"], fold=0, seed=0)
-    jobs = cache.jobs_for(table, spec.settings)
-    cache.ensure(jobs)
-    copies = training_copies(spec, table)
-    x = np.concatenate([cache.feature_matrix(table, spec.settings), *copies])
-    y = np.tile(table["emotion"].map(labels.index).to_numpy(), 1 + len(copies))
+    batches = [cache.jobs_for(table, spec.settings, **sides.treatment(spec, copy) if copy else {})
+               for copy in ("", *sides.copies(spec))]  # fmt: skip
+    x = np.concatenate([cache.matrix(batch, spec.settings) for batch in batches])
+    y = np.tile(table["emotion"].map(labels.index).to_numpy(), len(batches))
     training.prepare_backend(spec.seed)
     network = training.build(spec.model, x.shape[1:], len(labels), spec.precision)
     training.fit_scaling(network, x)
