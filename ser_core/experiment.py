@@ -310,23 +310,24 @@ def publish(specs) -> list[str]:
 
 
 def load_row(path: Path) -> dict | None:
-    """A stored row, or None where there is none or it cannot be read."""
+    """A stored row, or None where there is none or it cannot be read.
+
+    Fields of the spec that came into being after the row was stored stand at their defaults.
+    """
     try:
-        return json.loads(Path(path).read_text())
+        row = json.loads(Path(path).read_text())
     except (OSError, ValueError):
         return None
+    if isinstance(row, dict) and "spec" in row:
+        with contextlib.suppress(SerError):  # somebody else's corpus or network
+            row["spec"] = completed(row["spec"])
+    return row
 
 
 def load_rows(folder: Path) -> list[dict]:
-    """All rows of a folder, sorted by spec; files that are no rows are passed over.
-
-    Fields of the spec that came into being after a row was stored stand at their defaults.
-    """
+    """All rows of a folder (:func:`load_row`), sorted by spec; files that are no rows are passed over."""
     rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
     rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
-    for row in rows:
-        with contextlib.suppress(SerError):  # somebody else's corpus or network
-            row["spec"] = completed(row["spec"])
     return sorted(rows, key=lambda row: json.dumps(row["spec"], sort_keys=True))
 
 
