@@ -120,7 +120,8 @@ def build(
 def unroll(model, on: bool) -> None:
     """Run the recurrent layers step by step without a loop while training: the same sums in half the time on a CPU.
 
-    It is a matter of execution only and is switched off again before a network is kept.
+    It is a matter of execution only and is switched off again before a network is kept. Layers that are given a mask
+    (``padding masked``) stay loops: Keras, unrolled, does not carry a mask backwards as its loop does.
     """
     import keras
 
@@ -129,8 +130,9 @@ def unroll(model, on: bool) -> None:
             (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
         )
         for cell in inner:
-            if isinstance(cell, keras.layers.RNN) and (layer.input.shape[1] or UNROLL_STEPS + 1) <= UNROLL_STEPS:
-                cell.unroll = on
+            if isinstance(cell, keras.layers.RNN):
+                steps = None if isinstance(layer.input, list) else layer.input.shape[1]
+                cell.unroll = on and (steps or UNROLL_STEPS + 1) <= UNROLL_STEPS
 
 
 def fit_scaling(model, x: np.ndarray) -> None:
