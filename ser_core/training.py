@@ -111,7 +111,8 @@ def build(
 def unroll(model, on: bool) -> None:
     """Run the recurrent layers step by step without a loop while training: the same sums in half the time on a CPU.
 
-    It is a matter of execution only and is switched off again before a network is kept.
+    It is a matter of execution only and is switched off again before a network is kept. Layers that are given a mask
+    (``padding masked``) stay loops: Keras, unrolled, does not carry a mask backwards as its loop does.
     """
     import keras
 
@@ -121,9 +122,8 @@ def unroll(model, on: bool) -> None:
         )
         for cell in inner:
             if isinstance(cell, keras.layers.RNN):
-                sequence = layer.input[0] if isinstance(layer.input, list) else layer.input  # a mask may come with it
-                if (sequence.shape[1] or UNROLL_STEPS + 1) <= UNROLL_STEPS:
-                    cell.unroll = on
+                steps = None if isinstance(layer.input, list) else layer.input.shape[1]
+                cell.unroll = on and (steps or UNROLL_STEPS + 1) <= UNROLL_STEPS
 
 
 def fit_scaling(model, x: np.ndarray) -> None:

@@ -147,6 +147,31 @@ def test_masked_padding_plays_no_part(name, tmp_path):
     assert np.allclose(keras.models.load_model(tmp_path / "masked.keras")(speech), expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+@pytest.mark.parametrize("name", ["cnn_bilstm_attention", "a3"])
+@pytest.mark.parametrize("precision", training.PRECISIONS)
+def test_masked_networks_train_and_are_the_same_while_they_do(name, precision, tmp_path):
+    """What is unrolled for training gives the same as what is kept, and padding plays no part after it."""
+    random = np.random.default_rng(0)
+    speech = random.normal(size=(12, 80, 42)).astype("float32")
+    speech[:6, 40:] = 0.0
+    target = np.arange(12) % 3
+    network = training.build(name, (80, 42), 3, precision, masked=True)
+    training.unroll(network, True)
+    unrolled = np.asarray(network(speech))
+    training.unroll(network, False)
+    assert np.allclose(network(speech), unrolled, atol=1e-5)
+    plan = training.Plan(epochs=1, batch=6, precision=precision)
+    network, done = training.fit(
+        network, (speech, target), (speech, target), plan, checkpoint=tmp_path / "c", progress=False
+    )
+    assert done.epochs == 1 and np.isfinite(done.best_loss)
+    longer = np.pad(speech, ((0, 0), (0, 80), (0, 0)))
+    other = training.build(name, (160, 42), 3, precision, masked=True)
+    other.set_weights(network.get_weights())
+    assert np.allclose(other(longer), network(speech), atol=1e-5 if precision == "float32" else 1e-2)
+
+
 @pytest.mark.parametrize("name", [name for name, model in models.MODELS.items() if model.masks])
 def test_masked_networks_have_the_same_parameters(name):
     masked, plain = (models.build(name, (80, 42), 8, masked=one) for one in (True, False))
