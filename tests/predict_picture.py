@@ -32,7 +32,7 @@ def draw(width: int = 760, colours: int = 48) -> Path:
             tab.wait_for_function("document.querySelector('audio').duration > 1")
             tab.wait_for_timeout(500)
             box, end = (tab.locator(name).bounding_box() for name in (".ser-intake", ".ser-pictures"))
-            height = end["y"] + end["height"] - box["y"] + 24
+            height = end["y"] + end["height"] - box["y"] + 8
             clip = {"x": box["x"] - 12, "y": box["y"] - 12, "width": box["width"] + 24, "height": height}
             picture = Image.open(io.BytesIO(tab.screenshot(clip=clip))).convert("RGB")
             chromium.close()
