@@ -35,6 +35,7 @@ def write(predicted: dict, path: Path) -> None:
 
     frame = pd.concat([part.assign(side=side) for side, part in predicted.items()], ignore_index=True)
     frame.insert(1, "side", frame.pop("side"))
+    frame.attrs = {}  # pandas would keep them in the file, the corpus's folder among them
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     frame.drop(columns="prediction").to_parquet(temporary, index=False)
