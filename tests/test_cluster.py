@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import made_cells
+import psutil
 import pytest
 
 from ser_core import cluster, experiment, sweep
@@ -69,7 +70,9 @@ def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, o
     trainers = made_cells.trainers(workers)
     process.kill()
     process.wait()
-    assert trainers and made_cells.ended(trainers), "the cells go on with nobody waiting for them"
+    made_cells.wait_for(lambda: not at_work(address))
+    waiting = psutil.wait_procs(trainers, 10)[1]  # for a next cell, where theirs had ended before the sweep was killed
+    assert trainers and len(waiting) <= len(list(shared.glob("*.json"))), "the cells go on with nobody waiting for them"
     finished = {path: path.stat().st_mtime_ns for path in shared.glob("*.json")}
     assert 0 < len(finished) < 4
 
@@ -87,6 +90,12 @@ def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, o
 
     output = subprocess.run(words, env=together, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert len(output.splitlines()) == 4 and made_cells.left(shared) == made_cells.sequential(cells)
+
+
+def at_work(address):
+    """The cells that the workers of this scheduler are busy with."""
+    with distributed.Client(address, set_as_default=False) as client:
+        return [task for tasks in client.processing().values() for task in tasks]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "http://127.0.0.1:9"])
