@@ -125,8 +125,10 @@ CUT = {"augment", "precision", "epochs"}
 
 
 def _usual(spec: dict) -> bool:
-    """Whether a spec differs from the defaults in nothing but how it was cut."""
+    """Whether a spec differs from the defaults in nothing but how it was cut: all augmented copies or none."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
+    if spec["augment"] not in ("", default.augment):
+        return False
     own = {"corpus", "protocol", "test_corpus", "fold", "seed", "model"}
     if spec["channels"] == "mel_small":
         own |= {"channels", "frames", "rate"}
@@ -263,10 +265,15 @@ def steps(pooled: list[dict], folder, number: str) -> list[dict]:
 
 
 def default_of(pooled: list[dict]) -> dict | None:
-    """The row of the paper's network that differs least from the defaults."""
-    rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == A5 and _usual(one["spec"])]
+    """The row of the paper's network from which the others differ least; of several, that nearest the defaults."""
+    rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == A5]
     rows = [one for one in rows if paper.corpus_of(one["spec"]["corpus"]) == "ravdess"]
-    return min(rows, key=lambda one: (len(tables.setting(one["spec"])), -len(one["folds"])), default=None)
+
+    def distance(one: dict) -> tuple[int, int, int]:
+        apart = sum(one["spec"][name] != other["spec"].get(name) for other in rows for name in one["spec"])
+        return apart, len(tables.setting(one["spec"])), -len(one["folds"])
+
+    return min((one for one in rows if _usual(one["spec"])), key=distance, default=None)
 
 
 def variations_of(pooled: list[dict]) -> list[dict]:

@@ -175,6 +175,22 @@ def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
     assert told.startswith(f"{100 * (varied[0]['scores']['accuracy'] - one['scores']['accuracy']):+.1f}")
 
 
+def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_thing(tmp_path):
+    plain, whole = made_rows(tmp_path, model=A5, augment=""), made_rows(tmp_path, model=A5)
+    varied = [
+        row
+        for fields in ({"denoise": True}, {"channels": "14"}, {"augment": "noise"}, {"learning_rate": 0.0001})
+        for row in made_rows(tmp_path, model=A5, folds=1, **({"augment": ""} | fields))
+    ]
+    pooled = tables.pool([*whole, *plain, *varied], tmp_path)
+    base = comparison.default_of(pooled)
+    assert base["spec"]["augment"] == "" and len(base["folds"]) == 6
+    frame = comparison.variation_table(comparison.variations_of(pooled), base, tmp_path)
+    told = set(frame["changed"])
+    assert {"denoise True", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
+    assert "noise" not in comparison.markdown(pooled, tmp_path).replace("denoise", ""), "it is no system of its own"
+
+
 def test_what_cannot_be_measured_is_no_figure(tmp_path):
     failed = made_rows(tmp_path, model="svm_egemaps", folds=1, status="error")
     failed[0]["error"] = "not measured here: the weights are not to be had"
