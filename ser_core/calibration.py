@@ -11,26 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_core import experiment, statistics, tables
+from ser_core import experiment, statistics, tables, tempering
 from ser_core.errors import SerError
 
 BINS = 15
 """Of a reliability diagram (Guo et al. 2017, section 2)."""
-COLDEST, HOTTEST = 0.05, 20.0
-"""Range of a fitted temperature; validation utterances that are all answered rightly would drive it to 0."""
-FLOOR = 1e-30
-"""Least probability whose logarithm is taken."""
 RISK = 0.2
 """Share of wrong answers that a summary accepts when it counts how many answers can be given."""
 
 
 # Scores of probabilities
-
-
-def negative_log_likelihood(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean of -ln of the probability given to the truth, in nats."""
-    given = np.asarray(probabilities, float)[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(given, FLOOR)).mean())
 
 
 def brier(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -96,43 +86,6 @@ def expected_calibration_error(
     found = reliability(probabilities, truth, bins=bins, equal_mass=equal_mass)
     gap = np.abs(found["accuracy"] - found["confidence"])
     return float(np.sum(found["count"] * gap) / found["count"].sum())
-
-
-# Temperature
-
-
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Softmax of the logarithms divided by the temperature (Guo et al. 2017, Eq. 9): the answers stay the same.
-
-    The logarithms are the network's logits but for a constant a row, which softmax takes no notice of.
-    """
-    scaled = np.log(np.maximum(np.asarray(probabilities, float), FLOOR)) / temperature
-    scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature that makes the cross-entropy least, within :data:`COLDEST` to :data:`HOTTEST`.
-
-    The cross-entropy is convex in 1 / temperature, so there is one minimum. Probabilities that no temperature betters
-    (all equal, say) keep 1.
-
-    Raises
-    ------
-    SerError
-        where there is no utterance
-    """
-    from scipy.optimize import minimize_scalar
-
-    if len(truth) == 0:
-        raise SerError("temperature: no validation utterance to fit it on")
-
-    def loss(logarithm: float) -> float:
-        return negative_log_likelihood(tempered(probabilities, np.exp(logarithm)), truth)
-
-    bounds = np.log(COLDEST), np.log(HOTTEST)
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(found.x)) if found.fun < loss(0.0) - 1e-12 else 1.0
 
 
 # Abstention
@@ -215,13 +168,13 @@ def answers(rows: Sequence[dict], folder) -> Answers:
             raise SerError(f"calibration: {row['hash']} has no validation predictions to fit a temperature on")
         truth = {side: part["truth"].map(index).to_numpy() for side, part in sides.items()}
         given = {side: part[labels].to_numpy(np.float64) for side, part in sides.items()}
-        temperature = fit_temperature(given["validation"], truth["validation"])
-        mended = {side: tempered(p, temperature) for side, p in given.items()}
+        found = tempering.fit(given["validation"], truth["validation"])
+        mended = {side: tempering.tempered(p, found) for side, p in given.items()}
         threshold = threshold_for(*_answers(mended["validation"], truth["validation"]))
         tests.append(sides["test"].drop(columns=labels))
         before.append(given["test"])
         after.append(mended["test"])
-        temperatures.append(temperature)
+        temperatures.append(found)
         answered.append(mended["test"].max(axis=1) >= threshold)
     table = pd.concat(tests, ignore_index=True)
     return Answers(
@@ -236,7 +189,7 @@ def confidence_of(found: Answers, *, after: bool = True) -> tuple[np.ndarray, np
 
 
 SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "nll": negative_log_likelihood,
+    "nll": tempering.negative_log_likelihood,
     "brier": brier,
     "overconfidence": overconfidence,
     "aurc": lambda p, truth: area_under_risk(*_answers(p, truth)),

@@ -12,6 +12,9 @@ from dataclasses import asdict
 from ser_core import experiment
 from ser_core.experiment import Spec
 
+ATTEMPTS = 3
+"""So often is a cell begun whose process is killed from outside, before that becomes its row."""
+
 
 def run_cell(spec: Spec, fresh: bool = False) -> dict:
     """One cell without bars; whatever goes wrong becomes its row."""

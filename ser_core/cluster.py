@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from ser_core import cache, child, experiment, sweep
+from ser_core import cache, child, experiment
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 
@@ -59,7 +59,7 @@ def compute(
                 continue
             name = experiment.spec_hash(spec, version)
             key = ("ser-fresh" if fresh else "ser", name)
-            future = client.submit(cell, asdict(spec), fresh, version, name, key=key, retries=sweep.ATTEMPTS - 1)
+            future = client.submit(cell, asdict(spec), fresh, version, name, key=key, retries=child.ATTEMPTS - 1)
             waiting[future.key] = spec, future
         finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
         for future in finished:

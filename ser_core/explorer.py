@@ -136,9 +136,9 @@ class Explorer(ipywidgets.VBox):
 
 def explore(names) -> ipywidgets.Widget:
     """The explorer over those of the corpora ``names`` whose recordings are here."""
-    from ser_core import corpora, tables
+    from ser_core import corpora, recordings, tables
 
-    found = {tables.corpus_title(name): corpora.load(name) for name in names if tables.is_here(name)}
+    found = {tables.corpus_title(name): corpora.load(name) for name in names if recordings.is_here(name)}
     if found:
         return Explorer(found)
     return _line("No recordings of these corpora are here, so there is nothing to listen to: `ser data fetch ravdess`.")
@@ -166,12 +166,12 @@ class Confusions(ipywidgets.VBox):
         self._build()
 
     def _build(self) -> None:
-        from ser_core import corpora, tables
+        from ser_core import corpora, recordings, tables
 
         one = self._pooled[self.which.value]
         corpus, labels = one["spec"]["corpus"], one["labels"]
         self._frame = pd.concat([tables.predictions(row, self._folder) for row in one["rows"]], ignore_index=True)
-        self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if tables.is_here(corpus) else {}
+        self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if recordings.is_here(corpus) else {}
         text = lambda words: ipywidgets.HTML(f"<b>{html.escape(words)}</b>")  # noqa: E731
         cells = [text("true \\ answer"), *map(text, labels)]
         for truth, counts in zip(labels, one["confusion"], strict=True):

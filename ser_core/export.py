@@ -18,6 +18,7 @@ from ser_core import audio, inputs, quiet, trained
 from ser_core.cache import write_atomically
 from ser_core.errors import SerError
 from ser_core.predict import window_seconds
+from ser_core.tempering import tempered
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "keras": ".keras"}
 CHECKED = 100
@@ -229,7 +230,7 @@ def runner(path: Path, network: trained.Trained) -> Callable[[np.ndarray], np.nd
 
 
 def _keras_runner(network, temperature: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: trained.tempered(np.asarray(network.predict_on_batch(x)), temperature)
+    return lambda x: tempered(np.asarray(network.predict_on_batch(x)), temperature)
 
 
 def _milliseconds(run: Callable, x: np.ndarray) -> float:

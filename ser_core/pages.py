@@ -264,7 +264,7 @@ def index_html(
     lead : HTML below the title; badge : "demo" or ""
     cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
         ``failure`` (error line or "")
-    pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.tables.completeness`
+    pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.recordings.completeness`
     made : (name, value) pairs on how this was made
     ladders : (figure, sentence) pairs of :mod:`ser_core.ladder`
     """

@@ -15,6 +15,7 @@ import numpy as np
 
 from ser_core import audio
 from ser_core.errors import SerError
+from ser_core.tempering import tempered
 
 SHIPPED = Path(__file__).parent / "shipped" / "model.onnx"
 WINDOW_HOP = 2.0
@@ -110,7 +111,7 @@ class Keras:
         self.steps = trained.averaged_steps(self.trained.network)
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        from ser_core import inputs, trained
+        from ser_core import inputs
 
         raw = inputs.RAW[inputs.entry(self.settings.channels).raw]
         made = [inputs.finish(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
@@ -118,7 +119,7 @@ class Keras:
         probabilities, attention = answer if isinstance(answer, list | tuple) else (answer, None)
         if self.steps:
             attention = np.full((len(made), self.steps), 1.0 / self.steps)
-        return trained.tempered(np.asarray(probabilities), self.trained.temperature), attention
+        return tempered(np.asarray(probabilities), self.trained.temperature), attention
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
         if self.settings.denoise:

@@ -274,7 +274,7 @@ def _valid(stamp: Path, key: str, plan) -> bool:
 
 def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
     """Write the pages that changed and the index. Returns the path of ``index.html``."""
-    from ser_core import experiment, ladder, pages, tables
+    from ser_core import experiment, ladder, pages, recordings, tables
 
     report = home / "report"
     _own_folder(report)
@@ -307,7 +307,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         badge="demo" if demo else "",
         cards=cards,
         pooled=pooled,
-        corpora=tables.completeness(_corpora(plan, pooled)),
+        corpora=recordings.completeness(_corpora(plan, pooled)),
         made=_made(plan, rows),
         ladders=[(ladder.figure(found, name), ladder.conclusion(found, name)) for found, name in climbed if found],
     )

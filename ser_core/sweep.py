@@ -14,12 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ser_core import experiment
-from ser_core.child import Child
+from ser_core.child import ATTEMPTS, Child
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
-
-ATTEMPTS = 3
-"""So often is a cell begun whose process is killed from outside, before that becomes its row."""
 
 
 def expand(base: Spec, **choices: Iterable) -> Iterator[Spec]:

@@ -8,13 +8,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from ser_core import tempering
 from ser_core.errors import SerError
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
 """Licence of what was trained on a corpus: that of its recordings. Compositions have both."""
-TEMPERATURES = np.geomspace(0.25, 8.0, 701)
 
 
 @dataclass(frozen=True)
@@ -39,30 +37,6 @@ class Trained:
         from ser_core.spec import Spec, completed
 
         return Spec(**completed(self.facts["spec"])).settings
-
-
-def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature T that makes softmax(log(p) / T) most likely (Guo et al. 2017), within 0.25 to 8.
-
-    Parameters
-    ----------
-    probabilities : float [utterances, labels], of utterances that were not trained on
-    truth : int [utterances], index of the right label
-
-    Returns
-    -------
-    float; 1 leaves the probabilities as they are, above 1 makes them less sure
-    """
-    rows = np.arange(len(truth))
-    costs = [-np.log(np.maximum(tempered(probabilities, t)[rows, truth], 1e-12)).mean() for t in TEMPERATURES]
-    return float(round(TEMPERATURES[int(np.argmin(costs))], 4))
-
-
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log(p) / T): float64 [..., labels] that sum to 1."""
-    logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-30)) / temperature
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
 
 
 def licence_of(corpus: str, demo: bool) -> str:
@@ -126,7 +100,7 @@ def _temperature(path: Path, row: dict) -> float:
 
     predictions = pd.read_parquet(path.with_suffix(".parquet")).query("side == 'validation'")
     labels = list(row["labels"])
-    return fit_temperature(predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy())
+    return tempering.fit(predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy())
 
 
 def load(model: str | Path) -> Trained:

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 from onnx import TensorProto, helper
 
-from ser_core import audio, corpora, features, onnx_graph, trained, training
+from ser_core import audio, corpora, features, onnx_features, onnx_graph, tempering, trained, training
 from ser_core.errors import SerError
 from ser_core.export import to_onnx
 from ser_core.features import Settings
@@ -40,8 +40,8 @@ def session(graph, given, shape, outputs):
 
 
 def features_session(settings):
-    graph = onnx_graph.Graph()
-    output = onnx_graph.add_features(graph, "waveform", settings)
+    graph = onnx_features.Graph()
+    output = onnx_features.add_features(graph, "waveform", settings)
     return session(graph, "waveform", [None, None], [output])
 
 
@@ -87,7 +87,7 @@ def test_a_constant_sound_gives_zeros_and_no_nan():
 @pytest.mark.parametrize("settings", [Settings(channels="wide"), Settings(channels="mel"), Settings(denoise=True)])
 def test_what_has_no_graph_is_one_line(settings):
     with pytest.raises(SerError, match="cannot be written as ONNX"):
-        onnx_graph.add_features(onnx_graph.Graph(), "waveform", settings)
+        onnx_features.add_features(onnx_features.Graph(), "waveform", settings)
 
 
 def branches(x):
@@ -141,10 +141,10 @@ def test_each_layer_gives_what_keras_gives(piece):
         if isinstance(layer, layers.Normalization):
             layer.finalize_state()
     given = random.normal(0, 1, (3, 23, 6)).astype(np.float32)
-    graph = onnx_graph.Graph()
+    graph = onnx_features.Graph()
     outputs = onnx_graph.add_network(graph, network, "features", temperature=2.0)
     found = session(graph, "features", [None, 23, 6], outputs).run(None, {"features": given})
-    expected = trained.tempered(network.predict(given, verbose=0), 2.0)
+    expected = tempering.tempered(network.predict(given, verbose=0), 2.0)
     assert np.abs(found[0] - expected).max() < 1e-5
     assert len(found) == (2 if piece == "attention" else 1)
     if piece == "attention":
@@ -166,7 +166,7 @@ def test_each_layer_gives_what_keras_gives(piece):
 def test_a_layer_that_cannot_be_converted_is_one_line_that_names_it(tail, word):
     inputs = keras.Input((23, 6))
     with pytest.raises(SerError, match=word) as caught:
-        onnx_graph.add_network(onnx_graph.Graph(), keras.Model(inputs, tail(inputs)), "features", 1.0)
+        onnx_graph.add_network(onnx_features.Graph(), keras.Model(inputs, tail(inputs)), "features", 1.0)
     assert "\n" not in str(caught.value)
 
 
@@ -193,7 +193,7 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
             for x in utterances
         ]
     )
-    expected = trained.tempered(network.network.predict(given, verbose=0), 1.3)
+    expected = tempering.tempered(network.network.predict(given, verbose=0), 1.3)
     found = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
     weights = run.run(["attention"], {"waveform": np.stack([utterances[0][:8_000]] * 2)})[0]
     assert weights.shape == (2, settings.frames // 8) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)

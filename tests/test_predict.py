@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ser_core import audio, cli, corpora, listening, trained
+from ser_core import audio, cli, corpora, listening, tempering, trained
 from ser_core.errors import SerError
 from ser_core.export import to_onnx
 from ser_core.predict import Predictor, Refused
@@ -274,10 +274,8 @@ def test_the_temperature_is_that_of_a_general_optimiser():
     unsure = softmax(logits * 3.0, axis=1)  # three times too sure
     cost = lambda t: -np.log(softmax(np.log(unsure) / t, axis=1)[np.arange(500), truth]).mean()  # noqa: E731
     best = minimize_scalar(cost, bounds=(0.3, 8), method="bounded").x
-    assert trained.fit_temperature(unsure, truth) == pytest.approx(best, rel=0.01) and best == pytest.approx(
-        3, rel=0.25
-    )
-    assert np.allclose(trained.tempered(unsure, 3.0), softmax(logits, axis=1))
+    assert tempering.fit(unsure, truth) == pytest.approx(best, rel=0.01) and best == pytest.approx(3, rel=0.25)
+    assert np.allclose(tempering.tempered(unsure, 3.0), softmax(logits, axis=1))
 
 
 # The shell

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_rows import made_row, made_rows
 
-from ser_core import metrics, paper, statistics, tables
+from ser_core import metrics, paper, recordings, statistics, tables
 from ser_core.errors import SerError
 
 
@@ -171,7 +171,7 @@ def test_a_readme_without_the_marks_is_refused(tmp_path, text):
 
 def test_completeness_names_the_missing():
     facts = {"expected": 2800, "found": 2798, "missing": [f"m{n}" for n in range(6)]}
-    table = tables.completeness({"tess": facts, "ravdess": None})
+    table = recordings.completeness({"tess": facts, "ravdess": None})
     assert table["missing"].tolist() == ["m0, m1, m2, m3 and 2 more", "–"]
     assert table["found"].tolist() == ["2,798", "not here"]
 
@@ -179,14 +179,14 @@ def test_completeness_names_the_missing():
 def test_the_published_list_stands_in_for_absent_audio(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     with pytest.raises(SerError, match="ser data fetch ravdess"):
-        tables.recordings("ravdess")
-    listed = tables.recordings("ravdess", listed=True)
+        recordings.headers("ravdess")
+    listed = recordings.headers("ravdess", listed=True)
     assert (len(listed), listed.attrs["source"]) == (1440, "published list")
     assert (listed["seconds"] > 4).sum() == 255  # those that 400 frames cut
 
 
 def test_recordings_read_the_headers():
-    table = tables.recordings("demo_ravdess")
+    table = recordings.headers("demo_ravdess")
     assert table.attrs["source"] == "recordings"
     assert table["seconds"].between(0.1, 20).all() and (table["rate"] > 0).all()
 

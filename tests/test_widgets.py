@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from made_rows import made_rows
 
-from ser_core import audio, corpora, explorer, predict, sketch, tables, trained, widgets
+from ser_core import audio, corpora, explorer, offers, predict, sketch, tables, trained, widgets
 from ser_core.export import to_onnx
 from ser_core.intake import LARGEST, Intake
 
@@ -192,7 +192,7 @@ def test_another_model_is_asked_again_and_a_missing_one_is_a_line(own_store, cli
 
 
 def test_samples_are_marked_and_can_be_picked(own_store):
-    found = widgets.samples_here()
+    found = offers.samples_here()
     demo = [name for name, (mark, _) in found.items() if mark == "demo"]
     assert len(demo) == len(corpora.labels("demo_ravdess")) and all("demo" in name for name in demo)
     panel = widgets.predictor()
@@ -207,7 +207,7 @@ def test_models_of_the_store_are_offered_where_their_weights_are(own_store):
     for row in rows:
         (own_store / f"{row['hash']}.json").write_text(json.dumps(row | {"demo": False}))
     (own_store / f"{rows[0]['hash']}.keras").write_bytes(b"")
-    found = widgets.models_here()
+    found = offers.models_here()
     assert list(found.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
 
 
@@ -216,12 +216,12 @@ def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
     model = tmp_path / f"{row['hash']}.keras"
     model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
     about = SimpleNamespace(name="a <network>", demo=False, licence="CC BY-NC-SA 4.0")
-    text = widgets.limits(about, model)
+    text = offers.limits(about, model)
     (one,) = tables.pool([row], tmp_path)
     assert f"UAR of {100 * one['scores']['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
     assert "a &lt;network&gt;" in text and about.licence in text and "12.5 %" in text
     assert "acted speech" in text and "Do not use it to judge" in text
-    demo = widgets.limits(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
+    demo = offers.limits(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
     assert "synthetic speech" in demo and "not known here" in demo and "UAR" not in demo
 
 

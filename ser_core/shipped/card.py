@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser_core import features, metrics, models, statistics, trained
+from ser_core import features, metrics, models, statistics, tempering
 from ser_core.errors import SerError
 from ser_core.experiment import load_predictions, load_rows
 
@@ -66,9 +66,9 @@ def figures(choice: dict, folder: Path) -> dict:
         sides = dict(list(load_predictions(row, folder).groupby("side")))
         validation, test = sides["validation"], sides["test"]
         index = lambda frame: frame["truth"].map(labels.index).to_numpy()  # noqa: E731
-        own = trained.fit_temperature(validation[labels].to_numpy(), index(validation))
+        own = tempering.fit(validation[labels].to_numpy(), index(validation))
         tests.append(test)
-        calibrated.append(trained.tempered(test[labels].to_numpy(), own))
+        calibrated.append(tempering.tempered(test[labels].to_numpy(), own))
     test = pd.concat(tests, ignore_index=True)
     truth = test["truth"].map(labels.index).to_numpy()
 

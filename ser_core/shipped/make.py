@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import export, features, metrics, models, trained
+from ser_core import export, features, metrics, models, tempering, trained
 from ser_core.cache import write_atomically
 from ser_core.errors import SerError
 from ser_core.experiment import load_predictions, load_rows, published_dir, versions
@@ -112,7 +112,7 @@ def choose(folder: Path) -> dict:
     probabilities, truth, _ = validation(rows, folder)
     return chosen | {
         "rule": "best UAR over the validation utterances of the six folds; test utterances play no part",
-        "temperature": trained.fit_temperature(probabilities, truth),
+        "temperature": tempering.fit(probabilities, truth),
         "others": whole[1:],
         "incomplete": [one for one in found if one not in whole],
     }
