@@ -22,6 +22,8 @@ SPREAD = 1e-9
 SCORES = ("accuracy", "uar", "precision", "recall", "f1")
 TESTED = ("accuracy", "uar")
 """Scores that are sums over speakers once the truth is fixed, so that exchanging answers is flipping a sign."""
+PRINTED = 5e-4
+"""An interval of a score narrower than this would be printed as one number twice, and is none."""
 ALPHA, POWER = 0.05, 0.8
 EXACT_UNITS = 32
 """Up to so many units every one of the 2**units exchanges is counted."""
@@ -76,7 +78,7 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
         return result | dict.fromkeys(SCORES) | {"unit": "none", "method": "none: fewer than four units"}
     each = np.stack([metrics.confusion(part["truth"], part["prediction"], labels) for part in groups])
     return result | {
-        name: [max(0.0, low), min(1.0, high)] if high - low > SPREAD else None
+        name: [max(0.0, low), min(1.0, high)] if high - low > PRINTED else None
         for name, (low, high) in jackknife_scores(each, level).items()
     }
 

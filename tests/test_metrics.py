@@ -106,3 +106,14 @@ def test_too_few_speakers_give_words_or_nothing():
     words = predictions.assign(text=[str(i % 10) for i in range(len(predictions))])
     found = statistics.intervals(words, LABELS)
     assert found["unit"] == "word" and found["n"] == 10 and found["accuracy"][0] < found["accuracy"][1]
+
+
+def test_answers_that_are_all_the_same_have_no_interval_of_one_number():
+    """Every word right once in four, and one word lacks a recording: 25.0 [25.0, 25.0] says too much."""
+    table = pd.DataFrame({"text": np.repeat(np.arange(2000), len(LABELS)), "truth": LABELS * 2000})
+    table = table.assign(speaker="one", prediction=LABELS[0], id=range(len(table)))[1:]
+    found = statistics.intervals(table, LABELS)
+    assert found["unit"] == "word" and found["accuracy"] is None
+    table.loc[table["text"] < 500, "prediction"] = LABELS[1]
+    table.loc[table["text"] < 200, "prediction"] = table["truth"]
+    assert statistics.intervals(table, LABELS)["accuracy"] is not None
