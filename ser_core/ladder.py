@@ -6,6 +6,8 @@ its protocol. A step is the difference on the utterances that both rungs test, p
 scored on original clips there, as the rungs below it are.
 """
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -273,8 +275,9 @@ def figure(found: list[dict], corpus: str):
         for tick, one in zip(ax.get_yticklabels(), found, strict=True):
             tick.set_color(plots.RED if one["protocol"] == "leaky" else plots.INK)
         ax.set_ylim(len(found) - 0.5, -0.6)
-        ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)",
-               title=f"The ladder: one network, protocol by protocol, {tables.corpus_title(corpus)}")  # fmt: skip
+        ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)")
+        title = f"The ladder: one network, protocol by protocol, {tables.corpus_title(corpus)}"
+        fig.suptitle("\n".join(textwrap.wrap(title, 75)), x=0.01, ha="left")
         ax.set_xticks(range(0, 101, 20))
         ax.grid(axis="x")
         plots.legend_below(fig, ax, columns=3)

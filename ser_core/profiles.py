@@ -39,11 +39,10 @@ def _demo() -> dict[str, Iterator[Spec]]:
     small = [Spec(model=name, epochs=4, **plain) for name in ("lstm_attention", "reslstm_sa")]
     return {
         "training": [*expand(capped, fold=range(2)), *expand(replace(capped, corpus="demo_tess"), fold=range(2))],
-        "protocols": [
-            replace(capped, augment=""),
-            *expand(Spec(epochs=1, **plain), protocol=("random", "speaker-text")),
-            Spec(epochs=1, frames=128, protocol="leaky", **plain | {"augment": "shift"}),
-        ],
+        "protocols": list(expand(
+            Spec(corpus="demo_ravdess", augment="shift", frames=128, epochs=12),
+            protocol=("speaker", "random", "speaker-text", "leaky"),
+        )),
         "cross": [
             *crossed(Spec(model="svm", **plain), "demo_ravdess", "demo_tess", adapt=("none", *ADAPTED)),
             *expand(Spec(model="a2", epochs=2, frames=128, protocol="cross", test_corpus="demo_tess", **plain),
