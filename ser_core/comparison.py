@@ -57,6 +57,19 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
     return _told(pd.DataFrame(lines))
 
 
+def told_apart(pooled: list[dict], folder) -> list[str]:
+    """The systems of :func:`systems_table` that differ from the paper's network at 5 %, with by how much in UAR."""
+    good = [one for one in pooled if one["status"] == "ok"]
+    changes = [_against(one, pooled, folder) for one in good]
+    values = statistics.holm([change["uar"]["p"] if change else None for change in changes])
+    name = lambda one: models.MODELS[one["spec"]["model"]].title if one["spec"]["model"] in models.MODELS else "own"  # noqa: E731
+    return [
+        f"{name(one)} {signed(change['uar'])}"
+        for one, change, p in zip(good, changes, values, strict=True)
+        if p is not None and p <= statistics.ALPHA
+    ]
+
+
 def _minutes(each: list[float]) -> str:
     mean = sum(each) / len(each) if each else None
     return "–" if mean is None else "<0.1" if mean < 0.1 else f"{mean:.1f}"
@@ -192,30 +205,49 @@ def difference(first: dict, second: dict, folder) -> dict | None:
 
 def variation_table(pooled: list[dict], base: dict, folder) -> pd.DataFrame:
     """One line a variation of the paper's network: its score, and the paired difference from ``base``."""
+    found = _variations(pooled, base, folder)
+    tested = corrected([change for _, change in found], "accuracy")
     lines = []
-    for one in pooled:
-        if one["status"] != "ok" or one["spec"] == base["spec"]:
-            continue
-        found = difference(base, one, folder)
-        neutral = [row["per_class"]["neutral"]["f1"] for row in (base, one) if "neutral" in row["per_class"]]
+    for (one, change), p in zip(found, tested, strict=True):
         same = tables.pool(base["rows"], folder, folds=one["folds"])
-        reference = same[0] if same and same[0]["folds"] == one["folds"] else None
-        if reference and len(neutral) == 2:
-            neutral[0] = reference["per_class"]["neutral"]["f1"]
+        same = [other for other in same if other["folds"] == one["folds"] and change]
+        neutral = [other["per_class"]["neutral"]["f1"] for other in (one, *same) if "neutral" in other["per_class"]]
         lines.append(
             {
                 "changed": changed(base["spec"], one["spec"]),
                 "accuracy % [95 %]": scored(one, "accuracy"),
                 "UAR % [95 %]": scored(one, "uar"),
-                "against the default on the same folds, accuracy points [95 %]": signed(found["accuracy"])
-                if found
+                "against the default on the same folds, accuracy points [95 %]": signed(change["accuracy"])
+                if change
                 else "–",
-                "F1 of neutral %": tables.percent(neutral[-1]) if neutral else "–",
-                "default's": tables.percent(neutral[0]) if len(neutral) == 2 and reference else "–",
+                "p": p,
+                "F1 of neutral %": tables.percent(neutral[0]) if neutral else "–",
+                "default's": tables.percent(neutral[1]) if len(neutral) == 2 else "–",
                 "folds": _folds(one),
             }
         )
     return pd.DataFrame(lines)
+
+
+def _variations(pooled: list[dict], base: dict, folder) -> list[tuple[dict, dict | None]]:
+    some = [one for one in pooled if one["status"] == "ok" and one["spec"] != base["spec"]]
+    return [(one, difference(base, one, folder)) for one in some]
+
+
+def variations_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
+    """Which single changes are told from the default at 5 %, after Holm over all, in one sentence."""
+    found = [(one, change) for one, change in _variations(pooled, base, folder) if change] if base else []
+    if not found:
+        return "Nothing can be said here about single changes."
+    tested = statistics.holm([change["accuracy"]["p"] for _, change in found])
+    clear = [
+        f"{changed(base['spec'], one['spec'])} ({signed(change['accuracy'])})"
+        for (one, change), p in zip(found, tested, strict=True)
+        if p is not None and p <= statistics.ALPHA
+    ]
+    changes = f"Of {len(found)} changes" if len(found) > 1 else "Of the one change"
+    told = f"{changes} compared with the default ({tables.setting(base['spec']) or 'as the paper'}), "
+    return told + f"told from it at 5 % after Holm: {'; '.join(clear) or 'none'}."
 
 
 def changed(base: dict, spec: dict) -> str:
@@ -244,7 +276,8 @@ def ladders(pooled: list[dict]) -> dict[str, list[dict]]:
 
 
 def steps(pooled: list[dict], folder, number: str) -> list[dict]:
-    """What each part adds: name, the paper's step and ours in points of accuracy, ours with its interval or None."""
+    """What each part adds: name, the paper's step and ours in points of accuracy, ours with its interval or None, and
+    its p after Holm over the table, None where untested."""
     by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
     printed = {row["configuration"]: row["accuracy"] for row in paper.table(number)}
     names = paper.ABLATIONS | {A5: "A5"}
@@ -259,9 +292,22 @@ def steps(pooled: list[dict], folder, number: str) -> list[dict]:
                     "paper": printed[names[model]] - printed[names[before]],
                     "ours": 100 * change["difference"],
                     "interval": change["interval"] and [100 * limit for limit in change["interval"]],
+                    "p": change["p"],
                 }
             )
-    return lines
+    tested = statistics.holm([line["p"] for line in lines])
+    return [line | {"p": p} for line, p in zip(lines, tested, strict=True)]
+
+
+def steps_conclusion(pooled: list[dict], folder, number: str) -> str:
+    """Which steps of Table V or VI can be told from none, in one sentence."""
+    corpus = tables.corpus_title(pooled[0]["spec"]["corpus"])
+    tested = [step for step in steps(pooled, folder, number) if step["p"] is not None]
+    if not tested:
+        return f"{corpus}: no two neighbouring configurations were measured on the same four or more speakers."
+    clear = [f"{step['name']} ({step['ours']:+.1f})" for step in tested if step["p"] <= statistics.ALPHA] or ["none"]
+    counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
+    return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
 
 
 def default_of(pooled: list[dict]) -> dict | None:

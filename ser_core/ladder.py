@@ -42,9 +42,11 @@ def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict
     list of dict
         ``protocol`` (or "claim"), ``name``, ``accuracy`` (fraction), ``interval``, ``chance``, ``unit``, ``n``
         (speakers or words), ``n_test``, ``folds``, ``folds_total``, ``seeds``, ``step`` (None, or
-        ``difference``, ``interval``, ``p``, ``utterances`` against the rung above), ``like_listeners`` (accuracy with
-        calm counted as neutral, where listeners were asked the same), ``all_clips`` (``leaky``: accuracy with the
-        augmented test clips), ``demo``. Empty where fewer than two protocols were measured.
+        ``difference``, ``interval``, ``p`` against the rung above, ``utterances`` of both, the two levels ``above`` and
+        ``below`` on these, and ``apart``, the words for them where they are not those of the rungs),
+        ``like_listeners`` (accuracy with calm counted as neutral, where listeners were asked the same), ``all_clips``
+        (``leaky``: accuracy with the augmented test clips), ``demo``. Empty where fewer than two protocols were
+        measured.
     """
     rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == model]
     rows = [one for one in rows if one["spec"]["corpus"] == corpus and one["spec"].get("condition", "clean") == "clean"]
@@ -65,7 +67,9 @@ def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict
         found.insert(0, top | {"demo": found[0]["demo"], "like_listeners": None, "all_clips": None})
     for above, below in zip(found, found[1:], strict=False):
         like = groups[below["key"]].get(above["protocol"])  # the rung above under the lower one's setting
-        below["step"] = _step(_rung(like, folder) if like and like is not best[above["protocol"]] else above, below)
+        other = like is not None and like is not best[above["protocol"]]
+        step = _step(_rung(like, folder) if other else above, below)
+        below["step"] = step | {"apart": _apart(step, above, below, other)}
     return found
 
 
@@ -116,14 +120,38 @@ def _like_listeners(frame) -> float:
 
 def _step(above: dict, below: dict) -> dict:
     """What the lower rung takes away; with an interval and p where both test the same utterances."""
-    plain = {"difference": below["accuracy"] - above["accuracy"], "interval": None, "p": None, "utterances": 0}
+    levels = {"above": above["accuracy"], "below": below["accuracy"]}
+    plain = levels | {"difference": below["accuracy"] - above["accuracy"], "interval": None, "p": None, "utterances": 0}
     if above["protocol"] == CLAIM or above["labels"] != below["labels"]:
         return plain
     shared = set(above["frame"]["id"]) & set(below["frame"]["id"])
     if not shared:
         return plain
     frames = [one["frame"][one["frame"]["id"].isin(shared)] for one in (above, below)]
-    return statistics.paired(*frames, above["labels"])["accuracy"] | {"utterances": len(shared)}
+    levels = [float(np.mean(frame["truth"] == frame["prediction"])) for frame in frames]
+    found = statistics.paired(*frames, above["labels"])
+    told = {
+        "above": levels[0],
+        "below": levels[1],
+        "utterances": len(shared),
+        "units": f"{found['n']} {found['unit']}s",
+    }
+    return found["accuracy"] | told
+
+
+def _apart(step: dict, above: dict, below: dict, other: bool) -> str:
+    """Why a step is not the difference of the two rungs shown: "" or " (94.2 to 39.0 on 1,072 utterances of both)"."""
+    fewer = 0 < step["utterances"] < max(below["n_test"], above["n_test"] or 0)
+    if not (fewer or other):
+        return ""
+    told = f" ({tables.percent(step['above'])} to {tables.percent(step['below'])}"
+    told += f" on {step['utterances']:,} utterances of both" if fewer else ""
+    return told + (f", {below['setting']})" if other else ")")
+
+
+def step_told(one: dict) -> str:
+    """A step with its interval, and its two levels where they are not those of the rungs shown."""
+    return tables.signed(one["step"]) + one["step"]["apart"]
 
 
 def table(found: list[dict]) -> pd.DataFrame:
@@ -141,7 +169,7 @@ def table(found: list[dict]) -> pd.DataFrame:
                 "protocol": "the paper" if claim else f"`{one['protocol']}`" + one["name"][len(one["protocol"]) :],
                 "what it allows": TAKEN[one["protocol"]],
                 "accuracy % [95 %]": _fixed(text),
-                "step, points [95 %]": tables.signed(one["step"]) if one["step"] else "–",
+                "step, points [95 %]": step_told(one) if one["step"] else "–",
                 "p of the step": "–" if p is None else _fixed(tables.probability(p) + alike),
                 "tested on": "–" if claim else _tested(one),
                 "setting": "–" if claim else one["setting"],
@@ -158,14 +186,35 @@ def power_table(found: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "step to": f"`{one['protocol']}`",
-            "points [95 %]": tables.signed(one["step"]),
+            "points [95 %]": step_told(one),
             "p after Holm": tables.probability(p),
             "told apart at 5 %": "yes" if p <= statistics.ALPHA else "no ≈",
-            "found with 80 %: points or more": tables.percent(one["step"]["found"]),
-            "speakers or words": one["n"],
+            "found with 80 %: points or more": _findable(one["step"]["found"]),
+            "over": one["step"]["units"],
         }
         for one, p in zip(steps, tested, strict=True)
     )
+
+
+def power_conclusion(found: list[dict], corpus: str) -> str:
+    """How many of the steps are told apart, and the least step that such a test would not miss, in one sentence."""
+    steps = [one["step"] for one in found if one["step"] and one["step"]["p"] is not None]
+    title = tables.corpus_title(corpus)
+    if not steps:
+        return f"{title}: no two rungs share four speakers or more, so nothing can be told apart."
+    apart = sum(p <= statistics.ALPHA for p in statistics.holm([step["p"] for step in steps]))
+    told = f"{title}: {apart} of {len(steps)} paired step{'s are' if len(steps) > 1 else ' is'} told apart"
+    least = min((step for step in steps if step["found"]), key=lambda step: step["found"], default=None)
+    if least and least["found"] <= 1:
+        value = f"{tables.percent(least['found'])} points"
+        told += f"; a step below {value} would be missed more than once in five even by the sharpest of these tests"
+        told += f" (over {least['units']})"
+    return f"{told}."
+
+
+def _findable(least: float | None) -> str:
+    """The least difference that is found, in points; none where even 100 would be missed too often."""
+    return "none" if least is not None and least > 1 else tables.percent(least)
 
 
 def _seeds(one: dict) -> str:
@@ -198,8 +247,9 @@ def conclusion(found: list[dict], corpus: str) -> str:
     largest = min(drops, key=drops.get, default=None)
     if largest is None or drops[largest] >= 0:
         return start + "."
-    above = measured[measured.index(largest) - 1]
-    return f"{start}; the largest step is from `{above}` to `{largest}`, {tables.signed(by[largest]['step'])} points."
+    above, step = measured[measured.index(largest) - 1], by[largest]["step"]
+    told = f"{tables.signed(step)} points{step['apart']}"
+    return f"{start}; the largest step is from `{above}` to `{largest}`, {told}."
 
 
 def corpora_of(pooled: list[dict]) -> list[str]:
@@ -256,8 +306,8 @@ def figure(found: list[dict], corpus: str):
                 text += f" [{low:.1f}, {high:.1f}]"
             ax.text(103, place, text, va="center", weight="bold")
             if one["step"]:
-                ax.text(103, place - 0.5, f"↓ {tables.signed(one['step'])} points", va="center", fontsize=8.5,
-                        color=plots.GREY)  # fmt: skip
+                told = f"↓ {tables.signed(one['step'])} points{one['step']['apart'].replace(' on ', chr(10) + 'on ')}"
+                ax.text(103, place - 0.5, told, va="center", fontsize=8.5, color=plots.GREY, linespacing=0.95)
             if one["like_listeners"] is not None:
                 ax.plot(100 * one["like_listeners"], place, "o", mfc="white", mec=plots.GREEN, mew=2, ms=7, ls="none",
                         label="neutral = calm")  # fmt: skip

@@ -38,6 +38,11 @@ def test_a_killed_worker_and_a_killed_sweep_cost_nothing_but_time(cells, sequent
     assert made_cells.left(own_store) == sequential
 
 
+def heeds_ctrl_c():
+    """A shell lets what it runs in the background ignore Ctrl-C, and these tests with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("phase", ["features", "training"])
 def test_ctrl_c_ends_everything_with_one_line(phase, cells, own_store, own_cache):
     words = made_cells.command(cells, "--workers=2")
@@ -45,7 +50,7 @@ def test_ctrl_c_ends_everything_with_one_line(phase, cells, own_store, own_cache
         words = [sys.executable, "-m", "ser_core.cli", "sweep", "demo"]
     process = subprocess.Popen(
         words, env=made_cells.environment(cells), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=heeds_ctrl_c,
     )  # fmt: skip
     if phase == "features":
         made_cells.wait_for(lambda: len(list(own_cache.glob("features/*/*.npy"))) > 20)

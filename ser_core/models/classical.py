@@ -116,9 +116,14 @@ class Mixtures(_OneModelAClass):
 
 
 class MarkovModels(_OneModelAClass):
-    """One left-to-right hidden Markov model an emotion: five states, each a mixture of two diagonal Gaussians."""
+    """One left-to-right hidden Markov model an emotion: five states, each a mixture of two diagonal Gaussians.
 
-    STATES, COMPONENTS = 5, 2
+    It starts flat: each utterance is cut into five equal parts, and each state is fitted to its part. As the frames are
+    z-scored, one more frame of mean 0 and variance :attr:`PRIOR` in each Gaussian keeps one that hardly any frame
+    visits from having no variance.
+    """
+
+    STATES, COMPONENTS, PRIOR = 5, 2, 0.1
 
     def _one(self, utterances: list[np.ndarray]):
         import logging
@@ -129,11 +134,26 @@ class MarkovModels(_OneModelAClass):
         stay = np.eye(self.STATES) * 0.5 + np.eye(self.STATES, k=1) * 0.5
         stay[-1, -1] = 1.0
         model = GMMHMM(
-            self.STATES, self.COMPONENTS, covariance_type="diag", n_iter=15, tol=1.0, min_covar=1e-3,
-            random_state=self.seed, init_params="mcw", params="tmcw",
+            self.STATES, self.COMPONENTS, covariance_type="diag", n_iter=15, tol=1.0, random_state=self.seed,
+            init_params="", params="tmcw", weights_prior=2.0, means_weight=1.0, covars_prior=-1.0,
+            covars_weight=self.PRIOR / 2,
         )  # fmt: skip
         model.startprob_, model.transmat_ = np.eye(self.STATES)[0], stay
+        parts = [np.array_split(one, self.STATES) for one in utterances]
+        mixtures = [self._state(np.concatenate(part)) for part in zip(*parts)]
+        for name in ("weights_", "means_", "covars_"):
+            setattr(model, name, np.stack([mixture[name] for mixture in mixtures]))
         return model.fit(np.concatenate(utterances), [len(one) for one in utterances])
+
+    def _state(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        """Weights, means and variances of one state's mixture at the start."""
+        from sklearn.mixture import GaussianMixture
+
+        frames = frames if len(frames) > 1 else np.zeros((2, frames.shape[1]))
+        found = GaussianMixture(
+            self.COMPONENTS, covariance_type="diag", reg_covar=self.PRIOR, random_state=self.seed
+        ).fit(frames)
+        return {"weights_": found.weights_, "means_": found.means_, "covars_": found.covariances_}
 
     def _per(self, frames: np.ndarray) -> int:
         return len(frames)
