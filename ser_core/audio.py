@@ -47,7 +47,9 @@ def _open(source: str | os.PathLike | bytes, name: str):
         except (PermissionError, OSError) as error:
             raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
         if stat.S_ISDIR(status.st_mode):
-            raise SerError(f"{name}: is a folder, not a recording; name the files in it")
+            empty = os.access(path, os.R_OK) and not any(path.iterdir())
+            told = "it is empty" if empty else "name the recordings in it"
+            raise SerError(f"{name}: is a folder, not a recording; {told}")
         if not stat.S_ISREG(status.st_mode):
             raise SerError(f"{name}: is not a regular file; give a recording")
         if status.st_size == 0:

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context, parent_process
@@ -150,35 +150,39 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
     SerError
         for the first recording that cannot be used, naming it; what was computed before is kept
     """
-    from tqdm import tqdm
-
     paths = entries(jobs)
     found = [_load(path) for path in paths]
     missing = [i for i, values in enumerate(found) if values is None]
-    if not missing:
-        return found
     tasks = [(jobs[i], paths[i]) for i in missing]
+    for i, values in zip(missing, _computed(tasks, workers, progress)):
+        found[i] = values
+    return found
+
+
+def _computed(tasks: list[tuple[Job, Path]], workers: int | None, progress: bool) -> Iterator[np.ndarray]:
+    """Compute and keep, in parallel where that is worth a pool; one after another in the order of the tasks."""
+    from tqdm import tqdm
+
+    if not tasks:
+        return
     bar = {"total": len(tasks), "desc": "features", "unit": "utt", "disable": None if progress else True}
     workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // PARALLEL_FROM)
     if workers == 1:
-        computed: Iterable[np.ndarray] = map(_compute_and_keep, tasks)
-        for i, values in zip(missing, tqdm(computed, **bar)):
-            found[i] = values
-        return found
+        yield from tqdm(map(_compute_and_keep, tasks), **bar)
+        return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
         try:
-            for i, values in zip(missing, tqdm(pool.map(_compute_and_keep, tasks, chunksize=8), **bar)):
-                found[i] = values
+            yield from tqdm(pool.map(_compute_and_keep, tasks, chunksize=8), **bar)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return found
 
 
 def ensure(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
     """Compute what the cache has no entry for, in parallel; what is there is not read."""
-    absent = [job for job, path in zip(jobs, entries(jobs), strict=True) if not path.is_file()]
-    raw_features(absent, workers=workers, progress=progress)
+    absent = {path: job for job, path in zip(jobs, entries(jobs), strict=True) if not path.is_file()}
+    for _ in _computed([(job, path) for path, job in absent.items()], workers, progress):
+        pass
 
 
 def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:

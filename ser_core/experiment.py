@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -37,9 +37,21 @@ def published_dir() -> Path:
     return runs_dir() / "published"
 
 
-def prepare(spec: Spec, *, progress: bool = True, workers: int | None = None) -> None:
-    """Compute every feature that a run will ask for, in parallel, into the cache."""
-    cells.ensure(spec, cells.of(spec), progress=progress, workers=workers)
+def prepare(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
+    """Compute every feature that these runs will ask for, in parallel, into the cache.
+
+    A cell whose data are not to be had is left out; it says so itself when it is run.
+
+    Raises
+    ------
+    SerError
+        for the first recording that cannot be used
+    """
+    needed = []
+    for spec in specs:
+        with contextlib.suppress(SerError):
+            needed += cells.needed(spec, cells.of(spec))
+    cache.ensure(needed, progress=progress, workers=workers)
 
 
 def corpus_version(corpus: str) -> str:
@@ -137,7 +149,7 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     sides = cells.of(spec, table)
     clean = None if spec.condition == "clean" else _trained(spec, progress)
     clock = time.perf_counter()
-    cells.ensure(spec, sides, progress=progress, workers=1 if not progress else None)
+    cache.ensure(cells.needed(spec, sides), progress=progress, workers=1 if not progress else None)
     model = models.entry(spec.model)
     kept = clean is not None and model.kind == "network"
     x = cells.inputs(spec, sides, ("validation", "test") if kept else ("train", "validation", "test"))

@@ -113,7 +113,7 @@ def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> No
 
     A concrete function of batch 1 is frozen first: the converter does not take the recurrent layers' variables.
     """
-    with trained.quiet():
+    with quiet.loading():
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

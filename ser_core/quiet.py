@@ -28,3 +28,9 @@ def silence() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def loading():
+    """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return silence()

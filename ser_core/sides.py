@@ -128,14 +128,14 @@ def other_voices(part, table) -> list[tuple[str, ...]]:
     return chosen
 
 
-def ensure(spec: Spec, sides: Sides, *, progress: bool, workers: int | None) -> None:
-    """Compute every feature that a cell will ask for, in parallel, into the cache."""
-    needed = [job for side in ("validation", "test") for job in jobs(spec, sides, side)]
+def needed(spec: Spec, sides: Sides) -> list[cache.Job]:
+    """Every feature that a cell will ask for."""
+    found = [job for side in ("validation", "test") for job in jobs(spec, sides, side)]
     if spec.condition == "clean" or spec.adapt != "none":
-        needed += jobs(spec, sides, "train")
+        found += jobs(spec, sides, "train")
     if spec.condition == "clean":
-        needed += [job for batch in copy_jobs(spec, sides) for job in batch]
-    cache.ensure(needed, progress=progress, workers=workers)
+        found += [job for batch in copy_jobs(spec, sides) for job in batch]
+    return found
 
 
 def inputs(spec: Spec, sides: Sides, wanted: Sequence[str] = splits.SIDES) -> dict[str, np.ndarray]:

@@ -94,9 +94,8 @@ def _stored(spec: Spec, version_of: Callable[[str], str]) -> dict | None:
 
 def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[dict]:
     """Features first, by all cores; then the cells. One whose process is killed begins again in a new one."""
-    for spec in specs:
-        with contextlib.suppress(Exception):  # the cell itself will say so in its row
-            experiment.prepare(spec, progress=progress)
+    with contextlib.suppress(Exception):  # the cell itself will say so in its row
+        experiment.prepare(specs, progress=progress)
     waiting, killed = deque(specs), Counter()
     answers: queue.SimpleQueue = queue.SimpleQueue()
     idle: list[Child] = []

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_core import tempering
+from ser_core import quiet, tempering
 from ser_core.errors import SerError
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
@@ -116,16 +116,9 @@ def load(model: str | Path) -> Trained:
     return Trained(read(path), facts, path)
 
 
-def quiet():
-    """A context in which TensorFlow's libraries say nothing on standard error."""
-    from ser_core.training import silence
-
-    return silence()
-
-
 def read(path: Path, *, as_it_is: bool = False):
     """A ``.keras`` file as a network that computes in float32 whatever it was trained in, or ``as_it_is``."""
-    with quiet():
+    with quiet.loading():
         import keras
     try:
         network = keras.models.load_model(path, compile=False)

@@ -62,7 +62,7 @@ def prepare_backend(seed: int) -> None:
     Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
     error: the numbers may then differ in the last digits.
     """
-    with silence():
+    with quiet.loading():
         import keras
 
     keras.utils.set_random_seed(seed)
@@ -78,12 +78,6 @@ def prepare_backend(seed: int) -> None:
 
         warnings.warn("TensorFlow was used before with other threads; results may differ slightly", stacklevel=2)
     tf.config.experimental.enable_op_determinism()
-
-
-def silence():
-    """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return quiet.silence()
 
 
 def build(

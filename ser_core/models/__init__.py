@@ -241,7 +241,10 @@ def attention_model(model):
 
 def catalogue() -> list[dict]:
     """What ``ser models`` lists: every system with its parameters at 8 classes on the input it was made for."""
-    from ser_core import features, inputs
+    from ser_core import features, inputs, quiet
+
+    with quiet.loading():
+        import keras  # noqa: F401
 
     rows = []
     for name, model in MODELS.items():
