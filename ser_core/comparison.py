@@ -251,10 +251,9 @@ def variations_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
 
 
 def changed(base: dict, spec: dict) -> str:
-    """The fields in which a spec differs from another: "channels wide, augment none"."""
+    """The fields in which a spec differs from another: "channels wide, no augmentation"."""
     own = ("fold", "seed", "corpus", "frames", "rate")
-    differing = [name for name, value in spec.items() if name not in own and base.get(name) != value]
-    told = [f"{name.replace('_', ' ')} {'none' if spec[name] == '' else spec[name]}" for name in differing]
+    told = [tables.field(name, value) for name, value in spec.items() if name not in own and base.get(name) != value]
     if spec["corpus"] != base["corpus"]:
         told.insert(0, tables.corpus_title(spec["corpus"]))
     return ", ".join(told)

@@ -235,10 +235,13 @@ def conclusion(found: list[dict], corpus: str) -> str:
     """What the ladder says, in one sentence."""
     title = tables.corpus_title(corpus)
     by = {one["protocol"]: one for one in found}
-    said = lambda name: f"{tables.percent(by[name]['accuracy'])} % under `{name}`"  # noqa: E731
     measured = [name for name in ORDER if name in by and name != "cross"]
+    settings = {by[name]["setting"] for name in measured}
+    own = lambda name: f" ({by[name]['setting']})" if len(settings) > 1 else ""  # noqa: E731
+    said = [f"{tables.percent(by[name]['accuracy'])} % under `{name}`{own(name)}" for name in measured]
     drops = {name: by[name]["step"]["difference"] for name in measured[1:]}
-    start = f"On {title} the same network reaches " + ", ".join(said(name) for name in measured)
+    common = f" ({settings.pop()})" if len(settings) == 1 and settings != {"default"} else ""
+    start = f"On {title} the same network{common} reaches {', '.join(said)}"
     start += f" (chance {tables.percent(by[measured[0]]['chance'])} %)"
     if "cross" in by:
         start += f" and {tables.percent(by['cross']['accuracy'])} % on another corpus"

@@ -156,9 +156,10 @@ def _figure(one: dict) -> str:
     spec, limits = one["spec"], tables.interval(one["intervals"].get("accuracy"))
     seeds = ", ".join(map(str, one["seeds"]))
     between = "" if limits == "–" else f" {limits}"
+    told = f", {tables.setting(spec)}" if tables.setting(spec) else ""
     return (
         f"{tables.percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
-        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds})"
+        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{told})"
     )
 
 

@@ -11,7 +11,6 @@ import html
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +21,10 @@ from importlib import metadata
 from pathlib import Path
 
 from ser_core import paths
+from ser_core.beat import heartbeat, say, terminal_kept
 from ser_core.errors import SerError
 
-RENDERING = ("report.py", "pages.py", "report.css")
+RENDERING = ("report.py", "beat.py", "pages.py", "report.css")
 """Files of the package that no notebook uses, nor anything of ``cli/``: a change of theirs executes nothing again."""
 
 
@@ -87,7 +87,8 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
             continue
         stamp.unlink(missing_ok=True)
         start = time.monotonic()
-        with terminal_kept(folder / f"{source.stem}.log") as terminal, heartbeat(where, start, plan, terminal):
+        log, done = folder / f"{source.stem}.log", lambda: _done(plan)
+        with terminal_kept(log) as terminal, heartbeat(where, start, done, terminal):
             failure = execute(source, target, parameters)
         took = f"{time.monotonic() - start:.0f} s"
         if failure:
@@ -154,40 +155,6 @@ def _importable() -> Iterator[None]:
                 os.environ[name] = value
 
 
-@contextmanager
-def terminal_kept(log: Path) -> Iterator[int]:
-    """Send what kernels and TensorFlow write to standard error into a log; yields where people read."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    try:
-        with log.open("wb") as file:
-            os.dup2(file.fileno(), 2)
-        yield terminal
-    finally:
-        sys.stderr.flush()
-        os.dup2(terminal, 2)
-        os.close(terminal)
-
-
-@contextmanager
-def heartbeat(where: str, start: float, plan, terminal: int, every: float = 20.0) -> Iterator[None]:
-    """While a notebook runs, say every ``every`` seconds how long it took so far and how many results there are."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(every):
-            count = "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
-            say(f"{where}: {time.monotonic() - start:.0f} s{count}", terminal)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 def notebook_key(source: Path, plan, parameters: dict) -> str:
     """Hash of what an executed notebook depends on, but for the store: notebook, package, parameters, data, machine."""
     from ser_core import experiment
@@ -248,6 +215,10 @@ def _changed(row: dict) -> int:
         return (experiment.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _done(plan) -> str:
+    return "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
 
 
 def store_state(plan) -> dict[str, int]:
@@ -389,8 +360,3 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-
-def say(text: str, terminal: int = 2) -> None:
-    """One line of progress, on stderr or another file descriptor."""
-    os.write(terminal, f"{text}\n".encode())

@@ -17,7 +17,7 @@ def real_data():
     """Folder of the real corpora (``SER_DATA``); tests that need it are skipped where it is absent."""
     folder = paths.data_dir()
     if not ((folder / "ravdess").is_dir() and (folder / "native").is_dir()):
-        pytest.skip(f"needs the real RAVDESS and TESS: SER_DATA is {os.environ.get('SER_DATA', 'not set')}")
+        pytest.skip(f"no RAVDESS and TESS in {folder}: set SER_DATA")
     return folder
 
 

@@ -2,8 +2,10 @@
 
 import html
 import json
+import os
 import re
 import shutil
+import time
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import nbformat
 import pytest
 from made_rows import made_rows
 
-from ser_core import experiment, pages, profiles, report, tables
+from ser_core import beat, experiment, pages, profiles, report, tables
 from ser_core.errors import SerError
 
 KERNEL = {
@@ -277,3 +279,20 @@ def test_the_run_fails_at_the_end_when_a_notebook_failed(tmp_path, monkeypatch):
         report.build("demo")
     index = tmp_path / "demo" / "report" / "index.html"
     assert str(index) in str(caught.value) and "01_a" in index.read_text(encoding="utf-8")
+
+
+def test_the_heartbeat_tells_what_is_done_and_where_training_is(own_store, tmp_path):
+    for name, epochs in (("a", 7), ("b", 3)):
+        (own_store / f"{name}.checkpoint").mkdir(parents=True)
+        state = {"history": {"loss": [1.0] * epochs}}
+        (own_store / f"{name}.checkpoint" / "state.json").write_text(json.dumps(state))
+    assert beat.in_training(0.0) == ", in training: epoch 3, 7"
+    assert beat.in_training(time.time() + 10) == "", "a checkpoint that somebody left"
+    (own_store / "a.checkpoint" / "state.json").write_text("{")
+    os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written while it beats
+    with (tmp_path / "said").open("w+") as file:
+        with beat.heartbeat("[1/2] 03", time.monotonic(), lambda: ", 0 of 2", file.fileno(), every=0.05):
+            while not (tmp_path / "said").stat().st_size:
+                time.sleep(0.01)
+        file.seek(0)
+        assert file.readline() == "[1/2] 03: 0 s, 0 of 2, in training: epoch 3\n"

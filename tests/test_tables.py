@@ -62,7 +62,7 @@ def test_other_settings_are_not_pooled(tmp_path):
     rows = [*made_rows(tmp_path, folds=1), *made_rows(tmp_path, folds=1, learning_rate=0.0001, augment="")]
     first, second = tables.pool(rows, tmp_path)
     settings = tables.results_table([first, second])["setting"].unique().tolist()
-    assert settings == ["as the paper", "augment none, learning rate 0.0001"]
+    assert settings == ["as the paper", "no augmentation, learning rate 0.0001"]
 
 
 def test_a_failed_run_is_a_line(tmp_path):

@@ -68,6 +68,10 @@ def data_verify(ctx, name: str, as_json: bool) -> None:
             names = result[kind]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
             click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
+        if result["unverifiable"]:
+            click.echo(
+                "  (unverifiable: there, but in another container than the published, whose checksum says nothing)"
+            )
     ctx.exit(1 if result["changed"] else 0)
 
 

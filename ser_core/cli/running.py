@@ -15,6 +15,7 @@ def list_models(as_json: bool) -> None:
     rows = models.catalogue()
     if as_json:
         return emit(rows)
+    click.echo(f"{'name':26} {'parameters':>12} {'claimed':>12}  {'standing':14} {'input':34} source")
     for row in rows:
         counts = f"{row['parameters'] or '–':>12,}" if row["parameters"] else f"{'–':>12}"
         claimed = f"{row['claimed']:,}" if row["claimed"] else "–"

@@ -37,7 +37,9 @@ def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
         for kind, name in (("leaks", "LEAK"), ("warnings", "warning"), ("notes", "note")):
             for line in found[kind]:
                 click.echo(f"  {name + ':':9} {line}")
-        click.echo("  no leak" if found["ok"] else f"  {len(found['leaks'])} leaks")
+        click.echo(
+            "  no leak" if found["ok"] else f"  {len(found['leaks'])} leak{'s' if len(found['leaks']) > 1 else ''}"
+        )
     ctx.exit(0 if found["ok"] else 1)
 
 

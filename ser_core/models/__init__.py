@@ -163,8 +163,17 @@ def entry(name: str) -> Model:
             f"model {name!r}: not known; choose among {', '.join(MODELS)} or your own package.module:function"
         )
     own = Model(name, name, "42", "a user's own builder", "own")
+    _load_keras()
     _function(own)
     return own
+
+
+def _load_keras() -> None:
+    """Before something else loads it, with all that its libraries have to say."""
+    from ser_core import quiet
+
+    with quiet.loading():
+        import keras  # noqa: F401
 
 
 def _function(model: Model):
@@ -241,11 +250,9 @@ def attention_model(model):
 
 def catalogue() -> list[dict]:
     """What ``ser models`` lists: every system with its parameters at 8 classes on the input it was made for."""
-    from ser_core import features, inputs, quiet
+    from ser_core import features, inputs
 
-    with quiet.loading():
-        import keras  # noqa: F401
-
+    _load_keras()
     rows = []
     for name, model in MODELS.items():
         made_for = inputs.entry(model.channels)
