@@ -36,6 +36,16 @@ def test_the_matrix_has_plain_rows_alone(made):
     assert len(frame) == 3 and set(transfer.common(some)["direction"]) == {transfer.direction(plain), "TESS → EmoDB"}
 
 
+def test_a_network_that_gives_one_answer_is_seen_to_do_so(made):
+    pooled, folder = made
+    one = next(one for one in pooled if transfer.is_plain(one))
+    answers = pd.concat([tables.predictions(row, folder) for row in one["rows"]])["prediction"].value_counts()
+    emotion, share = transfer.favourite(one).split(", ")
+    assert answers[emotion] == answers.max() and share == f"{100 * answers.max() / answers.sum():.0f} %"
+    (some,) = transfer.systems(pooled).values()
+    assert transfer.favourite(one) in list(transfer.common(some)["most frequent answer"])
+
+
 def test_changes_are_paired_against_the_plain_row(made):
     pooled, folder = made
     (some,) = transfer.systems(pooled).values()
