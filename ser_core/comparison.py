@@ -250,6 +250,26 @@ def variations_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
     return told + f"told from it at 5 % after Holm: {'; '.join(clear) or 'none'}."
 
 
+def neutral_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
+    """What all augmented copies together do to the recall of Neutral (the paper: "significantly" better), or ""."""
+    techniques = Spec(corpus=base["spec"]["corpus"]).augment if base else ""
+    other = "" if base and base["spec"]["augment"] == techniques else techniques
+    alike = base["spec"] | {"augment": other} if base else None
+    row = next((one for one in pooled if one["spec"] == alike and one["status"] == "ok"), None)
+    folds = sorted(set(base["folds"]) & set(row["folds"])) if row else []
+    if not folds or "neutral" not in row["labels"]:
+        return ""
+    frames = []
+    for one in (base, row) if other else (row, base):
+        used = [tables.predictions(each, folder) for each in one["rows"] if each["spec"]["fold"] in folds]
+        frames.append(pd.concat(used, ignore_index=True).query("truth == 'neutral'"))
+    found = statistics.paired(*frames, row["labels"])["accuracy"]
+    before, after = (tables.percent((frame["truth"] == frame["prediction"]).mean()) for frame in frames)
+    p = f", p {probability(found['p'])}" if found["p"] is not None else ""
+    told = f"With augmented copies the recall of Neutral goes from {before} to {after} % ({signed(found)} points{p}"
+    return f"{told}; {len(folds)} of {base['folds_total']} folds)."
+
+
 def changed(base: dict, spec: dict) -> str:
     """The fields in which a spec differs from another: "channels wide, no augmentation"."""
     own = ("fold", "seed", "corpus", "frames", "rate")

@@ -188,6 +188,12 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
     frame = comparison.variation_table(comparison.variations_of(pooled), base, tmp_path)
     told = set(frame["changed"])
     assert {"denoise True", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
+    told = comparison.neutral_conclusion(pooled, base, tmp_path)
+    recalls = [one["per_class"]["neutral"]["recall"] for one in (pooled[1], pooled[0])]
+    assert f"from {100 * recalls[0]:.1f} to {100 * recalls[1]:.1f} %" in told and "6 of 6 folds" in told
+    assert (
+        comparison.neutral_conclusion(pooled[1:], base, tmp_path) == "" == comparison.neutral_conclusion([], None, "")
+    )
     assert "noise" not in comparison.markdown(pooled, tmp_path).replace("denoise", ""), "it is no system of its own"
 
 
