@@ -134,12 +134,22 @@ def heading(family: dict[str, dict]) -> str:
     return ", ".join([*parts, f"protocol {spec['protocol']}", folds, seeds])
 
 
+def lost_told(family: dict[str, dict], kind: str) -> str:
+    """At which SNR half of the UAR above chance is lost: "white at 12 dB", "white at 20 dB already", "" where at none."""
+    crossing = half_lost(family, kind)
+    if crossing is not None:
+        return f"{kind} at {crossing:.0f} dB"
+    weakest = curve(family, kind).head(1)
+    chance = 1.0 / len(family[CLEAN]["labels"])
+    half = chance + (family[CLEAN]["scores"]["uar"] - chance) / 2.0
+    return "".join(f"{kind} at {line.value:.0f} dB already" for line in weakest.itertuples() if line.uar < half)
+
+
 def conclusion(family: dict[str, dict]) -> str:
     """One sentence: the condition that costs most, and the noise that costs half."""
     left = kept(family)
     worst = min(left, key=lambda name: left[name])
-    halves = {kind: half_lost(family, kind) for kind in ("white", "babble")}
-    told = [f"{kind} at {value:.0f} dB" for kind, value in halves.items() if value is not None]
+    told = [words for kind in ("white", "babble") if (words := lost_told(family, kind))]
     return (
         f"{heading(family)}: {worst} leaves {tables.percent(left[worst], 0)} % of the UAR above chance; half of it is "
         f"lost under {' and '.join(told) or 'no noise that was measured'}."

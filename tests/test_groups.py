@@ -217,6 +217,10 @@ def test_the_curve_and_where_half_is_lost(noisy):
     assert f"white:0 leaves {100 * robustness.kept(family)['white:0']:.0f} %" in robustness.conclusion(family)
     assert f"lost under white at {place:.0f} dB." in robustness.conclusion(family)
     assert np.interp(place, [0, 10, 20], frame["uar"][::-1]) == pytest.approx(half)
+    weak = {name: one for name, one in family.items() if name != "white:20"} | {"white:10": family["white:0"]}
+    assert "lost under white at 10 dB already." in robustness.conclusion(weak), "even the weakest noise is too much"
+    strong = {name: one for name, one in family.items() if name in ("clean", "white:20")}
+    assert robustness.lost_told(strong, "white") == "", "no noise that was measured"
 
 
 def test_the_table_of_conditions(noisy):
