@@ -135,7 +135,7 @@ def heading(family: dict[str, dict]) -> str:
 
 
 def lost_told(family: dict[str, dict], kind: str) -> str:
-    """At which SNR half of the UAR above chance is lost: "white at 12 dB", "white at 20 dB already", "" where at none."""
+    """Where half of the UAR above chance is lost: "white at 12 dB", "white at 20 dB already", "" where nowhere."""
     crossing = half_lost(family, kind)
     if crossing is not None:
         return f"{kind} at {crossing:.0f} dB"
