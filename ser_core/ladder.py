@@ -309,7 +309,7 @@ def figure(found: list[dict], corpus: str):
                 text += f" [{low:.1f}, {high:.1f}]"
             ax.text(103, place, text, va="center", weight="bold")
             if one["step"]:
-                told = f"↓ {tables.signed(one['step'])} points{one['step']['apart'].replace(' on ', chr(10) + 'on ')}"
+                told = f"↓ {tables.signed(one['step'])} points" + one["step"]["apart"].replace(" (", "\n(")
                 ax.text(103, place - 0.5, told, va="center", fontsize=8.5, color=plots.GREY, linespacing=0.95)
             if one["like_listeners"] is not None:
                 ax.plot(100 * one["like_listeners"], place, "o", mfc="white", mec=plots.GREEN, mew=2, ms=7, ls="none",
