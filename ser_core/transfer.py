@@ -7,7 +7,7 @@ rows are those with zero padding and no adaptation, as the paper's network is.
 import numpy as np
 import pandas as pd
 
-from ser_core import adaptation, comparison, models, tables
+from ser_core import adaptation, comparison, models, statistics, tables
 
 PLAIN = {"padding": "zero", "adapt": "none"}
 APART = ("corpus", "test_corpus", *PLAIN)
@@ -146,9 +146,9 @@ def changes_table(found: list[dict], field: str) -> pd.DataFrame:
 
 
 def clear(found: list[dict]) -> list[dict]:
-    """Those of :func:`changes` whose interval does not hold zero."""
-    limits = [(line, (line["change"] or {}).get("interval")) for line in found]
-    return [line for line, each in limits if each and (each[0] > 0 or each[1] < 0)]
+    """Those of :func:`changes` that are told from none at 5 %, after Holm over all of them."""
+    tested = statistics.holm([(line["change"] or {}).get("p") for line in found])
+    return [line for line, p in zip(found, tested, strict=True) if p is not None and p <= statistics.ALPHA]
 
 
 def told(found: list[dict], what: str) -> str:
@@ -159,6 +159,6 @@ def told(found: list[dict], what: str) -> str:
     named = [
         f"{line['choice']}, {line['direction']} ({comparison.signed(line['change'])} points)" for line in clear(found)
     ]
-    return f"{what}: of {len(tested)} differences {len(named)} are apart from zero" + (
+    return f"{what}: of {len(tested)} differences {len(named)} told from none at 5 % after Holm" + (
         f": {'; '.join(named)}." if named else "."
     )
