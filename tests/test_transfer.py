@@ -53,7 +53,8 @@ def test_changes_are_paired_against_the_plain_row(made):
     assert [line["choice"] for line in found] == ["zero", "masked"] and found[0]["change"] is None
     scores = [line["one"]["scores"]["uar"] for line in found]
     assert found[1]["change"]["difference"] == pytest.approx(scores[1] - scores[0])
-    assert transfer.clear(found) == [found[1]] and "of 1 differences 1 told from none" in transfer.told(found, "Masked padding")
+    assert transfer.clear(found) == [found[1]]
+    assert "of 1 differences 1 told from none" in transfer.told(found, "Masked padding")
     adapted = transfer.changes(some, folder, "adapt")
     assert [line["choice"] for line in adapted] == ["none", "coral"]
     table = transfer.changes_table(adapted, "adapt")
