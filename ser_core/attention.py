@@ -79,12 +79,12 @@ def weights_of(network, inputs: np.ndarray) -> np.ndarray:
     SerError
         for a network without a layer named ``attention`` (A1 to A4 have none)
     """
-    from ser_core import models, training
+    from ser_core import execution, models, training
 
     weigh = models.attention_model(network)
     if weigh is None:
         raise SerError(f"network {network.name}: has no attention layer; cnn_bilstm_attention has one")
-    return weigh.predict(inputs, batch_size=training.EVALUATION_BATCH, verbose=0)[1]
+    return weigh.predict(**execution.batches(inputs, size=training.EVALUATION_BATCH), verbose=0)[1]
 
 
 def measure(network, spec, table, ids: Sequence[str] | None = None, *, silence_db: float = SILENCE_DB):

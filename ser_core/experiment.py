@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import cache, corpora, evaluation, models, paper, training
+from ser_core import cache, corpora, evaluation, execution, models, paper, training
 from ser_core import sides as cells
 from ser_core.errors import SerError
 from ser_core.paths import runs_dir
@@ -225,7 +225,7 @@ def _loaded(spec: Spec, clean: dict):
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: network.predict(x, batch_size=training.EVALUATION_BATCH, verbose=0)
+    return lambda x: network.predict(**execution.batches(x, size=training.EVALUATION_BATCH), verbose=0)
 
 
 def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import quiet
+from ser_core import execution, quiet
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -25,8 +25,6 @@ OPTIMIZERS = {
 }
 """Names of a plan's optimizer: the class in ``keras.optimizers``, and its settings beside the learning rate."""
 LOSS = "sparse_categorical_crossentropy"
-UNROLL_STEPS = 64
-"""Recurrent layers of more steps are not unrolled: building the graph would take longer than it saves."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +98,6 @@ def build(
         return models.build(name, shape, classes, heads, masked=masked)
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def unroll(model, on: bool) -> None:
-    """Run the recurrent layers step by step without a loop while training: the same sums in half the time on a CPU.
-
-    It is a matter of execution only and is switched off again before a network is kept. Layers that are given a mask
-    (``padding masked``) stay loops: Keras, unrolled, does not carry a mask backwards as its loop does.
-    """
-    import keras
-
-    for layer in model.layers:
-        inner = (
-            (layer.forward_layer, layer.backward_layer) if isinstance(layer, keras.layers.Bidirectional) else (layer,)
-        )
-        for cell in inner:
-            if isinstance(cell, keras.layers.RNN):
-                steps = None if isinstance(layer.input, list) else layer.input.shape[1]
-                cell.unroll = on and (steps or UNROLL_STEPS + 1) <= UNROLL_STEPS
 
 
 def fit_scaling(model, x: np.ndarray) -> None:
@@ -219,7 +199,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     else:
         done = Progress()
         _compile(model, plan)
-    unroll(model, True)
+    execution.hasten(model, True)
     judge, accuracy_name = model, "accuracy"
     if len(model.outputs) > 1:
         judge, accuracy_name = emotion_only(model), f"{model.output_names[0]}_accuracy"
@@ -229,7 +209,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     while done.epochs < plan.epochs and done.epochs - done.best_epoch < plan.patience:
         start = time.perf_counter()
         fitted = _epoch(model, x, y, plan, done.epochs)
-        loss, accuracy = judge.evaluate(*validation, batch_size=EVALUATION_BATCH, verbose=0)
+        loss, accuracy = judge.evaluate(**execution.batches(*validation, size=EVALUATION_BATCH), verbose=0)
         values = {
             "loss": fitted["loss"][0],
             "accuracy": fitted[accuracy_name][0],
@@ -246,7 +226,7 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         bar.set_postfix(loss=f"{values['loss']:.3f}", val_loss=f"{loss:.3f}", val_acc=f"{accuracy:.1%}")
     bar.close()
     best = keras.models.load_model(store.best)
-    unroll(best, False)
+    execution.hasten(best, False)
     return emotion_only(best), done
 
 
@@ -266,7 +246,7 @@ def _epoch(model, x: np.ndarray, y, plan: Plan, number: int) -> dict:
     """One pass over the training side in the order drawn for epoch ``number``, from 0: Keras' history of it."""
     order = np.random.default_rng([plan.seed, number]).permutation(len(x))
     target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
-    return model.fit(x[order], target, batch_size=plan.batch, shuffle=False, verbose=0).history
+    return model.fit(**execution.batches(x[order], target, size=plan.batch), shuffle=False, verbose=0).history
 
 
 def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, label: str = ""):
@@ -289,11 +269,11 @@ def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, lab
     from tqdm import tqdm
 
     _compile(model, plan)
-    unroll(model, True)
+    execution.hasten(model, True)
     found = []
     for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):
         found.append(round(float(_epoch(model, *train, plan, number)["loss"][0]), 6))
-    unroll(model, False)
+    execution.hasten(model, False)
     return model, found
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_core import experiment, inputs, models, paths, training
+from ser_core import execution, experiment, inputs, models, paths, training
 from ser_core.errors import SerError
 from ser_core.spec import Spec
 
@@ -209,7 +209,7 @@ def test_unrolling_changes_no_number():
     network = built("cnn_bilstm_attention")
     x = batch(network)
     before = np.asarray(network(x))
-    training.unroll(network, True)
+    execution.hasten(network, True)
     assert np.allclose(before, np.asarray(network(x)), atol=1e-6)
 
 

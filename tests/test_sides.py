@@ -6,7 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core import adaptation, cache, conditions, corpora, evaluation, experiment, models, sides, splits, training
+from ser_core import (
+    adaptation,
+    cache,
+    conditions,
+    corpora,
+    evaluation,
+    execution,
+    experiment,
+    models,
+    sides,
+    splits,
+    training,
+)
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
 
@@ -157,9 +169,9 @@ def test_masked_networks_train_and_are_the_same_while_they_do(name, precision, t
     speech[:6, 40:] = 0.0
     target = np.arange(12) % 3
     network = training.build(name, (80, 42), 3, precision, masked=True)
-    training.unroll(network, True)
+    execution.hasten(network, True)
     unrolled = np.asarray(network(speech))
-    training.unroll(network, False)
+    execution.hasten(network, False)
     assert np.allclose(network(speech), unrolled, atol=1e-5)
     plan = training.Plan(epochs=1, batch=6, precision=precision)
     network, done = training.fit(

@@ -1,0 +1,90 @@
+"""How a training runs changes nothing of what it computes: against Keras' own layers and loops."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from ser_core import execution, training
+
+RNG = np.random.default_rng(3)
+
+
+def image_network(width: int) -> keras.Model:
+    inputs = keras.Input((64, 64, 1))
+    x = layers.Conv2D(width, 3, padding="same")(inputs)
+    x = layers.BatchNormalization(name="bn")(x)
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def volume_network(width: int) -> keras.Model:
+    inputs = keras.Input((5, 32, 32, 1))
+    x = layers.Conv3D(width, 3, padding="same")(inputs)
+    x = layers.BatchNormalization(name="bn")(x)
+    x = layers.GlobalAveragePooling3D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def wave_network(width: int) -> keras.Model:
+    inputs = keras.Input((8192, 1))
+    x = layers.Conv1D(width, 3, padding="same")(inputs)
+    x = layers.BatchNormalization(name="bn")(x)
+    x = layers.GlobalAveragePooling1D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def trained(make, width: int, fast: bool):
+    """Three steps of plain gradient descent from one start; the losses and all weights, moving statistics included."""
+    keras.utils.set_random_seed(5)
+    model = make(width)
+    execution.hasten(model, fast)
+    assert ("call" in model.get_layer("bn").__dict__) == (fast and width >= 16)
+    model.compile(keras.optimizers.SGD(0.05), training.LOSS, jit_compile=False)
+    draw = np.random.default_rng(7)
+    x, y = draw.normal(2.0, 3.0, (12, *model.input_shape[1:])).astype("float32"), draw.integers(0, 3, 12)
+    history = model.fit(**execution.batches(x, y, size=4), shuffle=False, verbose=0).history["loss"]
+    execution.hasten(model, False)
+    assert "call" not in model.get_layer("bn").__dict__
+    return history, model.get_weights(), model.predict(x, verbose=0)
+
+
+@pytest.mark.parametrize("make", [image_network, volume_network, wave_network])
+@pytest.mark.parametrize("width", [4, 16])
+def test_hastened_training_gives_keras_losses_weights_and_moving_statistics(make, width):
+    losses, weights, answers = trained(make, width, True)
+    plain_losses, plain_weights, plain_answers = trained(make, width, False)
+    assert np.allclose(losses, plain_losses, rtol=1e-5)
+    for one, other in zip(weights, plain_weights, strict=True):
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-5)
+    assert np.allclose(answers, plain_answers, atol=1e-5)
+
+
+def test_layers_that_normalise_otherwise_are_left_alone():
+    inputs = keras.Input((64, 64, 16))
+    x = layers.BatchNormalization(axis=1)(inputs)
+    x = layers.BatchNormalization(scale=False)(x)
+    x = layers.BatchNormalization(renorm=True)(x)
+    model = keras.Model(inputs, x)
+    execution.hasten(model, True)
+    assert not any("call" in layer.__dict__ for layer in model.layers)
+
+
+def test_batches_are_the_arrays_in_order_and_the_last_one_is_short():
+    x, y = RNG.normal(size=(10, 3)).astype("float32"), np.arange(10)
+    got = list(execution.batches(x, y, size=4)["x"])
+    assert [len(one) for one, _ in got] == [4, 4, 2]
+    assert np.array_equal(np.concatenate([one for one, _ in got]), x)
+    assert np.array_equal(np.concatenate([truth for _, truth in got]), y)
+    assert [len(one) for one in execution.batches(x, size=6)["x"]] == [6, 4]
+
+
+def test_targets_by_name_stay_with_their_inputs():
+    x, y = np.arange(5.0), {"emotion": np.arange(5), "sex": np.arange(5) % 2}
+    for one, targets in execution.batches(x, y, size=2)["x"]:
+        assert np.array_equal(one, targets["emotion"]) and np.array_equal(targets["sex"], targets["emotion"] % 2)
+
+
+def test_reading_is_not_tuned_by_a_thread_of_its_own():
+    data = execution.batches(np.zeros((4, 2)), size=2)["x"]
+    assert data.options().autotune.enabled is False
