@@ -8,6 +8,7 @@ import pytest
 
 from ser_core import execution, experiment, inputs, models, paths, training
 from ser_core.errors import SerError
+from ser_core.models import blocks
 from ser_core.spec import Spec
 
 STATED = {"cnn_bilstm_attention": 469_257, "cnn_bilstm_attention_lite": 241_097, "resnet50": 23_524_424}
@@ -227,3 +228,21 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
 def test_unknown_networks_are_refused(name):
     with pytest.raises(SerError, match=name.split(":")[0]):
         models.entry(name)
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu"])
+def test_convolutions_pool_before_an_activation_that_rises_and_give_what_the_published_order_gives(activation):
+    def published(x):
+        for number, (filters, pool) in enumerate(((4, 2), (6, (2, 4))), start=1):
+            x = keras.layers.Conv2D(filters, 3, padding="same", name=f"conv{number}")(x)
+            x = keras.layers.BatchNormalization(name=f"conv{number}_bn")(x)
+            x = keras.layers.Activation(activation)(x)
+            x = keras.layers.MaxPooling2D(pool)(x)
+        return x
+
+    inputs = keras.Input((12, 16, 1))
+    ours = keras.Model(inputs, blocks.convolutions(inputs, (4, 6), (2, (2, 4)), dropout=0.0, activation=activation))
+    theirs = keras.Model(inputs, published(inputs))
+    theirs.set_weights(ours.get_weights())
+    x = np.random.default_rng(2).normal(size=(3, 12, 16, 1)).astype("float32")
+    assert np.array_equal(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))

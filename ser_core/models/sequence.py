@@ -26,14 +26,17 @@ def issa(shape: tuple[int], classes: int) -> keras.Model:
 
 
 def cnn_lstm_1d(shape: tuple[int, int], classes: int) -> keras.Model:
-    """Zhao et al. 2019 on the waveform: Conv1D 64/64/128/128, BN, ELU, pools of 4, LSTM 64: 137,288, exact."""
+    """Zhao et al. 2019 on the waveform: Conv1D 64/64/128/128, BN, ELU, pools of 4, LSTM 64: 137,288, exact.
+
+    ELU stands after the pooling, which gives the same numbers: it rises.
+    """
     inputs = keras.Input(shape, name="waveform")
     x = inputs
     for number, filters in enumerate((64, 64, 128, 128), start=1):
         x = layers.Conv1D(filters, 3, padding="same", name=f"conv{number}")(x)
         x = layers.BatchNormalization(name=f"conv{number}_bn")(x)
-        x = layers.Activation("elu", name=f"conv{number}_elu")(x)
         x = layers.MaxPooling1D(4, name=f"conv{number}_pool")(x)
+        x = layers.Activation("elu", name=f"conv{number}_elu")(x)
     last = layers.LSTM(64, name="lstm", **FLOAT32)(x)
     return blocks.network(inputs, last, classes, "cnn_lstm_1d")
 
