@@ -49,12 +49,16 @@ def _fused(layer):
     plain = layer.call
 
     def call(inputs, training=None, mask=None):
-        if not training or not layer.trainable or mask is not None:
+        if mask is not None:
             return plain(inputs, training=training, mask=mask)
         shape = tf.shape(inputs)
         flat = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (shape[0], 1, -1, inputs.shape[-1]))
-        scale, offset = tf.cast(layer.gamma, "float32"), tf.cast(layer.beta, "float32")
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(flat, scale, offset, epsilon=layer.epsilon)
+        scale, offset, epsilon = tf.cast(layer.gamma, "float32"), tf.cast(layer.beta, "float32"), layer.epsilon
+        normalise = tf.compat.v1.nn.fused_batch_norm
+        if not training or not layer.trainable:
+            known = layer.moving_mean.value, layer.moving_variance.value
+            return tf.reshape(normalise(flat, scale, offset, *known, epsilon, is_training=False)[0], shape)
+        outputs, mean, variance = normalise(flat, scale, offset, epsilon=epsilon)
         count = tf.cast(tf.size(flat) // flat.shape[-1], "float32")
         variance *= (count - 1.0) / count  # the operation divides by count - 1, Keras by count
         for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):

@@ -44,6 +44,7 @@ def trained(make, width: int, fast: bool):
     draw = np.random.default_rng(7)
     x, y = draw.normal(2.0, 3.0, (12, *model.input_shape[1:])).astype("float32"), draw.integers(0, 3, 12)
     history = model.fit(**execution.batches(x, y, size=4), shuffle=False, verbose=0).history["loss"]
+    history.append(model.evaluate(**execution.batches(x, y, size=5), verbose=0))
     execution.hasten(model, False)
     assert "call" not in model.get_layer("bn").__dict__
     return history, model.get_weights(), model.predict(x, verbose=0)
