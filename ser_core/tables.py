@@ -318,12 +318,18 @@ def setting(spec: dict) -> str:
     except SerError:  # a corpus or a network of somebody else's
         default = Spec(channels=spec["channels"])
     differing = {key: value for key, value in spec.items() if key not in own and getattr(default, key, None) != value}
+    if "patience" in differing and spec["patience"] >= spec.get("epochs", 0):
+        differing["patience"] = None
     return ", ".join(field(name, value) for name, value in differing.items())
 
 
 def field(name: str, value) -> str:
     """A field of a spec in words: "learning rate 0.0001", "no augmentation", "bfloat16"."""
-    words = {("augment", ""): "no augmentation", ("precision", "mixed_bfloat16"): "bfloat16"}
+    words = {
+        ("augment", ""): "no augmentation",
+        ("precision", "mixed_bfloat16"): "bfloat16",
+        ("patience", None): "no early stopping",
+    }
     return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
 
 

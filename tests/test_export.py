@@ -42,6 +42,16 @@ def expected(network, table):
 
 
 @pytest.mark.parametrize(
+    ("form", "given", "line"),
+    [("onnx", ["no.onnx", "no.wav"], "no.onnx: no such file"), ("tflite", [], "wanted: FILE.tflite VOICE.wav")],
+)
+def test_the_examples_name_what_is_missing_in_one_line(form, given, line):
+    command = [sys.executable, "-m", f"ser_core.examples.{form}_alone", *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, line)
+
+
+@pytest.mark.parametrize(
     ("form", "int8", "tolerance", "example", "runtime"),
     [
         ("onnx", False, 1e-4, "onnx_alone", "onnxruntime"),

@@ -65,6 +65,20 @@ def test_other_settings_are_not_pooled(tmp_path):
     assert settings == ["as the paper", "no augmentation, learning rate 0.0001"]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "patience", "words"),
+    [
+        (300, 300, "no early stopping"),
+        (30, 300, "epochs 30, no early stopping"),
+        (300, 5, "patience 5"),
+        (300, 20, "as the paper"),
+    ],
+)
+def test_patience_that_never_ends_a_training_is_called_so(tmp_path, epochs, patience, words):
+    rows = made_rows(tmp_path, folds=1, epochs=epochs, patience=patience)
+    assert set(tables.results_table(tables.pool(rows, tmp_path))["setting"]) == {words}
+
+
 def test_a_failed_run_is_a_line(tmp_path):
     good, bad = made_row(tmp_path), made_row(tmp_path, fold=1, status="error")
     (one,) = tables.pool([good, bad], tmp_path)

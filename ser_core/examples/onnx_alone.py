@@ -5,6 +5,7 @@ The graph takes the waveform, so that nothing of this package is needed: numpy, 
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -23,4 +24,7 @@ def main(model: str, recording: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    missing = [one for one in sys.argv[1:] if not Path(one).is_file()]
+    if missing or len(sys.argv) != 3:
+        sys.exit(f"{missing[0]}: no such file" if missing else "wanted: FILE.onnx VOICE.wav")
     print(json.dumps(main(*sys.argv[1:])))

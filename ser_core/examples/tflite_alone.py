@@ -28,4 +28,7 @@ def main(model: str, recording: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    missing = [one for one in sys.argv[1:] if not Path(one).is_file()]
+    if missing or len(sys.argv) != 3:
+        sys.exit(f"{missing[0]}: no such file" if missing else "wanted: FILE.tflite VOICE.wav")
     print(json.dumps(main(*sys.argv[1:])))
