@@ -24,6 +24,8 @@ OPTIMIZERS = {
     "sgd": ("SGD", {"momentum": 0.8, "weight_decay": 0.001}),  # decoupled from the gradient
 }
 """Names of a plan's optimizer: the class in ``keras.optimizers``, and its settings beside the learning rate."""
+LEAST = 0.1
+"""Least deviation of a pixel, as a share of the image's (the root of the mean variance)."""
 LOSS = "sparse_categorical_crossentropy"
 
 
@@ -103,8 +105,10 @@ def build(
 def fit_scaling(model, x: np.ndarray) -> None:
     """Give every ``Normalization`` layer the means and deviations of the training inputs, padding apart.
 
-    Over one axis (channels) frames that are zero in all channels are padding and left out; over an image every pixel
-    has a mean of its own. Where nothing varies the deviation is 1.
+    Over one axis (channels) frames that are zero in all channels are padding and left out; where nothing varies the
+    deviation is 1. Over an image every pixel has a mean of its own, and a deviation of at least :data:`LEAST` of the
+    image's: pixels at the end of the image are silent in nearly all utterances, and one longer utterance of another
+    speaker would lie ten thousand deviations away.
     """
     import keras
 
@@ -117,6 +121,8 @@ def fit_scaling(model, x: np.ndarray) -> None:
             mean = values.mean(axis=over, keepdims=True, dtype=np.float64)
             variance = np.square(values - mean.astype(np.float32)).mean(axis=over, dtype=np.float64)
             layer.adapt_mean.assign(mean.reshape(variance.shape))
+            if len(kept) > 1:
+                variance = np.maximum(variance, LEAST**2 * variance.mean())
             layer.adapt_variance.assign(np.where(variance > 1e-12, variance, 1.0))
             layer.finalize_state()
 

@@ -138,6 +138,19 @@ def test_an_image_is_scaled_pixel_by_pixel():
     assert np.allclose(scaled[:, 0, 0], 0.0)
 
 
+def test_a_pixel_that_hardly_varies_does_not_throw_a_longer_utterance_off():
+    random = np.random.default_rng(0)
+    x = (random.normal(size=(20, 128, 128)) * 20 - 40).astype(np.float32)
+    x[:, :, 100:] = -80.0 + random.normal(size=(20, 128, 28)) * 1e-3  # silence after the end
+    network = built("base_cnn", shape=(128, 128))
+    training.fit_scaling(network, x)
+    deviation = np.maximum(x.std(0), 0.1 * np.sqrt(x.var(0).mean()))
+    longer = (random.normal(size=(1, 128, 128)) * 20 - 40).astype(np.float32)
+    scaled = np.asarray(network.get_layer("scaling")(longer))
+    assert np.allclose(scaled, (longer - x.mean(0)) / deviation, rtol=1e-3, atol=1e-3)
+    assert np.abs(scaled).max() < 100
+
+
 def test_the_transformer_layer_is_its_equations():
     network = built("parallel_cnn_transformer", shape=(128, 128))
     layer = network.get_layer("encoder1_attention")
