@@ -39,7 +39,7 @@ def vgg16(shape: tuple[int, int], classes: int) -> keras.Model:
 def _convolution(x, filters: int, kernel: int, stride: int, name: str, *, relu: bool = True):
     """Convolution without bias, batch normalisation and, mostly, ReLU."""
     x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=name)(x)
-    x = layers.BatchNormalization(epsilon=1e-5, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(name=f"{name}_bn", **blocks.TORCH)(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 

@@ -84,7 +84,7 @@ def cnn_transformer(shape: tuple[int, int, int], classes: int) -> keras.Model:
 def cnn_lstm_2d(shape: tuple[int, int], classes: int) -> keras.Model:
     """Zhao et al. 2019: Conv2D 64/64/128/128, ELU, pools 2/4/4/4, LSTM 256, its last step: 656,072. Near."""
     inputs = keras.Input(shape, name="mel")
-    x = blocks.convolutions(blocks.image(inputs), (64, 64, 128, 128), POOLS, dropout=0.0, activation="elu")
+    x = blocks.convolutions(blocks.image(inputs), (64, 64, 128, 128), POOLS, dropout=0.0, activation="elu", norm={})
     x = layers.Permute((2, 1, 3), name="time_first")(x)
     x = ops.cast(ops.reshape(x, (-1, x.shape[1], x.shape[2] * x.shape[3])), "float32")
     last = layers.LSTM(256, name="lstm", **blocks.FLOAT32)(x)
