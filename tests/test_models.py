@@ -248,7 +248,7 @@ def test_convolutions_pool_before_an_activation_that_rises_and_give_what_the_pub
     def published(x):
         for number, (filters, pool) in enumerate(((4, 2), (6, (2, 4))), start=1):
             x = keras.layers.Conv2D(filters, 3, padding="same", name=f"conv{number}")(x)
-            x = keras.layers.BatchNormalization(name=f"conv{number}_bn")(x)
+            x = keras.layers.BatchNormalization(name=f"conv{number}_bn", **blocks.TORCH)(x)
             x = keras.layers.Activation(activation)(x)
             x = keras.layers.MaxPooling2D(pool)(x)
         return x
