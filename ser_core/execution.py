@@ -83,4 +83,5 @@ def batches(x: np.ndarray, y=None, *, size: int):
     options = tf.data.Options()
     options.autotune.enabled = False
     arrays = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y))
-    return {"x": arrays.batch(size).with_options(options)}
+    whole = len(x) % size == 0  # then the graph knows the size of a batch, as it does from arrays
+    return {"x": arrays.batch(size, drop_remainder=whole).with_options(options)}

@@ -80,6 +80,21 @@ def test_batches_are_the_arrays_in_order_and_the_last_one_is_short():
     assert [len(one) for one in execution.batches(x, size=6)["x"]] == [6, 4]
 
 
+@pytest.mark.parametrize("count", [12, 10])
+@pytest.mark.parametrize("precision", training.PRECISIONS)
+def test_batches_train_to_the_very_numbers_that_arrays_train_to(count, precision):
+    """In bfloat16 too, where a graph that does not know the size of a batch rounds otherwise."""
+    x, y = RNG.normal(size=(count, 80, 42)).astype("float32"), np.arange(count) % 3
+
+    def losses(**given):
+        keras.utils.set_random_seed(1)
+        network = training.build("cnn_bilstm_attention", (80, 42), 3, precision)
+        network.compile("adam", training.LOSS, jit_compile=False)
+        return network.fit(**given, shuffle=False, epochs=2, verbose=0).history["loss"]
+
+    assert losses(**execution.batches(x, y, size=4)) == losses(x=x, y=y, batch_size=4)
+
+
 def test_targets_by_name_stay_with_their_inputs():
     x, y = np.arange(5.0), {"emotion": np.arange(5), "sex": np.arange(5) % 2}
     for one, targets in execution.batches(x, y, size=2)["x"]:
