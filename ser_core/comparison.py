@@ -19,6 +19,8 @@ LEGEND = (
     f"*p: sign-flip test over speakers on the same test utterances, after Holm over the tests of the table; {ALIKE}: "
     "not distinguishable at 5 %.*"
 )
+HARDLY = 2
+"""A network kept after so few epochs has hardly learnt."""
 AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
 
 
@@ -68,6 +70,21 @@ def told_apart(pooled: list[dict], folder) -> list[str]:
         for one, change, p in zip(good, changes, values, strict=True)
         if p is not None and p <= statistics.ALPHA
     ]
+
+
+def hardly_trained(pooled: list[dict]) -> str:
+    """The networks of which early stopping kept one of the first :data:`HARDLY` epochs, in one sentence, or ""."""
+    told = []
+    for one in pooled:
+        kept = [(row["spec"]["fold"], row.get("best_epoch"), row.get("epochs")) for row in one["rows"]]
+        folds = [f"fold {fold}: {best} of {epochs}" for fold, best, epochs in kept if best and best <= HARDLY]
+        if folds:
+            name = one["spec"]["model"]
+            title = models.MODELS[name].title if name in models.MODELS else name
+            told.append(f"{title} ({', '.join(folds)})")
+    if not told:
+        return ""
+    return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {'; '.join(told)}."
 
 
 def _minutes(each: list[float]) -> str:
@@ -362,7 +379,8 @@ def markdown(pooled: list[dict], folder) -> str:
         if len(some) > 1:
             title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
             frame = systems_table(some, folder)
-            blocks.append(f"{title}\n\n{tables.to_markdown(frame)}" + (f"\n{LEGEND}\n" if AGAINST in frame else ""))
+            notes = [LEGEND] * (AGAINST in frame) + [note for note in (hardly_trained(some),) if note]
+            blocks.append("\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in notes)]))
     for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
             title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"

@@ -204,6 +204,15 @@ def test_what_cannot_be_measured_is_no_figure(tmp_path):
     assert frame.loc[0, "ours: accuracy % [95 %]"] == "not measured here"
 
 
+def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
+    rows = [*made_rows(tmp_path, model=A5, folds=2), *made_rows(tmp_path, model="base_cnn", folds=2)]
+    rows[2]["best_epoch"], rows[2]["epochs"], rows[3]["best_epoch"] = 1, 21, 3
+    told = comparison.hardly_trained(tables.pool(rows, tmp_path))
+    assert told.endswith("which is what was kept: Base-CNN (fold 0: 1 of 21).")
+    rows[2]["best_epoch"] = 3
+    assert comparison.hardly_trained(tables.pool(rows, tmp_path)) == ""
+
+
 def test_published_rows_are_known_by_their_spec(own_store, monkeypatch):
     folder = experiment.published_dir()
     folder.mkdir(parents=True)
