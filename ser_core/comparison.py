@@ -76,15 +76,18 @@ def hardly_trained(pooled: list[dict]) -> str:
     """The networks of which early stopping kept one of the first :data:`HARDLY` epochs, in one sentence, or ""."""
     told = []
     for one in pooled:
-        kept = [(row["spec"]["fold"], row.get("best_epoch"), row.get("epochs")) for row in one["rows"]]
-        folds = [f"fold {fold}: {best} of {epochs}" for fold, best, epochs in kept if best and best <= HARDLY]
-        if folds:
+        kept = []
+        for row in one["rows"]:
+            if row.get("best_epoch") and row["best_epoch"] <= HARDLY:
+                seed = f", seed {row['spec']['seed']}" if len(one["seeds"]) > 1 else ""
+                kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}")
+        if kept:
             name = one["spec"]["model"]
             title = models.MODELS[name].title if name in models.MODELS else name
-            told.append(f"{title} ({', '.join(folds)})")
+            told.append(f"{title} ({'; '.join(kept)})")
     if not told:
         return ""
-    return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {'; '.join(told)}."
+    return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {', '.join(told)}."
 
 
 def _minutes(each: list[float]) -> str:

@@ -1,7 +1,7 @@
 """How a training runs, never what it computes: the same sums on one thread in a fraction of the time.
 
-Nothing here is kept in a network: ``hasten`` is switched off again before it leaves the house. With another backend
-than TensorFlow's all of it does nothing.
+Nothing here is kept in a network: ``hasten`` is switched off again before it leaves the house. Batch normalisation and
+the reading of arrays are TensorFlow's business; with another backend both stay Keras' own.
 """
 
 import math
@@ -43,7 +43,7 @@ def _gains(layer) -> bool:
 
 
 def _fused(layer):
-    """What ``layer`` computes over its last axis, in one operation while it trains."""
+    """The ``call`` of a batch normalisation over the last axis, as one operation, in training and in judging."""
     import tensorflow as tf
 
     plain = layer.call
@@ -68,8 +68,18 @@ def _fused(layer):
     return call
 
 
-def batches(x: np.ndarray, y=None, *, size: int):
-    """Arrays in batches of ``size``, in their order, as keyword arguments of ``fit``, ``evaluate`` and ``predict``.
+def batches(x: np.ndarray, y=None, *, size: int) -> dict:
+    """Arrays in batches, in their order, for Keras' ``fit``, ``evaluate`` and ``predict``.
+
+    Parameters
+    ----------
+    x : [n, *shape], inputs
+    y : [n], targets; a dict of such by the names of the outputs; or None
+    size : utterances a batch; the last one may be shorter
+
+    Returns
+    -------
+    dict of keyword arguments
 
     Given arrays, Keras has TensorFlow tune how they are read, by a loop that sleeps for 10, 20, 40 ... ms and that, on
     one thread, the end of every epoch waits for: up to half the time went there.

@@ -209,6 +209,10 @@ def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     rows[2]["best_epoch"], rows[2]["epochs"], rows[3]["best_epoch"] = 1, 21, 3
     told = comparison.hardly_trained(tables.pool(rows, tmp_path))
     assert told.endswith("which is what was kept: Base-CNN (fold 0: 1 of 21).")
+    again = made_rows(tmp_path, model="base_cnn", folds=2, seeds=(1,))
+    again[1]["best_epoch"], again[1]["epochs"] = 2, 22
+    told = comparison.hardly_trained(tables.pool([*rows, *again], tmp_path))
+    assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
     rows[2]["best_epoch"] = 3
     assert comparison.hardly_trained(tables.pool(rows, tmp_path)) == ""
 
