@@ -80,7 +80,8 @@ def hardly_trained(pooled: list[dict]) -> str:
         for row in one["rows"]:
             if row.get("best_epoch") and row["best_epoch"] <= HARDLY:
                 seed = f", seed {row['spec']['seed']}" if len(one["seeds"]) > 1 else ""
-                kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}")
+                rose = _rise((row.get("history") or {}).get("val_accuracy"), row["best_epoch"])
+                kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}{rose}")
         if kept:
             name = one["spec"]["model"]
             title = models.MODELS[name].title if name in models.MODELS else name
@@ -88,6 +89,14 @@ def hardly_trained(pooled: list[dict]) -> str:
     if not told:
         return ""
     return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {', '.join(told)}."
+
+
+def _rise(accuracy: list[float] | None, kept: int) -> str:
+    """What keeping another epoch would have changed: validation accuracy then, and at its highest; "" if unknown."""
+    if not accuracy:
+        return ""
+    then, highest = tables.percent(accuracy[kept - 1]), tables.percent(max(accuracy))
+    return f", validation accuracy {then} %, at its highest {highest} %"
 
 
 def _minutes(each: list[float]) -> str:

@@ -207,10 +207,15 @@ def test_what_cannot_be_measured_is_no_figure(tmp_path):
 def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     rows = [*made_rows(tmp_path, model=A5, folds=2), *made_rows(tmp_path, model="base_cnn", folds=2)]
     rows[2]["best_epoch"], rows[2]["epochs"], rows[3]["best_epoch"] = 1, 21, 3
+    rows[2]["history"] = {}
     told = comparison.hardly_trained(tables.pool(rows, tmp_path))
     assert told.endswith("which is what was kept: Base-CNN (fold 0: 1 of 21).")
+    rows[2]["history"] = {"val_accuracy": [0.25, 0.1, 0.5]}
+    told = comparison.hardly_trained(tables.pool(rows, tmp_path))
+    assert told.endswith("(fold 0: 1 of 21, validation accuracy 25.0 %, at its highest 50.0 %).")
+    rows[2]["history"] = {}
     again = made_rows(tmp_path, model="base_cnn", folds=2, seeds=(1,))
-    again[1]["best_epoch"], again[1]["epochs"] = 2, 22
+    again[1]["best_epoch"], again[1]["epochs"], again[1]["history"] = 2, 22, {}
     told = comparison.hardly_trained(tables.pool([*rows, *again], tmp_path))
     assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
     rows[2]["best_epoch"] = 3
