@@ -162,7 +162,7 @@ def corrected(changes: list[dict | None], score: str, speakers: list[int] | None
     return told
 
 
-CUT = {"augment", "precision", "epochs"}
+CUT = {"augment", "precision", "epochs", "batch_norm"}
 """Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
-from ser_core import adaptation, cache, corpora, features, inputs, models, splits, training
+from ser_core import adaptation, batch_norm, cache, corpora, features, inputs, models, splits, training
 from ser_core.augment import TECHNIQUES, Ranges, parse
 from ser_core.errors import SerError
 
@@ -52,6 +52,7 @@ class Spec:
     condition: str = "clean"  # one of conditions.CONDITIONS
     padding: str = "zero"  # or "masked": frames beyond the end of an utterance play no part
     adapt: str = "none"  # to the target corpus, without its labels: one of adaptation.KINDS
+    batch_norm: str = "moving"  # one of batch_norm.KINDS: what a normalisation behind dropout judges by
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -91,6 +92,7 @@ class Spec:
             able = ", ".join(name for name, one in models.MODELS.items() if one.masks)
             raise SerError(f"padding masked: model {self.model} cannot leave frames out; choose among {able}")
         adaptation.check(self.adapt, self.channels)
+        _among("batch_norm", self.batch_norm, batch_norm.KINDS)
         self._check_test()
 
     def _check_test(self) -> None:

@@ -329,6 +329,7 @@ def field(name: str, value) -> str:
         ("augment", ""): "no augmentation",
         ("precision", "mixed_bfloat16"): "bfloat16",
         ("patience", None): "no early stopping",
+        ("batch_norm", "precise"): "batch statistics without dropout",
     }
     return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import execution, quiet
+from ser_core import batch_norm, execution, quiet
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -40,6 +40,7 @@ class Plan:
     learning_rate: float = 0.001  # II.D.5; III.A says 0.0001
     precision: str = "float32"  # or "mixed_bfloat16": products in bfloat16, weights in float32
     seed: int = 0
+    batch_norm: str = "moving"  # or "precise": statistics taken anew after every epoch; see batch_norm
 
 
 @dataclass
@@ -215,6 +216,8 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     while done.epochs < plan.epochs and done.epochs - done.best_epoch < plan.patience:
         start = time.perf_counter()
         fitted = _epoch(model, x, y, plan, done.epochs)
+        if plan.batch_norm == "precise":
+            batch_norm.take(model, x, EVALUATION_BATCH)
         loss, accuracy = judge.evaluate(**execution.batches(*validation, size=EVALUATION_BATCH), verbose=0)
         values = {
             "loss": fitted["loss"][0],
@@ -279,6 +282,8 @@ def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, lab
     found = []
     for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):
         found.append(round(float(_epoch(model, *train, plan, number)["loss"][0]), 6))
+    if plan.batch_norm == "precise":
+        batch_norm.take(model, train[0], EVALUATION_BATCH)
     execution.hasten(model, False)
     return model, found
 

@@ -58,6 +58,11 @@ def spec_options(command):
         click.option(
             "--padding", type=click.Choice(["zero", "masked"]), help="masked: frames after the end play no part [zero]"
         ),
+        click.option(
+            "--batch-norm",
+            type=click.Choice(["moving", "precise"]),
+            help="precise: judge by statistics without dropout [moving]",
+        ),
         click.option("--adapt", help="To the test corpus without its labels: corpus, speaker or coral [none]"),
         click.option("--denoise", is_flag=True, default=None, help="Reduce noise first."),
         click.option("--no-znorm", "znorm", flag_value=False, default=None, type=bool, help="Leave out Eq. 4."),
@@ -114,7 +119,7 @@ def _told(spec: dict) -> str:
     target = f" to {spec['test_corpus']}" if spec.get("test_corpus") else ""
     return target + "".join(
         f", {name} {spec[name]}"
-        for name, usual in (("condition", "clean"), ("padding", "zero"), ("adapt", "none"))
+        for name, usual in (("condition", "clean"), ("padding", "zero"), ("adapt", "none"), ("batch_norm", "moving"))
         if spec.get(name, usual) != usual
     )
 
