@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from ser_core import conditions, matrix
 from ser_core.errors import SerError
 from ser_core.experiment import Spec
-from ser_core.matrix import A5, LITE
+from ser_core.matrix import LITE
 from ser_core.spec import PADDINGS
 from ser_core.sweep import expand
 
