@@ -3,7 +3,7 @@
 While a network trains, its moving statistics are gathered with dropout on. Dropout leaves the mean of what follows as
 it is and raises the variance, so a normalisation behind dropout judges, where nothing is dropped, by a variance that is
 too large: "variance shift" (Li et al. 2019, CVPR, "Understanding the disharmony between dropout and batch normalization
-by variance shift"). The remedy is the mean and variance over the whole training side, with nothing dropped ("precise
+by variance shift"). The remedy is the mean and variance over the training side with nothing dropped ("precise
 BatchNorm", Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm").
 """
 
@@ -17,6 +17,9 @@ from ser_core.errors import SerError
 KINDS = ("moving", "precise")
 """What a network judges by: statistics gathered while it trained, as sources have it, or those taken anew."""
 
+ENOUGH = 512
+"""Utterances, drawn once, that the statistics are taken over: of an image each gives a channel thousands of numbers."""
+
 
 def take(model, x: np.ndarray, size: int) -> None:
     """Give every batch normalisation the mean and variance of what reaches it from ``x``, with nothing dropped.
@@ -24,7 +27,7 @@ def take(model, x: np.ndarray, size: int) -> None:
     Parameters
     ----------
     model : keras.Model, changed in place; its weights and what drives its dropout stay
-    x : float32 [n, *shape], the training inputs
+    x : float32 [n, *shape], the training inputs; of more than :data:`ENOUGH`, so many are drawn
     size : utterances a batch. Layers before a normalisation normalise by their batch meanwhile, so that one pass does
         for all; the batches are joined as one: the mean variance within them, and the variance of their means
 
@@ -38,6 +41,8 @@ def take(model, x: np.ndarray, size: int) -> None:
     found = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     if not found:
         raise SerError(f"batch_norm precise: network {model.name} has no batch normalisation; leave the choice out")
+    if len(x) > ENOUGH:
+        x = x[np.sort(np.random.default_rng(0).permutation(len(x))[:ENOUGH])]
     counts, means, variances = [], [[] for _ in found], [[] for _ in found]
     with _as_judged(model, found):
         for start in range(0, len(x), size):

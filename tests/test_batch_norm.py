@@ -37,6 +37,18 @@ def test_they_are_the_mean_and_variance_of_the_training_side(network, x):
     np.testing.assert_allclose(first.moving_variance, x.var(axis=0), rtol=1e-5)
 
 
+def test_of_many_utterances_enough_are_drawn_always_the_same(network):
+    many = np.random.default_rng(4).normal(5.0, 2.0, (4 * batch_norm.ENOUGH, 6)).astype("float32")
+    first = network.get_layer("first")
+    found = []
+    for _ in range(2):
+        batch_norm.take(network, many, 128)
+        found.append(np.asarray(first.moving_mean))
+    np.testing.assert_array_equal(*found)
+    assert not np.allclose(found[0], many.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found[0], many.mean(axis=0), rtol=0.05)
+
+
 def test_a_later_one_sees_what_the_earlier_gives_in_batches(network, x):
     batch_norm.take(network, x, len(x))
     first, hidden, second = (network.get_layer(name) for name in ("first", "hidden", "second"))
