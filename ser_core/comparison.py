@@ -42,7 +42,7 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
         count = one.get("parameters")
         lines.append(
             {
-                "system": model.title if model else spec["model"],
+                "system": tables.system(spec["model"]),
                 "standing": model.standing if model else "own",
                 "setting": tables.setting(spec) or "default",
                 "paper: accuracy %": tables.percent(claimed.get("accuracy"), 2),
@@ -53,7 +53,7 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
                 "parameters": f"{count:,}" if count else "–",
                 "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
                 "minutes a fold": _minutes(minutes),
-                "folds": _folds(one) if ok else "–",
+                "folds": folds_told(one) if ok else "–",
             }
         )
     return _told(pd.DataFrame(lines))
@@ -64,18 +64,29 @@ def told_apart(pooled: list[dict], folder) -> list[str]:
     good = [one for one in pooled if one["status"] == "ok"]
     changes = [_against(one, pooled, folder) for one in good]
     values = statistics.holm([change["uar"]["p"] if change else None for change in changes])
-    name = lambda one: models.MODELS[one["spec"]["model"]].title if one["spec"]["model"] in models.MODELS else "own"  # noqa: E731
     return [
-        f"{name(one)} {signed(change['uar'])}"
-        for one, change, p in zip(good, changes, values, strict=True)
+        f"{name} {signed(change['uar'])}"
+        for name, change, p in zip(names(good), changes, values, strict=True)
         if p is not None and p <= statistics.ALPHA
     ]
+
+
+def names(pooled: list[dict]) -> list[str]:
+    """The system of each row for people; of several alike with what sets each apart: "CNN-LSTM (epochs 40)"."""
+    titles = [tables.system(one["spec"]["model"]) for one in pooled]
+    settings = [set(filter(None, tables.setting(one["spec"]).split(", "))) for one in pooled]
+    told = []
+    for title, own in zip(titles, settings, strict=True):
+        alike = [other for other, name in zip(settings, titles, strict=True) if name == title]
+        apart = sorted(own - set.intersection(*alike))
+        told.append(f"{title} ({', '.join(apart)})" if apart else title)
+    return told
 
 
 def hardly_trained(pooled: list[dict]) -> str:
     """The networks of which early stopping kept one of the first :data:`HARDLY` epochs, in one sentence, or ""."""
     told = []
-    for one in pooled:
+    for one, name in zip(pooled, names(pooled), strict=True):
         kept = []
         for row in one["rows"]:
             if row.get("best_epoch") and row["best_epoch"] <= HARDLY:
@@ -83,9 +94,7 @@ def hardly_trained(pooled: list[dict]) -> str:
                 rose = _rise((row.get("history") or {}).get("val_accuracy"), row["best_epoch"])
                 kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}{rose}")
         if kept:
-            name = one["spec"]["model"]
-            title = models.MODELS[name].title if name in models.MODELS else name
-            told.append(f"{title} ({'; '.join(kept)})")
+            told.append(f"{name} ({'; '.join(kept)})")
     if not told:
         return ""
     return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {', '.join(told)}."
@@ -116,7 +125,8 @@ def missing(one: dict) -> str:
     return "not measured here" if any("not measured here" in error for error in one["errors"]) else "failed"
 
 
-def _folds(one: dict) -> str:
+def folds_told(one: dict) -> str:
+    """ "2 of 6; seed 0, 1" of a pooled row."""
     seeds = ", ".join(map(str, one["seeds"]))
     return f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {seeds}"
 
@@ -130,7 +140,7 @@ def _a5_rows(one: dict, pooled: list[dict]) -> list[dict]:
         for other in pooled
         if other["spec"]["model"] == A5 and other["spec"]["augment"] == one["spec"]["augment"]
         for row in other["rows"]
-        if _usual(other["spec"])
+        if usual(other["spec"])
     ]
 
 
@@ -166,7 +176,7 @@ CUT = {"augment", "precision", "epochs", "batch_norm"}
 """Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
 
 
-def _usual(spec: dict) -> bool:
+def usual(spec: dict) -> bool:
     """Whether a spec differs from the defaults in nothing but how it was cut: all augmented copies or none."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
     if spec["augment"] not in ("", default.augment):
@@ -210,7 +220,7 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
                 "our step, accuracy points [95 %]": signed(change["accuracy"]) if change else "–",
                 STEP_P: tested[model],
                 "parameters": f"{one['parameters']:,}" if one else "–",
-                "folds": _folds(one) if one else "–",
+                "folds": folds_told(one) if one else "–",
             }
         )
     return pd.DataFrame(lines)
@@ -232,89 +242,13 @@ def difference(first: dict, second: dict, folder) -> dict | None:
     return statistics.paired(*frames, first["labels"]) | {"folds": folds}
 
 
-def variation_table(pooled: list[dict], base: dict, folder) -> pd.DataFrame:
-    """One line a variation of the paper's network: its score, and the paired difference from ``base``."""
-    found = _variations(pooled, base, folder)
-    tested = corrected([change for _, change in found], "accuracy")
-    lines = []
-    for (one, change), p in zip(found, tested, strict=True):
-        same = tables.pool(base["rows"], folder, folds=one["folds"])
-        same = [other for other in same if other["folds"] == one["folds"] and change]
-        neutral = [other["per_class"]["neutral"]["f1"] for other in (one, *same) if "neutral" in other["per_class"]]
-        lines.append(
-            {
-                "changed": changed(base["spec"], one["spec"]),
-                "accuracy % [95 %]": scored(one, "accuracy"),
-                "UAR % [95 %]": scored(one, "uar"),
-                "against the default on the same folds, accuracy points [95 %]": signed(change["accuracy"])
-                if change
-                else "–",
-                "p": p,
-                "F1 of neutral %": tables.percent(neutral[0]) if neutral else "–",
-                "default's": tables.percent(neutral[1]) if len(neutral) == 2 else "–",
-                "folds": _folds(one),
-            }
-        )
-    return pd.DataFrame(lines)
-
-
-def _variations(pooled: list[dict], base: dict, folder) -> list[tuple[dict, dict | None]]:
-    some = [one for one in pooled if one["status"] == "ok" and one["spec"] != base["spec"]]
-    return [(one, difference(base, one, folder)) for one in some]
-
-
-def variations_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
-    """Which single changes are told from the default at 5 %, after Holm over all, in one sentence."""
-    found = [(one, change) for one, change in _variations(pooled, base, folder) if change] if base else []
-    if not found:
-        return "Nothing can be said here about single changes."
-    tested = statistics.holm([change["accuracy"]["p"] for _, change in found])
-    clear = [
-        f"{changed(base['spec'], one['spec'])} ({signed(change['accuracy'])})"
-        for (one, change), p in zip(found, tested, strict=True)
-        if p is not None and p <= statistics.ALPHA
-    ]
-    changes = f"Of {len(found)} changes" if len(found) > 1 else "Of the one change"
-    told = f"{changes} compared with the default ({tables.setting(base['spec']) or 'as the paper'}), "
-    return told + f"told from it at 5 % after Holm: {'; '.join(clear) or 'none'}."
-
-
-def neutral_conclusion(pooled: list[dict], base: dict | None, folder) -> str:
-    """What all augmented copies together do to the recall of Neutral (the paper: "significantly" better), or ""."""
-    techniques = Spec(corpus=base["spec"]["corpus"]).augment if base else ""
-    other = "" if base and base["spec"]["augment"] == techniques else techniques
-    alike = base["spec"] | {"augment": other} if base else None
-    row = next((one for one in pooled if one["spec"] == alike and one["status"] == "ok"), None)
-    folds = sorted(set(base["folds"]) & set(row["folds"])) if row else []
-    if not folds or "neutral" not in row["labels"]:
-        return ""
-    frames = []
-    for one in (base, row) if other else (row, base):
-        used = [tables.predictions(each, folder) for each in one["rows"] if each["spec"]["fold"] in folds]
-        frames.append(pd.concat(used, ignore_index=True).query("truth == 'neutral'"))
-    found = statistics.paired(*frames, row["labels"])["accuracy"]
-    before, after = (tables.percent((frame["truth"] == frame["prediction"]).mean()) for frame in frames)
-    p = f", p {probability(found['p'])}" if found["p"] is not None else ""
-    told = f"With augmented copies the recall of Neutral goes from {before} to {after} % ({signed(found)} points{p}"
-    return f"{told}; {len(folds)} of {base['folds_total']} folds)."
-
-
-def changed(base: dict, spec: dict) -> str:
-    """The fields in which a spec differs from another: "channels wide, no augmentation"."""
-    own = ("fold", "seed", "corpus", "frames", "rate")
-    told = [tables.field(name, value) for name, value in spec.items() if name not in own and base.get(name) != value]
-    if spec["corpus"] != base["corpus"]:
-        told.insert(0, tables.corpus_title(spec["corpus"]))
-    return ", ".join(told)
-
-
 def ladders(pooled: list[dict]) -> dict[str, list[dict]]:
     """The pooled rows of Tables V ("V", RAVDESS) and VI ("VI", RavTess): of several settings the fullest."""
     groups: dict[tuple, list[dict]] = {}
     for one in pooled:
         spec = one["spec"]
         number = "VI" if paper.corpus_of(spec["corpus"]) == "ravtess" else "V"
-        if spec["model"] in STEPS and _usual(spec) and spec["corpus"] != "ravtess_calm_merged":
+        if spec["model"] in STEPS and usual(spec) and spec["corpus"] != "ravtess_calm_merged":
             groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(one)
     found: dict[str, list[dict]] = {}
     for (number, *_), some in groups.items():
@@ -358,31 +292,10 @@ def steps_conclusion(pooled: list[dict], folder, number: str) -> str:
     return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
 
 
-def default_of(pooled: list[dict]) -> dict | None:
-    """The row of the paper's network from which the others differ least; of several, that nearest the defaults."""
-    rows = [one for one in pooled if one["status"] == "ok" and one["spec"]["model"] == A5]
-    rows = [one for one in rows if paper.corpus_of(one["spec"]["corpus"]) == "ravdess"]
-
-    def distance(one: dict) -> tuple[int, int, int]:
-        apart = sum(one["spec"][name] != other["spec"].get(name) for other in rows for name in one["spec"])
-        return apart, len(tables.setting(one["spec"])), -len(one["folds"])
-
-    return min((one for one in rows if _usual(one["spec"])), key=distance, default=None)
-
-
-def variations_of(pooled: list[dict]) -> list[dict]:
-    """The rows of the paper's network with something changed, RavTess with Calm merged among them."""
-    base = default_of(pooled)
-    corpora = {base["spec"]["corpus"], "ravtess_calm_merged"} if base else set()
-    return [
-        one for one in pooled if one["spec"]["model"] == A5 and one["spec"]["corpus"] in corpora and one is not base
-    ]
-
-
 def markdown(pooled: list[dict], folder) -> str:
     """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
     done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
-    done = [one for one in done if _usual(one["spec"])]
+    done = [one for one in done if usual(one["spec"])]
     blocks = [*ladder.markdown(pooled, folder)]
     blocks.append(tables.results_markdown([one for one in done if one["spec"]["model"] == A5]))
     for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):

@@ -133,9 +133,9 @@ def thumbnail(notebook_path, *, width: int = 560) -> str | None:
 
 def headline(pooled: list[dict]) -> str:
     """The answer in one or two sentences, computed from the rows; "" where the paper's network was not judged."""
-    from ser_core import comparison, tables
+    from ser_core import tables, variations
 
-    one = comparison.default_of([row for row in pooled if row["spec"]["protocol"] == "speaker"])
+    one = variations.default_of([row for row in pooled if row["spec"]["protocol"] == "speaker"])
     if one is None:
         return ""
     name = tables.corpus_title(one["spec"]["corpus"])

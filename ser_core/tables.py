@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser_core import metrics, paper, splits, statistics
+from ser_core import metrics, models, paper, splits, statistics
 from ser_core.corpora import CORPORA, load, manifest
 from ser_core.errors import SerError
 from ser_core.experiment import Spec, claimed, load_predictions
@@ -25,6 +25,11 @@ def corpus_title(name: str) -> str:
     corpus = CORPORA.get(name)
     title = corpus.title if corpus else name
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
+
+
+def system(model: str) -> str:
+    """Title of a system; the name of one of somebody else's."""
+    return models.MODELS[model].title if model in models.MODELS else model
 
 
 def tested_on(spec: dict) -> str:

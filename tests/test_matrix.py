@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from made_rows import made_rows
 
-from ser_core import comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables
+from ser_core import comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables, variations
 from ser_core.errors import SerError
 from ser_core.matrix import A5
 from ser_core.spec import Spec, completed, spec_hash
@@ -166,9 +166,9 @@ def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):
 def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
     varied = made_rows(tmp_path, model=A5, folds=1, skill=0.2, denoise=True)
     pooled = tables.pool([*rows, *varied], tmp_path)
-    base = comparison.default_of(pooled)
+    base = variations.default_of(pooled)
     assert base["spec"]["model"] == A5 and len(base["folds"]) == 6
-    frame = comparison.variation_table(comparison.variations_of(pooled), base, tmp_path)
+    frame = variations.table(variations.of(pooled), base, tmp_path)
     assert list(frame["changed"]) == ["denoise True"] and frame.loc[0, "folds"].startswith("1 of 6")
     one = [row for row in rows if row["spec"]["model"] == A5 and row["spec"]["fold"] == 0][0]
     told = frame.loc[0, "against the default on the same folds, accuracy points [95 %]"]
@@ -183,16 +183,16 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
         for row in made_rows(tmp_path, model=A5, folds=1, **({"augment": ""} | fields))
     ]
     pooled = tables.pool([*whole, *plain, *varied], tmp_path)
-    base = comparison.default_of(pooled)
+    base = variations.default_of(pooled)
     assert base["spec"]["augment"] == "" and len(base["folds"]) == 6
-    frame = comparison.variation_table(comparison.variations_of(pooled), base, tmp_path)
+    frame = variations.table(variations.of(pooled), base, tmp_path)
     told = set(frame["changed"])
     assert {"denoise True", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
-    told = comparison.neutral_conclusion(pooled, base, tmp_path)
+    told = variations.neutral_conclusion(pooled, base, tmp_path)
     recalls = [one["per_class"]["neutral"]["recall"] for one in (pooled[1], pooled[0])]
     assert f"from {100 * recalls[0]:.1f} to {100 * recalls[1]:.1f} %" in told and "6 of 6 folds" in told
     assert (
-        comparison.neutral_conclusion(pooled[1:], base, tmp_path) == "" == comparison.neutral_conclusion([], None, "")
+        variations.neutral_conclusion(pooled[1:], base, tmp_path) == "" == variations.neutral_conclusion([], None, "")
     )
     assert "noise" not in comparison.markdown(pooled, tmp_path).replace("denoise", ""), "it is no system of its own"
 
@@ -220,6 +220,15 @@ def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
     rows[2]["best_epoch"] = 3
     assert comparison.hardly_trained(tables.pool(rows, tmp_path)) == ""
+
+
+def test_rows_of_one_system_are_named_by_what_sets_them_apart(tmp_path):
+    kinds = ({"augment": ""}, {"augment": "", "batch_norm": "precise", "epochs": 40})
+    rows = [row for kind in kinds for row in made_rows(tmp_path, model="base_cnn", folds=1, **kind)]
+    rows += made_rows(tmp_path, model="lstm_attention", folds=1, augment="")
+    assert comparison.names(tables.pool(rows, tmp_path)) == [
+        "Base-CNN", "Base-CNN (batch statistics without dropout, epochs 40)", "LSTM+Attention",
+    ]  # fmt: skip
 
 
 def test_published_rows_are_known_by_their_spec(own_store, monkeypatch):
