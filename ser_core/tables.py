@@ -335,6 +335,8 @@ def field(name: str, value) -> str:
         ("precision", "mixed_bfloat16"): "bfloat16",
         ("patience", None): "no early stopping",
         ("batch_norm", "precise"): "batch statistics without dropout",
+        ("denoise", True): "noise reduction",
+        ("znorm", False): "no z-norm",
     }
     return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ser_core import paper, statistics, tables
-from ser_core.comparison import corrected, difference, folds_told, scored, usual
+from ser_core.comparison import LEGEND, corrected, difference, folds_told, scored, usual
 from ser_core.matrix import A5
 from ser_core.spec import Spec
 from ser_core.tables import probability, signed
@@ -104,3 +104,18 @@ def changed(base: dict, spec: dict) -> str:
     if spec["corpus"] != base["corpus"]:
         told.insert(0, tables.corpus_title(spec["corpus"]))
     return ", ".join(told)
+
+
+def markdown(pooled: list[dict], folder) -> str:
+    """The single changes under ``speaker`` on clean audio, as Markdown, with what follows; "" without any."""
+    some = [one for one in pooled if one["spec"]["protocol"] == "speaker" and one["spec"]["condition"] == "clean"]
+    base = default_of(some)
+    varied = of(some)
+    if not varied:
+        return ""
+    default = f"the default: {tables.setting(base['spec']) or 'as the paper'}"
+    title = (
+        f"**One thing changed about A5, {tables.corpus_title(base['spec']['corpus'])}, protocol `speaker`** ({default})"
+    )
+    follows = f"{conclusion(varied, base, folder)} {neutral_conclusion(some, base, folder)}".strip()
+    return f"{title}\n\n{tables.to_markdown(table(varied, base, folder))}\n{LEGEND}\n\n{follows}\n"

@@ -169,7 +169,7 @@ def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
     base = variations.default_of(pooled)
     assert base["spec"]["model"] == A5 and len(base["folds"]) == 6
     frame = variations.table(variations.of(pooled), base, tmp_path)
-    assert list(frame["changed"]) == ["denoise True"] and frame.loc[0, "folds"].startswith("1 of 6")
+    assert list(frame["changed"]) == ["noise reduction"] and frame.loc[0, "folds"].startswith("1 of 6")
     one = [row for row in rows if row["spec"]["model"] == A5 and row["spec"]["fold"] == 0][0]
     told = frame.loc[0, "against the default on the same folds, accuracy points [95 %]"]
     assert told.startswith(f"{100 * (varied[0]['scores']['accuracy'] - one['scores']['accuracy']):+.1f}")
@@ -187,14 +187,17 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
     assert base["spec"]["augment"] == "" and len(base["folds"]) == 6
     frame = variations.table(variations.of(pooled), base, tmp_path)
     told = set(frame["changed"])
-    assert {"denoise True", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
+    assert {"noise reduction", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
     told = variations.neutral_conclusion(pooled, base, tmp_path)
     recalls = [one["per_class"]["neutral"]["recall"] for one in (pooled[1], pooled[0])]
     assert f"from {100 * recalls[0]:.1f} to {100 * recalls[1]:.1f} %" in told and "6 of 6 folds" in told
     assert (
         variations.neutral_conclusion(pooled[1:], base, tmp_path) == "" == variations.neutral_conclusion([], None, "")
     )
-    assert "noise" not in comparison.markdown(pooled, tmp_path).replace("denoise", ""), "it is no system of its own"
+    assert "noise" not in comparison.markdown(pooled, tmp_path), "it is no system of its own"
+    text = variations.markdown(pooled, tmp_path)
+    assert "| noise reduction |" in text and "recall of Neutral goes from" in text and "`speaker`" in text
+    assert variations.markdown(pooled[:1], tmp_path) == "" == variations.markdown([], tmp_path)
 
 
 def test_what_cannot_be_measured_is_no_figure(tmp_path):

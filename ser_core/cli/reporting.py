@@ -30,8 +30,8 @@ def report(profile: str | None, fresh: bool) -> None:
 @click.option("--readme", is_flag=True, help="Write the tables into README.md.")
 @as_json
 def tables(readme: bool, as_json: bool) -> None:
-    """The published results as tables, claim and measurement side by side: the paper's network, and Tables II to VI."""
-    from ser_core import comparison, experiment, paths
+    """The published results as tables, claim and measurement side by side: ladder, Tables II to VI, single changes."""
+    from ser_core import comparison, experiment, paths, variations
     from ser_core import tables as rendering
 
     folder = experiment.published_dir()
@@ -40,7 +40,7 @@ def tables(readme: bool, as_json: bool) -> None:
         return emit(rendering.records(pooled))
     if not pooled:
         raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
-    text = comparison.markdown(pooled, folder)
+    text = "\n".join(filter(None, [comparison.markdown(pooled, folder), variations.markdown(pooled, folder)]))
     if readme:
         changed = rendering.update_readme(paths.root() / "README.md", text)
         return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
