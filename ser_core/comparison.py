@@ -17,7 +17,8 @@ STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 ALIKE = "≈"
 LEGEND = (
     f"*p: sign-flip test over speakers on the same test utterances, after Holm over the tests of the table; {ALIKE}: "
-    "not distinguishable at 5 %.*"
+    "not distinguishable at 5 %; below six speakers nothing could be, and nothing is tested. Intervals are of each "
+    "figure alone.*"
 )
 HARDLY = 2
 """A network kept after so few epochs has hardly learnt."""
@@ -25,12 +26,12 @@ AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
 
 
 def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
-    """One line a system: claim, ours with interval, A5 on the same folds, parameters counted and claimed, minutes.
+    """One line a system, those with most folds first, then by UAR: claim, ours, A5 on the same folds, sizes, minutes.
 
     pooled : rows of one corpus and protocol from :func:`ser_core.tables.pool`; folder : of their predictions
     """
     tables.results_table(pooled)  # refuses a mixture of protocols
-    ordered = sorted(pooled, key=lambda one: -len(one["folds"]))
+    ordered = sorted(pooled, key=lambda one: (-len(one["folds"]), -one.get("scores", {}).get("uar", 0.0)))
     changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in ordered]
     tested = corrected(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in ordered])
     lines = []
@@ -100,6 +101,13 @@ def hardly_trained(pooled: list[dict]) -> str:
     return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {', '.join(told)}."
 
 
+def unmeasured(pooled: list[dict], table: str) -> str:
+    """The systems of a table of the paper that have no row, in one sentence, or ""."""
+    there = {one["spec"]["model"] for one in pooled}
+    lacking = [tables.system(name) for name in TABLES[table][1] if name not in there]
+    return f"Not measured yet: {', '.join(lacking)}." if lacking else ""
+
+
 def _rise(accuracy: list[float] | None, kept: int) -> str:
     """What keeping another epoch would have changed: validation accuracy then, and at its highest; "" if unknown."""
     if not accuracy:
@@ -158,7 +166,7 @@ def _against(one: dict, pooled: list[dict], folder) -> dict | None:
 
 
 def corrected(changes: list[dict | None], score: str, speakers: list[int] | None = None) -> list[str]:
-    """The p value of each paired difference of a table, after Holm over all: "0.003", "0.41 ≈", "–" where untested.
+    """The p value of each paired difference of a table, after Holm over all: "0.003", "0.41 ≈", "– (4 speakers)".
 
     speakers : what each line was tested on; where the difference rests on fewer, their number is told
     """
@@ -166,7 +174,7 @@ def corrected(changes: list[dict | None], score: str, speakers: list[int] | None
     told = []
     for place, (change, p) in enumerate(zip(changes, values, strict=True)):
         text = "–" if p is None else probability(p) + (f" {ALIKE}" if p > statistics.ALPHA else "")
-        if p is not None and speakers and change["n"] < speakers[place]:
+        if change and (p is None or (speakers and change["n"] < speakers[place])):
             text += f" ({change['n']} {change['unit']}s)"
         told.append(text.replace(" ", "\N{NO-BREAK SPACE}"))
     return told
@@ -286,7 +294,7 @@ def steps_conclusion(pooled: list[dict], folder, number: str) -> str:
     corpus = tables.corpus_title(pooled[0]["spec"]["corpus"])
     tested = [step for step in steps(pooled, folder, number) if step["p"] is not None]
     if not tested:
-        return f"{corpus}: no two neighbouring configurations were measured on the same four or more speakers."
+        return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
     clear = [f"{step['name']} ({step['ours']:+.1f})" for step in tested if step["p"] <= statistics.ALPHA] or ["none"]
     counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
     return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
@@ -304,12 +312,14 @@ def markdown(pooled: list[dict], folder) -> str:
         if len(some) > 1:
             title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
             frame = systems_table(some, folder)
-            notes = [LEGEND] * (AGAINST in frame) + [note for note in (hardly_trained(some),) if note]
+            notes = [LEGEND] * (AGAINST in frame)
+            notes += filter(None, (hardly_trained(some), unmeasured(some, f"table{2 if number == 'II' else 4}")))
             blocks.append("\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in notes)]))
     for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
             title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
             cut = tables.setting(some[0]["spec"])
             told = f" (setting: {cut})" if cut else ""
-            blocks.append(f"{title}{told}\n\n{tables.to_markdown(ablation_table(some, folder, number))}\n{LEGEND}\n")
+            frame = tables.to_markdown(ablation_table(some, folder, number))
+            blocks.append(f"{title}{told}\n\n{frame}\n{LEGEND}\n\n{steps_conclusion(some, folder, number)}\n")
     return "\n".join(blocks)

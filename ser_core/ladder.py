@@ -201,7 +201,7 @@ def power_conclusion(found: list[dict], corpus: str) -> str:
     steps = [one["step"] for one in found if one["step"] and one["step"]["p"] is not None]
     title = tables.corpus_title(corpus)
     if not steps:
-        return f"{title}: no two rungs share four speakers or more, so nothing can be told apart."
+        return f"{title}: no two rungs share six speakers or more, so nothing can be told apart."
     apart = sum(p <= statistics.ALPHA for p in statistics.holm([step["p"] for step in steps]))
     told = f"{title}: {apart} of {len(steps)} paired step{'s are' if len(steps) > 1 else ' is'} told apart"
     least = min((step for step in steps if step["found"]), key=lambda step: step["found"], default=None)

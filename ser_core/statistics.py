@@ -17,6 +17,8 @@ from ser_core import metrics
 
 LEVEL = 0.95
 FEWEST_UNITS = 4
+FEWEST_TESTED = 6
+"""Over five units no exchange of answers is rarer than 2 in 2**5, 6.25 %: a test at 5 % cannot find anything."""
 SPREAD = 1e-9
 """An interval narrower than this is none: units that are all alike say nothing about how far others could differ."""
 SCORES = ("accuracy", "uar", "precision", "recall", "f1")
@@ -103,7 +105,8 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
     -------
     dict
         score to ``{"difference": float, "interval": [low, high] or None}``, for accuracy and UAR also ``p`` (of
-        :func:`signflip`) and ``found`` (:func:`detectable`), None below four units; ``unit``, ``n`` (units), ``level``
+        :func:`signflip`; None below :data:`FEWEST_TESTED` units) and ``found`` (:func:`detectable`; None below four);
+        ``unit``, ``n`` (units), ``level``
 
     Raises
     ------
@@ -131,8 +134,8 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
             limits = [low, high] if high - low > SPREAD else None
         result[name] = {"difference": after[name] - before[name], "interval": limits}
     for name, each in contributions(*matrices).items():
-        enough = count >= FEWEST_UNITS
-        result[name] |= {"p": signflip(each) if enough else None, "found": detectable(each) if enough else None}
+        tested, enough = count >= FEWEST_TESTED, count >= FEWEST_UNITS
+        result[name] |= {"p": signflip(each) if tested else None, "found": detectable(each) if enough else None}
     return result
 
 

@@ -323,8 +323,8 @@ def setting(spec: dict) -> str:
     except SerError:  # a corpus or a network of somebody else's
         default = Spec(channels=spec["channels"])
     differing = {key: value for key, value in spec.items() if key not in own and getattr(default, key, None) != value}
-    if "patience" in differing and spec["patience"] >= spec.get("epochs", 0):
-        differing["patience"] = None
+    differing |= {} if spec.get("augment", True) else {"augment": ""}  # said also of what never is augmented
+    differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}
     return ", ".join(field(name, value) for name, value in differing.items())
 
 

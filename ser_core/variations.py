@@ -62,19 +62,26 @@ def _changes(pooled: list[dict], base: dict, folder) -> list[tuple[dict, dict | 
 
 
 def conclusion(pooled: list[dict], base: dict | None, folder) -> str:
-    """Which single changes are told from the default at 5 %, after Holm over all, in one sentence."""
+    """Which single changes are told from the default at 5 %, after Holm over those that can be, in words."""
     found = [(one, change) for one, change in _changes(pooled, base, folder) if change] if base else []
     if not found:
         return "Nothing can be said here about single changes."
+    untested = [change["n"] for _, change in found if change["accuracy"]["p"] is None]
     tested = statistics.holm([change["accuracy"]["p"] for _, change in found])
     clear = [
         f"{changed(base['spec'], one['spec'])} ({signed(change['accuracy'])})"
         for (one, change), p in zip(found, tested, strict=True)
         if p is not None and p <= statistics.ALPHA
     ]
-    changes = f"Of {len(found)} changes" if len(found) > 1 else "Of the one change"
-    told = f"{changes} compared with the default ({tables.setting(base['spec']) or 'as the paper'}), "
-    return told + f"told from it at 5 % after Holm: {'; '.join(clear) or 'none'}."
+    count = len(found) - len(untested)
+    changes = f"Of {count} changes" if count > 1 else "Of one change" if count else "Of no change"
+    told = (
+        f"{changes} tested against the default ({tables.setting(base['spec']) or 'as the paper'}), told from it at 5 % "
+    )
+    told += f"after Holm: {'; '.join(clear) or 'none'}."
+    if untested:
+        told += f" {len(untested)} more were measured on {tables.span(untested)} speakers, too few for a test at 5 %."
+    return told
 
 
 def neutral_conclusion(pooled: list[dict], base: dict | None, folder) -> str:

@@ -56,7 +56,12 @@ def test_a_published_row_gives_its_own_scores_back(choice):
     for name in statistics.SCORES:
         assert found["intervals"][name] == pytest.approx(row["intervals"][name])
     (own,) = found["against"]
-    assert own["uar"]["difference"] == 0 and own["uar"]["p"] == 1 and own["utterances"] == row["n_test"]
+    tested = own["n"] >= statistics.FEWEST_TESTED
+    assert (
+        own["uar"]["difference"] == 0
+        and own["uar"]["p"] == (1 if tested else None)
+        and own["utterances"] == row["n_test"]
+    )
     assert found["absent"] == row["completeness"]["missing"][: len(found["absent"])]
 
 
@@ -77,14 +82,27 @@ def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
 
 
 def test_against_another_system_is_the_sign_flip_over_speakers(tmp_path):
-    row, other = some(), some(model="svm_compare")
-    (found,) = scoring.judge(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
-    mine, theirs = (tables.predictions(one, PUBLISHED) for one in (row, other))
+    rows = {name: [some(model=name, fold=fold) for fold in range(6)] for name in ("svm_egemaps", "svm_compare")}
+    mine, theirs = (
+        pd.concat([tables.predictions(row, PUBLISHED) for row in some_rows], ignore_index=True)
+        for some_rows in rows.values()
+    )
+    pd.concat([pd.read_parquet(file_of(row)) for row in rows["svm_egemaps"]]).query("side == 'test'").to_parquet(
+        tmp_path / "all.parquet"
+    )
+    (found,) = scoring.judge(tmp_path / "all.parquet", "ravdess", "speaker", against=["svm_compare"])["against"]
     right = [(one["truth"] == one["prediction"]).groupby(one["speaker"]).sum() for one in (theirs, mine)]
     each = (right[1] - right[0]) / len(mine)
     assert found["accuracy"]["difference"] == pytest.approx(each.sum())
     assert found["accuracy"]["p"] == pytest.approx(statistics.signflip(each.to_numpy()))
-    assert (found["unit"], found["n"]) == ("speaker", 4)
+    assert (found["unit"], found["n"]) == ("speaker", 24)
+
+
+def test_on_four_speakers_nothing_is_tested():
+    row, other = some(), some(model="svm_compare")
+    (found,) = scoring.judge(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
+    assert (found["unit"], found["n"], found["uar"]["p"]) == ("speaker", 4, None) and found["uar"]["interval"]
+    assert 2 / 2**5 > statistics.ALPHA >= 2 / 2**statistics.FEWEST_TESTED, "the rarest exchange of five, and of six"
 
 
 def test_the_one_utterance_taken_out_is_named(tmp_path):
