@@ -23,6 +23,7 @@ import numpy as np
 from ser_core import cache, corpora, evaluation, execution, models, paper, training
 from ser_core import sides as cells
 from ser_core.errors import SerError
+from ser_core.models import own
 from ser_core.paths import runs_dir
 from ser_core.spec import Spec, completed, spec_hash
 
@@ -280,13 +281,10 @@ def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, in
     """The network of a spec; a user's own builder that fails or gives something else is one line."""
     try:
         network = training.build(spec.model, shape, classes, spec.precision, heads, masked=spec.padding == "masked")
-        found = tuple(network.outputs[0].shape)
     except Exception as error:
-        raise SerError(
-            f"model {spec.model}: cannot be built for input {shape}: {' '.join(str(error).split())}"
-        ) from error
-    if found != (None, classes):
-        raise SerError(f"model {spec.model}: gives outputs of shape {found}, but {classes} probabilities are needed")
+        raise SerError(f"model {spec.model}: cannot be built for input {shape}: {own.told(error)}") from error
+    if spec.model not in models.MODELS:
+        own.check(network, spec.model, shape, classes)
     return network
 
 

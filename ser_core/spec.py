@@ -67,6 +67,11 @@ class Spec:
                 put(name, model.recipe.get(name, usual))
         put("augment", ",".join(parse(self.augment)))
         put("znorm", self.znorm and made_for.znorm)
+        if model.kind != "network":
+            _among(f"batch_norm of model {self.model}, which is no network,", self.batch_norm, ("moving",))
+            for field in fields(training.Plan):  # a learner is not trained in epochs
+                if field.name != "seed":
+                    put(field.name, field.default)
         self._check(model)
 
     def _check(self, model) -> None:
@@ -81,7 +86,9 @@ class Spec:
             raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
         given, made_for = inputs.entry(self.channels), inputs.entry(model.channels)
         alike = given.finish is made_for.finish or (given.znorm and made_for.znorm)
-        if self.model in models.MODELS and model.kind == "network" and not alike:
+        if model.kind == "learner":
+            alike = len(given.shape(self.frames)) == len(made_for.shape(made_for.frames))
+        if self.model in models.MODELS and not alike:
             raise SerError(
                 f"model {self.model}: was made for the input {model.channels} and cannot take {self.channels}"
             )
@@ -147,11 +154,14 @@ def completed(values: dict) -> dict:
 def spec_hash(spec: Spec, data_version: str) -> str:
     """Name of a result: 16 hexadecimal digits over the spec, the data's version and the code's.
 
-    Fields at their defaults are left out, so that a new field does not rename what was stored before it.
+    Fields at their defaults are left out, so that a new field does not rename what was stored before it. Of a user's
+    own network the text of its module is part of it.
     """
     usual = {f.name: f.default for f in fields(Spec)} | USUAL
     content = {name: value for name, value in asdict(spec).items() if value != usual[name]}
     if spec.condition != "clean":
         content["conditions"] = cache.CONDITION_VERSION
+    if text := models.text(spec.model):
+        content["text"] = text
     content |= {"data": data_version, "code": CODE_VERSION, "raw features": cache.VERSION}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import batch_norm, execution, quiet
+from ser_core.errors import SerError
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -227,6 +228,12 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         }
         for name, value in values.items():
             done.history[name].append(round(float(value), 6))
+        if not done.best_epoch and not np.isfinite(loss):
+            store.remove()
+            raise SerError(
+                f"{label or model.name}: after epoch {done.epochs} the validation loss is {loss}; lower the learning "
+                "rate, or look for a division by zero in the network"
+            )
         if loss < done.best_loss:
             done.best_loss, done.best_epoch = float(loss), done.epochs
         done.seconds += time.perf_counter() - start

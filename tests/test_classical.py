@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ser_core import inputs, models
+from ser_core.errors import SerError
 from ser_core.models import classical
+from ser_core.spec import Spec, spec_hash
 
 LEARNERS = [name for name, model in models.MODELS.items() if model.kind == "learner" and "probes" not in model.build]
 
@@ -91,3 +93,20 @@ def test_the_markov_model_goes_from_left_to_right():
     model = classical.MarkovModels(3, 0).fit(x, y, groups).models[0]
     assert np.allclose(np.tril(model.transmat_, -1), 0.0) and np.allclose(np.triu(model.transmat_, 2), 0.0)
     assert model.startprob_[0] == 1.0 and np.allclose(model.transmat_.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_only_a_network_is_trained_by_sets_no_learner_apart(name):
+    chosen = Spec(model=name, epochs=3, patience=2, batch=8, optimizer="sgd", learning_rate=5.0)
+    assert chosen == Spec(model=name) and spec_hash(chosen, "1") == spec_hash(Spec(model=name), "1")
+    with pytest.raises(SerError, match=f"batch_norm of model {name}, which is no network"):
+        Spec(model=name, batch_norm="precise")
+
+
+def test_a_learner_gets_the_kind_of_input_that_it_was_made_for():
+    with pytest.raises(SerError, match="svm: was made for the input functionals and cannot take 42"):
+        Spec(model="svm", channels="42")
+    with pytest.raises(SerError, match="gmm: was made for the input 39 and cannot take egemaps"):
+        Spec(model="gmm", channels="egemaps")
+    assert Spec(model="svm", channels="egemaps").channels == "egemaps"
+    assert Spec(model="gmm", channels="14").channels == "14"

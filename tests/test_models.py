@@ -1,5 +1,6 @@
 """Contract of every network: shapes, counts, learning, saving, sameness; and the paper's equations."""
 
+import importlib
 import re
 
 import keras
@@ -9,7 +10,7 @@ import pytest
 from ser_core import execution, experiment, inputs, models, paths, training
 from ser_core.errors import SerError
 from ser_core.models import blocks
-from ser_core.spec import Spec
+from ser_core.spec import Spec, spec_hash
 
 STATED = {"cnn_bilstm_attention": 469_257, "cnn_bilstm_attention_lite": 241_097, "resnet50": 23_524_424}
 STATED |= {"a1": 320_584, "a2": 321_160, "a3": 378_760, "a4": 469_128, "vgg16": 14_718_792}
@@ -237,10 +238,81 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
     assert row["status"] == "ok" and row["standing"] == "own" and row["parameters"] == 128 * 5 * 32 + 32 + 32 * 8 + 8
 
 
-@pytest.mark.parametrize("name", ["resnet", "nowhere:f", "math:nothing"])
-def test_unknown_networks_are_refused(name):
-    with pytest.raises(SerError, match=name.split(":")[0]):
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("resnet", "did you mean resnet50"),
+        ("A5", "did you mean cnn_bilstm_attention;"),
+        ("nonsense", "not known; `ser models` lists"),
+        ("nowhere:f", "there is no module nowhere"),
+        ("nowhere.at.all:f", "there is no module nowhere"),
+        ("math:nothing", "module math has no function 'nothing'"),
+        ("./mynet:small", "not the path of a file"),
+    ],
+)
+def test_unknown_networks_are_refused(name, told):
+    with pytest.raises(SerError, match=re.escape(told)):
         models.entry(name)
+
+
+OWN = "import keras\ndef small(shape, classes):\n    {body}\n"
+DENSE = "x = keras.layers.GlobalAveragePooling1D()(i)\n    return keras.Model(i, keras.layers.Dense({units}{end})(x))"
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    """Writes the text of a user's module, of another name every time, and gives its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+
+    name = f"own_{tmp_path.name}".replace("-", "_")
+
+    def write(body, text=OWN):
+        (tmp_path / f"{name}.py").write_text(text.format(body=body))
+        importlib.invalidate_caches()
+        return f"{name}:small"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "body, told",
+    [
+        ("return 1 / 0", "ZeroDivisionError: division by zero (own_"),
+        ("return None", "gives NoneType, not a keras.Model"),
+        (
+            "i = keras.Input((9, 42))\n    " + DENSE.format(units="classes", end=", 'softmax'"),
+            "inputs of shape (9, 42)",
+        ),
+        ("i = keras.Input(shape)\n    " + DENSE.format(units="7", end=", 'softmax'"), "8 probabilities are needed"),
+        ("i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=""), "end with a softmax"),
+        ("i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'sigmoid'"), "end with a softmax"),
+    ],
+)
+def test_a_users_network_that_cannot_be_judged_is_one_line(own_module, own_store, body, told):
+    spec = Spec(corpus="demo", model=own_module(body), epochs=1, augment="")
+    with pytest.raises(SerError, match=re.escape(told)) as caught:
+        experiment._built(spec, (400, 42), 8, {})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text, told", [("def small(:\n", "SyntaxError"), ("import nosuchthing_xyz\n", "nosuchthing_xyz")]
+)
+def test_a_users_module_that_cannot_be_imported_is_one_line(own_module, text, told):
+    with pytest.raises(SerError, match=told) as caught:
+        models.entry(own_module("", text=text))
+    assert "cannot be imported" in str(caught.value) and "PYTHONPATH" not in str(caught.value)
+
+
+def test_another_text_of_a_users_network_is_another_result(own_module):
+    body = "i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'softmax'")
+    name = own_module(body)
+    first, count = spec_hash(Spec(corpus="demo", model=name), "1"), models.parameters(models.build(name, (400, 42), 8))
+    assert first == spec_hash(Spec(corpus="demo", model=name), "1")
+    own_module(body.replace("x = ", "i2 = keras.layers.Dense(3)(i)\n    x = ").replace("()(i)", "()(i2)"))
+    assert spec_hash(Spec(corpus="demo", model=name), "1") != first
+    assert models.parameters(models.build(name, (400, 42), 8)) != count, "what is trained is what was named"
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ser_core import training
+from ser_core.errors import SerError
 
 
 def data(n=48, seed=0):
@@ -87,3 +88,17 @@ def test_killed_by_force_it_goes_on_where_it_was(tmp_path):
     reached = len(json.loads(state.read_text())["history"]["loss"])
     _, done = fit(tmp_path / "c", reached + 1, patience=300)
     assert done.epochs == reached + 1
+
+
+def test_a_loss_that_is_no_number_is_said_and_leaves_nothing_behind(tmp_path):
+    training.prepare_backend(0)
+    inputs = keras.Input((3,))
+    network = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
+    x = np.full((8, 3), np.nan, "float32")
+    y = np.arange(8) % 2
+    plan = training.Plan(epochs=2)
+    with pytest.raises(
+        SerError, match="net of mine: after epoch 1 the validation loss is nan; lower the learning rate"
+    ):
+        training.fit(network, (x, y), (x, y), plan, checkpoint=tmp_path / "c", progress=False, label="net of mine")
+    assert not (tmp_path / "c").exists()

@@ -74,15 +74,20 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
             given.setdefault("protocol", "cross")
         specs = list(matrix.cells(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
     elif name:
+        if name not in profiles.PROFILES:
+            known = ", ".join((*matrix.NAMES, *profiles.PROFILES))
+            raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
         if given or folds or models:
             raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
         specs = list(profiles.profile(name).specs)
     else:
+        if models and choices["model"]:
+            raise SerError("--model and --models: give one of the two")
         base = make_spec(choices)
         if chosen is None:
             chosen = range(splits.folds(corpora.load(base.corpus), base.protocol))
         axes = {"fold": chosen, "seed": numbers(seeds, "seeds")}
-        names = models.split(",") if models else [base.model]
+        names = [one.strip() for one in models.split(",")] if models else [base.model]
         specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
     if unpublished:
         there = experiment.published_specs()

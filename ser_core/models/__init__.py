@@ -5,12 +5,13 @@ built-in layers only, so that a saved ``.keras`` file loads anywhere with ``kera
 A learner's builder (``kind="learner"``) takes the number of classes and a seed: see :mod:`ser_core.models.classical`.
 """
 
-import importlib
+import difflib
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ser_core import ssl
 from ser_core.errors import SerError
+from ser_core.models import own
 
 STANDINGS = {
     "text": "as the paper's text gives it",
@@ -159,13 +160,14 @@ def entry(name: str) -> Model:
     if name in MODELS:
         return MODELS[name]
     if ":" not in name:
-        raise SerError(
-            f"model {name!r}: not known; choose among {', '.join(MODELS)} or your own package.module:function"
-        )
-    own = Model(name, name, "42", "a user's own builder", "own")
+        alike = [known for known, model in MODELS.items() if name.lower() in model.title.lower()]
+        alike += difflib.get_close_matches(name.lower(), MODELS)
+        meant = f"; did you mean {' or '.join(dict.fromkeys(alike))}" if 0 < len(alike) < 5 else ""
+        listed = "`ser models` lists what there is; your own is package.module:function"
+        raise SerError(f"model {name!r}: not known{meant}; {listed}")
     _load_keras()
-    _function(own)
-    return own
+    own.function(name)
+    return Model(name, name, "42", "a user's own builder", "own")
 
 
 def _load_keras() -> None:
@@ -176,17 +178,14 @@ def _load_keras() -> None:
         import keras  # noqa: F401
 
 
-def _function(model: Model):
-    module, function = model.build.split(":", 1)
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise SerError(f"model {model.build!r}: cannot be imported ({error}); is it on PYTHONPATH?") from None
-
-
 def builder(name: str):
     """The function that builds a network, or the class of a learner."""
-    return _function(entry(name))
+    return own.function(entry(name).build)
+
+
+def text(name: str) -> str:
+    """What tells a user's own builder from an earlier one of that name; "" for a system of the suite."""
+    return "" if name in MODELS else own.text(name)
 
 
 def build(
@@ -210,18 +209,19 @@ def build(
     model = entry(name)
     if model.kind != "network":
         raise SerError(f"model {name}: is no network")
+    function = own.function(model.build)
     if masked:
-        return _function(model)(shape, classes, masked=True)
+        return function(shape, classes, masked=True)
     if not model.heads:
-        return _function(model)(shape, classes)
+        return function(shape, classes)
     if heads is None:
         heads = {head: classes if head == "emotion" else 2 for head in model.heads}
-    return _function(model)(shape, classes, heads)
+    return function(shape, classes, heads)
 
 
 def learner(name: str, classes: int, seed: int):
     """A classical or probing system by name, unfitted."""
-    return _function(entry(name))(classes, seed)
+    return own.function(entry(name).build)(classes, seed)
 
 
 def parameters(model) -> int:
