@@ -90,7 +90,7 @@ def hardly_trained(pooled: list[dict]) -> str:
     for one, name in zip(pooled, names(pooled), strict=True):
         kept = []
         for row in one["rows"]:
-            if row.get("best_epoch") and row["best_epoch"] <= HARDLY:
+            if row.get("best_epoch") and row["best_epoch"] <= HARDLY < row["epochs"]:
                 seed = f", seed {row['spec']['seed']}" if len(one["seeds"]) > 1 else ""
                 rose = _rise((row.get("history") or {}).get("val_accuracy"), row["best_epoch"])
                 kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}{rose}")
@@ -300,6 +300,24 @@ def steps_conclusion(pooled: list[dict], folder, number: str) -> str:
     return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
 
 
+def measured(pooled: list[dict], folder) -> str:
+    """Every system of some rows, whosever they are: a table for each corpus, protocol and condition, as Markdown."""
+    groups: dict[str, list[dict]] = {}
+    for one in pooled:
+        spec = one["spec"]
+        title = f"{tables.tested_on(spec)}, protocol `{spec['protocol']}`"
+        title += "" if spec["condition"] == "clean" else f", condition `{spec['condition']}`"
+        groups.setdefault(title, []).append(one)
+    return "\n".join(_block(f"**{title}**", some, folder) for title, some in groups.items())
+
+
+def _block(title: str, pooled: list[dict], folder, *notes: str) -> str:
+    """A table of systems with its title above and what is to be said of it below."""
+    frame = systems_table(pooled, folder)
+    told = filter(None, (LEGEND if AGAINST in frame else "", hardly_trained(pooled), *notes))
+    return "\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in told)])
+
+
 def markdown(pooled: list[dict], folder) -> str:
     """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
     done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
@@ -311,10 +329,7 @@ def markdown(pooled: list[dict], folder) -> str:
         some = [one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.ours(one["spec"]["model"])]
         if len(some) > 1:
             title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
-            frame = systems_table(some, folder)
-            notes = [LEGEND] * (AGAINST in frame)
-            notes += filter(None, (hardly_trained(some), unmeasured(some, f"table{2 if number == 'II' else 4}")))
-            blocks.append("\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in notes)]))
+            blocks.append(_block(title, some, folder, unmeasured(some, f"table{2 if number == 'II' else 4}")))
     for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
             title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"

@@ -321,7 +321,7 @@ def setting(spec: dict) -> str:
     try:
         default = Spec(corpus=spec["corpus"], model=spec["model"])
     except SerError:  # a corpus or a network of somebody else's
-        default = Spec(channels=spec["channels"])
+        default = Spec()
     differing = {key: value for key, value in spec.items() if key not in own and getattr(default, key, None) != value}
     differing |= {} if spec.get("augment", True) else {"augment": ""}  # said also of what never is augmented
     differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}

@@ -1,11 +1,14 @@
 """The paper's tables as cells, and as tables beside the paper's figures."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from made_rows import made_rows
 
-from ser_core import comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables, variations
+from ser_core import cli, comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables, variations
 from ser_core.errors import SerError
 from ser_core.matrix import A5
 from ser_core.spec import Spec, completed, spec_hash
@@ -223,6 +226,25 @@ def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
     rows[2]["best_epoch"] = 3
     assert comparison.hardly_trained(tables.pool(rows, tmp_path)) == ""
+
+
+def test_ones_own_rows_are_put_side_by_side_whosever_the_network_is(tmp_path, monkeypatch):
+    store = tmp_path / "store"
+    store.mkdir()
+    rows = [row for name in (A5, "svm") for row in made_rows(store, model=name, folds=6, corpus="demo_ravdess")]
+    own = made_rows(store, model="a1", folds=1, corpus="demo_ravdess", skill=0.1)
+    for row in own:
+        row["spec"]["model"] = "elsewhere:mine"  # a module that is not here
+    for row in [*rows, *own]:
+        (store / f"{row['hash']}.json").write_text(json.dumps(row))
+    monkeypatch.setenv("SER_RUNS", str(tmp_path))
+    told = CliRunner().invoke(cli.main, ["tables", "--store"])
+    assert told.exit_code == 0 and told.stdout.count("**demo") == 1, told.output
+    lines = {line.split(" | ")[0].strip("| "): line for line in told.stdout.splitlines() if line.startswith("| ")}
+    assert "| own |" in lines["elsewhere:mine"] and "(4\N{NO-BREAK SPACE}speakers)" in lines["elsewhere:mine"]
+    assert "6 of 6" in lines["SVM, functionals"] and "(demo" in told.stdout
+    refused = CliRunner().invoke(cli.main, ["tables"])
+    assert refused.exit_code == 1 and "--store for your own" in refused.stderr
 
 
 def test_rows_of_one_system_are_named_by_what_sets_them_apart(tmp_path):

@@ -28,18 +28,24 @@ def report(profile: str | None, fresh: bool) -> None:
 
 @click.command()
 @click.option("--readme", is_flag=True, help="Write the tables into README.md.")
+@click.option("--store", is_flag=True, help="Of your own results in the store, in place of the published ones.")
 @as_json
-def tables(readme: bool, as_json: bool) -> None:
+def tables(readme: bool, store: bool, as_json: bool) -> None:
     """The published results as tables, claim and measurement side by side: ladder, Tables II to VI, single changes."""
     from ser_core import comparison, experiment, paths, variations
     from ser_core import tables as rendering
 
-    folder = experiment.published_dir()
+    if readme and store:
+        raise SerError("--readme and --store: the README holds the published rows alone")
+    folder = experiment.store_dir() if store else experiment.published_dir()
     pooled = rendering.pool(experiment.load_rows(folder), folder)
     if as_json:
         return emit(rendering.records(pooled))
     if not pooled:
-        raise SerError(f"{folder}: no result rows to make a table of; run `ser sweep` and publish its rows first")
+        there = "unset SER_RUNS for those that came with the suite, or say --store for your own"
+        raise SerError(f"{folder}: no rows; " + ("`ser run` and `ser sweep` make some" if store else there))
+    if store:
+        return click.echo(comparison.measured(pooled, folder))
     text = "\n".join(filter(None, [comparison.markdown(pooled, folder), variations.markdown(pooled, folder)]))
     if readme:
         changed = rendering.update_readme(paths.root() / "README.md", text)
