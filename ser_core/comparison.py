@@ -31,11 +31,11 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
     pooled : rows of one corpus and protocol from :func:`ser_core.tables.pool`; folder : of their predictions
     """
     tables.results_table(pooled)  # refuses a mixture of protocols
-    ordered = sorted(pooled, key=lambda one: (-len(one["folds"]), -one.get("scores", {}).get("uar", 0.0)))
-    changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in ordered]
-    tested = corrected(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in ordered])
+    pooled = ordered(pooled)
+    changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in pooled]
+    tested = corrected(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in pooled])
     lines = []
-    for one, p in zip(ordered, tested, strict=True):
+    for one, p in zip(pooled, tested, strict=True):
         spec, ok = one["spec"], one["status"] == "ok"
         model = models.MODELS.get(spec["model"])
         claimed = one.get("claimed") or {}
@@ -58,6 +58,11 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
             }
         )
     return _told(pd.DataFrame(lines))
+
+
+def ordered(pooled: list[dict]) -> list[dict]:
+    """Rows with most folds first, then by UAR."""
+    return sorted(pooled, key=lambda one: (-len(one["folds"]), -one.get("scores", {}).get("uar", 0.0)))
 
 
 def told_apart(pooled: list[dict], folder) -> list[str]:

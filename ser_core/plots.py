@@ -287,16 +287,19 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
 
 
 @plt.rc_context(STYLE)
-def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and ours") -> Figure:
+def claim_versus_ours(pooled: list[dict], *, names=None, title="The paper's accuracy and ours") -> Figure:
     """What the paper prints beside what was measured, with 95 % intervals and the level of chance.
 
     pooled : rows of one protocol from :func:`ser_core.tables.pool`. The line of human listeners appears only when every
     row is RAVDESS with its eight classes; the rows' accuracy with calm counted as neutral then stands beside it.
+    names : what the rows are called where there are many: one line each, and eight classes alone
     """
     tables.results_table(pooled)  # refuses a mixture of protocols
     bars = []
-    for one in pooled:
-        if one["status"] == "ok":
+    for one, name in zip(pooled, names or [None] * len(pooled), strict=True):
+        if one["status"] == "ok" and name:
+            bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
+        elif one["status"] == "ok":
             leaky = "leaky" if one["spec"]["protocol"] == "leaky" else ""
             parts = tables.tested_on(one["spec"]), one["spec"]["model"], tables.setting(one["spec"]), leaky
             name = "\n".join(filter(None, parts))
@@ -304,7 +307,7 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
             if "calm_is_neutral" in one:
                 merged = name.replace("\n", ", neutral = calm\n", 1)
                 bars.append((merged, one["calm_is_neutral"], {}, None))
-    fig, ax = figure(size=(9.5, 0.8 * len(bars) + 1.7))
+    fig, ax = figure(size=(9.5, (0.45 if names else 0.8) * len(bars) + 1.7))
     for place, (_, one, claimed, chance) in enumerate(bars):
         ours = 100 * one["scores"]["accuracy"]
         value = 100 * claimed.get("accuracy", float("nan"))
@@ -324,7 +327,7 @@ def claim_versus_ours(pooled: list[dict], *, title="The paper's accuracy and our
             ax.plot([100 * chance] * 2, [place - 0.36, place + 0.36], color=ORANGE, lw=2.5, label="chance")
     people = paper.LISTENERS
     measured = [one for one in pooled if one["status"] == "ok"]
-    if measured and all("calm_is_neutral" in one for one in measured):
+    if measured and not names and all("calm_is_neutral" in one for one in measured):
         name = f"human listeners, {people['accuracy']} % (audio only, neutral = calm)"
         ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])

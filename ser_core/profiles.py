@@ -124,7 +124,8 @@ def _published() -> dict[str, Iterator[Spec]]:
         "cross": _cross(plain, folds=2),
         "robustness": list(expand(plain, fold=range(6), condition=conditions.STANDARD)),
         "comparison": [
-            *expand(plain, fold=range(6)),
+            *expand(plain, seed=range(3), fold=range(6)),
+            *expand(common, fold=range(6)),
             *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in expand(named(name), fold=range(6))),
             *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in images),
             *(spec for name in others if name not in images

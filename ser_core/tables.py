@@ -7,6 +7,7 @@ A table holds one protocol: figures of different protocols answer different ques
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -318,11 +319,12 @@ def _complete(one: dict) -> str:
 def setting(spec: dict) -> str:
     """The fields of a spec that differ from the defaults, apart from those with a column of their own."""
     own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
-    try:
-        default = Spec(corpus=spec["corpus"], model=spec["model"])
+    try:  # length and rate follow the input
+        usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], channels=spec["channels"]))
+        usual["channels"] = models.entry(spec["model"]).channels
     except SerError:  # a corpus or a network of somebody else's
-        default = Spec()
-    differing = {key: value for key, value in spec.items() if key not in own and getattr(default, key, None) != value}
+        usual = asdict(Spec())
+    differing = {key: value for key, value in spec.items() if key not in own and usual.get(key) != value}
     differing |= {} if spec.get("augment", True) else {"augment": ""}  # said also of what never is augmented
     differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}
     return ", ".join(field(name, value) for name, value in differing.items())
@@ -358,9 +360,7 @@ def per_class_table(one: dict) -> pd.DataFrame:
 
 def to_markdown(frame: pd.DataFrame) -> str:
     """A frame as a Markdown table: text left, figures right; bars in cells are escaped."""
-
-    def cell(value) -> str:
-        return str(value).replace("|", "\\|").replace("\n", " ")
+    cell = lambda value: str(value).replace("|", "\\|").replace("\n", " ")  # noqa: E731
 
     def figures(column) -> bool:
         return all(str(value)[:1] in "0123456789[–-" for value in frame[column])

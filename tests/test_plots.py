@@ -143,6 +143,12 @@ def test_the_human_line_is_drawn_beside_ravdess_only(pooled, tmp_path):
         assert "human" not in words(plots.claim_versus_ours([*pooled, *other]))
 
 
+def test_of_many_rows_the_claim_chart_has_a_line_each_under_the_names_given(pooled):
+    figure = plots.claim_versus_ours(pooled, names=["one", "other"][: len(pooled)], title="many")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["one", "other"][: len(pooled)] and "human" not in words(figure) and "91.74" in words(figure)
+
+
 def test_the_claim_chart_refuses_a_mixture_of_protocols(pooled, tmp_path):
     other = tables.pool(made_rows(tmp_path, folds=1, protocol="random"), tmp_path)
     with pytest.raises(SerError, match="cannot mix"):
