@@ -159,6 +159,7 @@ def test_missing_corpora_say_how_to_get_them(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_refused():
+    assert corpora.lookup("RAVDESS").name == corpora.canonical("Ravdess") == "ravdess"
     with pytest.raises(SerError, match="no corpus named 'ravdes'.*ravdess, tess"):
         corpora.load("ravdes")
     with pytest.raises(SerError, match="no corpus named"):

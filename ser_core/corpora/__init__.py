@@ -39,8 +39,8 @@ def lookup(name: str) -> Corpus:
     Raises:
         SerError: there is none.
     """
-    if name in CORPORA:
-        return CORPORA[name]
+    if name.lower() in CORPORA:
+        return CORPORA[name.lower()]
     if name.startswith(folder.PREFIXES):
         return folder.corpus(name)
     raise SerError(f"no corpus named {name!r}: choose one of {', '.join(CORPORA)}, folder:PATH or csv:PATH")
