@@ -311,7 +311,8 @@ def measured(pooled: list[dict], folder) -> str:
     for one in pooled:
         spec = one["spec"]
         title = f"{tables.tested_on(spec)}, protocol `{spec['protocol']}`"
-        title += "" if spec["condition"] == "clean" else f", condition `{spec['condition']}`"
+        condition = spec.get("condition", "clean")  # which an old row of a network that is not here may lack
+        title += "" if condition == "clean" else f", condition `{condition}`"
         groups.setdefault(title, []).append(one)
     return "\n".join(_block(f"**{title}**", some, folder) for title, some in groups.items())
 

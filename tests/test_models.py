@@ -305,6 +305,11 @@ def test_a_users_module_that_cannot_be_imported_is_one_line(own_module, text, to
     assert "cannot be imported" in str(caught.value) and "PYTHONPATH" not in str(caught.value)
 
 
+def test_a_module_of_the_suite_is_never_loaded_again():
+    models.build("a1", (400, 42), 8)
+    assert "__text__" not in vars(importlib.import_module("ser_core.models.cnn_bilstm_attention"))
+
+
 def test_another_text_of_a_users_network_is_another_result(own_module):
     body = "i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'softmax'")
     name = own_module(body)

@@ -6,6 +6,7 @@ A learner's builder (``kind="learner"``) takes the number of classes and a seed:
 """
 
 import difflib
+import importlib
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -178,9 +179,16 @@ def _load_keras() -> None:
         import keras  # noqa: F401
 
 
+def _function(model: Model):
+    if model.standing == "own":
+        return own.function(model.build)
+    module, function = model.build.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
 def builder(name: str):
     """The function that builds a network, or the class of a learner."""
-    return own.function(entry(name).build)
+    return _function(entry(name))
 
 
 def text(name: str) -> str:
@@ -209,7 +217,7 @@ def build(
     model = entry(name)
     if model.kind != "network":
         raise SerError(f"model {name}: is no network")
-    function = own.function(model.build)
+    function = _function(model)
     if masked:
         return function(shape, classes, masked=True)
     if not model.heads:
@@ -221,7 +229,7 @@ def build(
 
 def learner(name: str, classes: int, seed: int):
     """A classical or probing system by name, unfitted."""
-    return own.function(entry(name).build)(classes, seed)
+    return builder(name)(classes, seed)
 
 
 def parameters(model) -> int:
