@@ -5,7 +5,7 @@ import os
 import made_server
 import pytest
 
-from ser_core import paths
+from ser_core._utils import paths
 
 # One thread a process, as the suite itself trains: the tests run in several processes, a file at a time.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):

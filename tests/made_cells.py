@@ -12,8 +12,9 @@ import psutil
 import pytest
 import soundfile
 
-from ser_core import experiment, sweep
-from ser_core.experiment import Spec
+from ser_core.experiments import store as store_module
+from ser_core.experiments.spec import Spec
+from ser_core.experiments.sweep import expand, run_sweep
 
 NETWORKS = '''
 """Networks of a user's own: one that works, and one that kills the process that trains it and no other."""
@@ -31,7 +32,7 @@ def small(shape, classes):
 
 
 def __getattr__(name):
-    if name == "deadly" and any("ser_core.child" in word for word in sys.orig_argv):
+    if name == "deadly" and any("ser_core.experiments.worker" in word for word in sys.orig_argv):
         os._exit(9)
     return small
 '''
@@ -56,7 +57,7 @@ def home(tmp_path_factory):
 
 def specs(folder):
     """Two folds by two seeds."""
-    return list(sweep.expand(Spec(corpus=f"folder:{folder / 'corpus'}", **FIELDS), fold=(0, 1), seed=(0, 1)))
+    return list(expand(Spec(corpus=f"folder:{folder / 'corpus'}", **FIELDS), fold=(0, 1), seed=(0, 1)))
 
 
 def failing(folder):
@@ -81,19 +82,19 @@ def sequential(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SER_RUNS", str(folder / "runs"))
         patch.setenv("SER_CACHE", str(folder / "cache"))
-        list(sweep.sweep(specs(folder), progress=False))
-        return left(experiment.store_dir())
+        list(run_sweep(specs(folder), progress=False))
+        return left(store_module.store_dir())
 
 
 def left(store):
     """What sweeps left in a store: scores, history and probabilities by fold and seed; nothing else may be there."""
-    rows = experiment.load_rows(store)
+    rows = store_module.load_rows(store)
     names = {f"{row['hash']}{suffix}" for row in rows for suffix in (".json", ".parquet", ".keras")}
     assert {path.name for path in store.iterdir()} == names
     found = {}
     for row in rows:
         assert row["status"] == "ok" and row["epochs"] == FIELDS["epochs"]
-        frame = experiment.load_predictions(row, store)
+        frame = store_module.load_predictions(row, store)
         cell = row["spec"]["fold"], row["spec"]["seed"]
         assert cell not in found
         found[cell] = json.dumps([row["scores"], row["history"], frame.to_dict("list")])
@@ -115,7 +116,7 @@ def trainers(pid):
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         try:
-            if "ser_core.child" in " ".join(process.cmdline()):
+            if "ser_core.experiments.worker" in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:  # it has just ended
             continue

@@ -5,8 +5,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ser_core import cache, corpora, inputs, models, training
-from ser_core.spec import Spec
+from ser_core import corpora, models
+from ser_core.experiments.spec import Spec
+from ser_core.features import cache, inputs
+from ser_core.training import fit
 
 
 def enliven(network, examples, seed=0):
@@ -33,9 +35,9 @@ def keep(folder, name="cnn_bilstm_attention_lite", *, stem="0123456789abcdef", s
     """A network of this name on the demo corpus in ``folder``: the path of its .keras file."""
     spec = Spec(model=name, corpus="demo", **fields)
     labels = corpora.labels("demo")
-    training.prepare_backend(seed)
-    network = training.build(name, inputs.shape(spec.settings), len(labels), spec.precision)
-    assert models.entry(name).kind == "network"
+    fit.prepare_backend(seed)
+    network = fit.build_network(name, inputs.input_shape(spec.settings), len(labels), spec.precision)
+    assert models.get_model(name).kind == "network"
     folder.mkdir(parents=True, exist_ok=True)
     examples = cache.feature_matrix(corpora.load("demo").iloc[::40], spec.settings, progress=False, workers=1)
     enliven(network, examples, seed).save(folder / f"{stem}.keras")

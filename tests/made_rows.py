@@ -7,8 +7,9 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from ser_core import corpora, metrics, statistics
-from ser_core.experiment import Spec
+from ser_core import corpora, metrics
+from ser_core.experiments.spec import Spec
+from ser_core.metrics import uncertainty
 
 
 def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, status="ok", **spec):
@@ -54,7 +55,7 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
         "claimed": None,
         "labels": labels,
         "scores": metrics.scores(truth, answer, labels),
-        "intervals": statistics.intervals(table.assign(prediction=answer), labels),
+        "intervals": uncertainty.intervals(table.assign(prediction=answer), labels),
         "per_class": metrics.per_class(truth, answer, labels),
         "confusion": metrics.confusion(truth, answer, labels).tolist(),
         "validation": {"accuracy": 0.5, "uar": 0.5, "loss": 1.0},

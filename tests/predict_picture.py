@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from test_browser import CHROMIUM, FLAGS, Server, answered, free_port, sync_api, watched
 
-from ser_core import paths
+from ser_core._utils import paths
 
 TARGET = paths.root() / "notebooks" / "images" / "predict.png"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ser_core import app, paths
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
 from ser_core.cli import main
-from ser_core.errors import SerError
+from ser_core.widgets import app
 
 TEMPLATES = Path(app.__file__).parent / "jupyter"
 

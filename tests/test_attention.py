@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from ser_core import attention, audit_plots, corpora, experiment, models, training
-from ser_core.errors import SerError
+from ser_core import corpora, models
+from ser_core._utils.errors import SerError
+from ser_core.experiments import store
+from ser_core.experiments.run import run_spec
+from ser_core.experiments.spec import Spec
+from ser_core.figures.audit import attention_against_time
+from ser_core.results import attention
+from ser_core.training import fit
 
 SPEECH, SILENCE, PADDING = range(3)
 
@@ -35,65 +41,65 @@ def test_shares_of_steps_by_hand():
 
 def test_mass_by_hand():
     shares = np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1], [0, 0, 1]])
-    found = attention.mass(np.array([0.4, 0.2, 0.3, 0.1]), shares)
+    found = attention.attention_by_kind(np.array([0.4, 0.2, 0.3, 0.1]), shares)
     assert {kind: round(values["attention"], 6) for kind, values in found.items()} == {
         "speech": 0.5, "silence": 0.1, "padding": 0.4,
     }  # fmt: skip
     assert [values["time"] for values in found.values()] == [0.375, 0.125, 0.5]
     assert found["padding"]["least"] == pytest.approx(1 / (1 + np.e**2))
     with pytest.raises(ValueError, match="must be"):
-        attention.mass(np.ones(3) / 3, shares)
+        attention.attention_by_kind(np.ones(3) / 3, shares)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_equal_weights_give_each_kind_its_time_and_tanh_scores_no_less_than_the_bound(seed):
     random = np.random.default_rng(seed)
     shares = attention.step_shares(np.sort(random.integers(0, 3, 400)), 50)
-    equal = attention.mass(np.full(50, 0.02), shares)
+    equal = attention.attention_by_kind(np.full(50, 0.02), shares)
     assert all(values["attention"] == pytest.approx(values["time"]) for values in equal.values())
     weights = np.exp(np.tanh(random.normal(0, 5, 50)))
-    found = attention.mass(weights / weights.sum(), shares)
+    found = attention.attention_by_kind(weights / weights.sum(), shares)
     assert sum(values["attention"] for values in found.values()) == pytest.approx(1)
     assert all(values["attention"] >= values["least"] - 1e-12 for values in found.values())
 
 
 @pytest.fixture(scope="module")
 def table():
-    training.prepare_backend(0)
+    fit.prepare_backend(0)
     return corpora.load("demo").head(3)
 
 
 def test_a_network_that_looks_only_at_the_start(table):
     """Scores made by hand: the bias is low, and the first step alone has a positive output."""
-    spec = experiment.Spec(frames=200)
+    spec = Spec(frames=200)
     network = models.build(spec.model, (200, 42), 8)
     layer = network.get_layer("attention_scores")
     layer.set_weights([np.zeros_like(layer.get_weights()[0]), np.zeros(1)])
-    measured = attention.measure(network, spec, table)
+    measured = attention.measure_attention(network, spec, table)
     assert len(measured) == 9 and set(measured["id"]) == set(table["id"])
     assert measured["attention"].to_numpy() == pytest.approx(measured["time"].to_numpy(), abs=1e-5)  # equal weights
     kernel = np.random.default_rng(0).normal(0, 3, layer.get_weights()[0].shape)
     layer.set_weights([kernel, np.zeros(1)])
-    summed = attention.summary(attention.measure(network, spec, table, table["id"].head(2)))
+    summed = attention.attention_summary(attention.measure_attention(network, spec, table, table["id"].head(2)))
     assert summed["attention"].sum() == pytest.approx(1, abs=1e-5) and summed["time"].sum() == pytest.approx(1)
     assert (summed["attention"] >= summed["least"] - 1e-6).all()
-    assert audit_plots.attention_against_time(measured).axes
+    assert attention_against_time(measured).axes
 
 
 def test_what_cannot_be_measured_is_said(table):
-    spec = experiment.Spec(frames=200)
+    spec = Spec(frames=200)
     with pytest.raises(SerError, match="no attention layer"):
-        attention.measure(models.build("a4", (200, 42), 8), spec, table)
+        attention.measure_attention(models.build("a4", (200, 42), 8), spec, table)
     with pytest.raises(SerError, match="frame by frame|frames needs"):
-        attention.measure(None, experiment.Spec(model="lstm_attention"), table)
+        attention.measure_attention(None, Spec(model="lstm_attention"), table)
     with pytest.raises(SerError, match="none of the utterances"):
-        attention.measure(None, spec, table, ["nobody"])
+        attention.measure_attention(None, spec, table, ["nobody"])
 
 
 def test_a_row_without_weights_is_none_and_with_them_is_measured(own_store):
-    spec = experiment.Spec(epochs=1, augment="", frames=64, batch=128)
-    row = experiment.run(spec, progress=False)
-    measured = attention.of_row(row, own_store)
+    spec = Spec(epochs=1, augment="", frames=64, batch=128)
+    row = run_spec(spec, progress=False)
+    measured = attention.attention_of_result(row, own_store)
     assert measured["id"].nunique() == row["n_test"]
-    experiment.weights_path(row).unlink()
-    assert attention.of_row(row, own_store) is None
+    store.weights_path(row).unlink()
+    assert attention.attention_of_result(row, own_store) is None

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from ser_core import audio, corpora, features
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 
 def tone(rate=16_000, seconds=0.5, hertz=440.0, level=0.5):
@@ -111,14 +111,14 @@ def test_noise_reduction_raises_the_signal_to_noise_ratio():
 
 
 def test_level_of_a_full_scale_sine():
-    level = audio.level(tone(level=1.0))
+    level = audio.measure_level(tone(level=1.0))
     assert level["peak_dbfs"] == pytest.approx(0.0, abs=0.01)
     assert level["rms_dbfs"] == pytest.approx(-3.01, abs=0.01)
 
 
 def test_describe_names_what_is_there(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.column_stack([tone(48_000), tone(48_000)]), 48_000)
-    seen = features.describe(tmp_path / "a.wav", channels="13")
+    seen = features.describe_recording(tmp_path / "a.wav", channels="13")
     assert (seen["seconds"], seen["rate"], seen["channels"]) == (0.5, 48_000, 2)
     assert seen["frames"] == 51 and seen["feature_shape"] == [400, 13]
 

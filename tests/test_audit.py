@@ -12,15 +12,17 @@ from click.testing import CliRunner
 from scipy import special, stats
 from sklearn import metrics as sk
 
-from ser_core import arithmetic, audit, audit_plots, checks, claimfile, cli, corpora, metrics, models, paper
-from ser_core.errors import SerError
+from ser_core import cli, corpora, metrics, models
+from ser_core._utils.errors import SerError
+from ser_core.claims import audit, checks, claim_file, consistency, paper
+from ser_core.figures.audit import attention_against_time, possible_shares, printed_f1
 
 D = Decimal
 
 
 @pytest.fixture(scope="module")
 def results():
-    return {result.id: result for result in audit.run()[1]}
+    return {result.id: result for result in audit.check_claims()[1]}
 
 
 def claims_file(folder, claim, *, head='title = "t"\nsource = "s"\n', name="claims.toml"):
@@ -33,7 +35,7 @@ def one(folder, check, **fields):
     """The verdict on one claim written by hand; values stand as TOML."""
     lines = "".join(f"{name} = {value}\n" for name, value in fields.items())
     text = f'[[claim]]\nid = "x"\nwhere = "here"\nclaim = "c"\ncheck = "{check}"\n{lines}'
-    (result,) = audit.run(claims_file(folder, text))[1]
+    (result,) = audit.check_claims(claims_file(folder, text))[1]
     return result
 
 
@@ -45,7 +47,7 @@ def test_counts_are_those_that_print_so(percent):
     """Every k of every n, printed by Python's own formatting, which rounds ties to even."""
     digits = len(percent.partition(".")[2])
     for n in range(1, 260):
-        said = set(arithmetic.counts_for(D(percent), n))
+        said = set(consistency.matching_counts(D(percent), n))
         for k in range(n + 1):
             tie = (100 * k * 10**digits * 2) % n == 0 and (200 * k * 10**digits // n) % 2 == 1
             if tie:  # both neighbours may be printed
@@ -54,7 +56,7 @@ def test_counts_are_those_that_print_so(percent):
 
 
 def test_a_tie_allows_both_neighbours():
-    assert list(arithmetic.counts_for(D("12"), 8)) == [1] == list(arithmetic.counts_for(D("13"), 8))  # 12.5
+    assert list(consistency.matching_counts(D("12"), 8)) == [1] == list(consistency.matching_counts(D("13"), 8))  # 12.5
 
 
 @pytest.mark.parametrize("percent", ["91.74", "99.89", "7.5"])
@@ -62,14 +64,14 @@ def test_cut_off_counts_by_brute_force(percent):
     digits = len(percent.partition(".")[2])
     for n in range(1, 400):
         cut = [k for k in range(n + 1) if 100 * k * 10**digits // n == int(percent.replace(".", ""))]
-        assert list(arithmetic.counts_for(D(percent), n, cut=True)) == cut
+        assert list(consistency.matching_counts(D(percent), n, cut=True)) == cut
 
 
 @pytest.mark.parametrize(("percent", "least"), [("99.89", 870), ("91.74", 109), ("33.3", 3), ("50", 2), ("0.00", 1)])
 def test_smallest_n(percent, least):
     digits = len(percent.partition(".")[2])
     prints = lambda n: any(f"{100 * k / n:.{digits}f}" == percent for k in range(n + 1))  # noqa: E731
-    assert arithmetic.smallest_n(D(percent)) == least
+    assert consistency.smallest_denominator(D(percent)) == least
     assert prints(least) and not any(prints(n) for n in range(1, least))
 
 
@@ -84,9 +86,9 @@ def test_no_test_set_of_whole_actors_gives_the_papers_accuracies():
 
 
 def test_sizes_and_the_nearest_share():
-    assert arithmetic.whole_speakers(52, 2, fewest=0, plus=1400) == [1400, 1452, 1504]
-    assert arithmetic.shares_of(4048, [10, 15, 25]) == [404, 405, 607, 608, 1012]
-    k, n = arithmetic.nearest(D("91.74"), [60, 240])
+    assert consistency.sizes_of_whole_speakers(52, 2, fewest=0, plus=1400) == [1400, 1452, 1504]
+    assert consistency.sizes_of_shares(4048, [10, 15, 25]) == [404, 405, 607, 608, 1012]
+    k, n = consistency.nearest_fraction(D("91.74"), [60, 240])
     assert min(abs(D(i) / m - D("0.9174")) for m in (60, 240) for i in range(m + 1)) == abs(D(k) / n - D("0.9174"))
 
 
@@ -96,7 +98,7 @@ def test_sizes_and_the_nearest_share():
      (D("98.1"), "98.10", "98.10")],
 )  # fmt: skip
 def test_computed_values_carry_the_printed_decimals(value, printed, text):
-    assert arithmetic.like(value, D(printed)) == text
+    assert consistency.format_like(value, D(printed)) == text
 
 
 # Scores
@@ -110,7 +112,7 @@ def test_f1_of_a_real_confusion_never_is_impossible(seed, tmp_path):
     guess = np.where(random.random(300) < 0.6, truth, guess)
     for values in zip(*sk.precision_recall_fscore_support(truth, guess)[:3]):
         p, r, f = (f"{100 * value:.2f}" for value in values)
-        low, high = arithmetic.f1_range(D(p), D(r))
+        low, high = consistency.f1_range(D(p), D(r))
         assert float(low) - 0.005 <= float(f) <= float(high) + 0.005
         assert one(tmp_path, "f1", precision=p, recall=r, f1=f).verdict == checks.HOLDS
         assert one(tmp_path, "f1_between", precision=p, recall=r, f1=f).verdict == checks.HOLDS
@@ -121,9 +123,9 @@ def test_f1_of_a_real_confusion_never_is_impossible(seed, tmp_path):
 def test_f1_range_holds_every_f1_of_what_rounds_to_the_printed():
     p, r = D("92.4"), D("87.8")
     grid = [D(i) / 1000 for i in range(-50, 51)]
-    values = [arithmetic.f1(p + a, r + b) for a, b in itertools.product(grid[::5], grid[::5])]
-    assert arithmetic.f1_range(p, r) == (min(values), max(values))
-    assert arithmetic.f1(D(0), D(0)) == 0
+    values = [consistency.f1(p + a, r + b) for a, b in itertools.product(grid[::5], grid[::5])]
+    assert consistency.f1_range(p, r) == (min(values), max(values))
+    assert consistency.f1(D(0), D(0)) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -135,17 +137,17 @@ def test_no_recalls_give_less_than_the_least_accuracy(seed):
     supports = random.integers(5, 200, 6)
     for recall in (0.2, 0.5, 0.9002):
         solved = linprog(supports / supports.sum(), A_eq=[np.ones(6)], b_eq=[6 * recall], bounds=[(0, 1)] * 6)
-        assert arithmetic.least_accuracy(recall, list(supports)) == pytest.approx(solved.fun)
+        assert consistency.minimum_accuracy(recall, list(supports)) == pytest.approx(solved.fun)
 
 
 def test_least_accuracy_by_hand():
     # eight classes, recalls sum to 7.2016, so 0.7984 of one class of 192 is lost: 153.3 of 1,440
-    assert arithmetic.least_accuracy(0.9002, [96, *[192] * 7]) == pytest.approx(1 - 0.7984 * 192 / 1440)
+    assert consistency.minimum_accuracy(0.9002, [96, *[192] * 7]) == pytest.approx(1 - 0.7984 * 192 / 1440)
 
 
 def test_sign_test_is_scipys_binomial_test():
     for clips in range(1, 12):
-        assert arithmetic.sign_test(clips) == pytest.approx(stats.binomtest(clips, clips).pvalue)
+        assert consistency.sign_test(clips) == pytest.approx(stats.binomtest(clips, clips).pvalue)
 
 
 @pytest.mark.parametrize("classes", [2, 7, 8])
@@ -155,22 +157,22 @@ def test_accuracy_as_printed_is_the_mean_of_one_against_rest(classes):
     truth, guess = random.choice(names, 150), random.choice(names, 150)
     each = [sk.accuracy_score(truth == name, guess == name) for name in names]  # (TP + TN) / all
     matrix = metrics.confusion(truth, guess, names)
-    assert metrics.accuracy_as_printed(matrix) == pytest.approx(np.mean(each))
-    again = metrics.plain_accuracy(metrics.accuracy_as_printed(matrix), classes)
+    assert metrics.one_vs_rest_accuracy(matrix) == pytest.approx(np.mean(each))
+    again = metrics.accuracy_from_one_vs_rest(metrics.one_vs_rest_accuracy(matrix), classes)
     assert again == pytest.approx(sk.accuracy_score(truth, guess))
 
 
 def test_what_accuracy_as_printed_makes_of_the_claims():
-    assert f"{100 * metrics.plain_accuracy(0.9174, 8):.2f}" == "66.96"
-    assert f"{100 * metrics.plain_accuracy(0.9810, 7):.2f}" == "93.35"
-    assert math.isnan(metrics.accuracy_as_printed(np.zeros((3, 3))))
+    assert f"{100 * metrics.accuracy_from_one_vs_rest(0.9174, 8):.2f}" == "66.96"
+    assert f"{100 * metrics.accuracy_from_one_vs_rest(0.9810, 7):.2f}" == "93.35"
+    assert math.isnan(metrics.one_vs_rest_accuracy(np.zeros((3, 3))))
 
 
 # Attention and parameters
 
 
 def test_weight_bounds_are_reached_and_never_passed():
-    low, high = arithmetic.weight_bounds(50)
+    low, high = consistency.attention_weight_bounds(50)
     assert (f"{low:.4f}", f"{high:.3f}") == ("0.0028", "0.131")
     lone = np.full(50, 1.0)
     lone[7] = -1.0
@@ -181,12 +183,12 @@ def test_weight_bounds_are_reached_and_never_passed():
 
 def test_least_mass_is_that_of_scores_at_both_ends():
     scores = np.where(np.arange(50) < 20, -1.0, 1.0)
-    assert arithmetic.least_mass(0.4) == pytest.approx(special.softmax(scores)[:20].sum())
-    assert arithmetic.least_mass(0) == 0 and arithmetic.least_mass(1) == 1
+    assert consistency.minimum_attention(0.4) == pytest.approx(special.softmax(scores)[:20].sum())
+    assert consistency.minimum_attention(0) == 0 and consistency.minimum_attention(1) == 1
 
 
 def layers_of(claim):
-    (found,) = [one for one in claimfile.load().claims if one.id == claim]
+    (found,) = [one for one in claim_file.load_claims().claims if one.id == claim]
     return found.fields["layers"]
 
 
@@ -196,15 +198,17 @@ def layers_of(claim):
 )
 @pytest.mark.parametrize("channels", [14, 40, 42])
 def test_formulas_count_what_keras_builds(claim, model, channels):
-    counted, _ = arithmetic.parameters(layers_of(claim), channels, 400)
-    assert counted == models.parameters(models.build(model, (400, channels), 8))
+    counted, _ = consistency.count_parameters(layers_of(claim), channels, 400)
+    assert counted == models.count_parameters(models.build(model, (400, channels), 8))
 
 
 def test_every_reading_of_the_layer_table():
     table = {14: (463_881, 540_233, 537_161), 40: (468_873, 545_225, 542_153), 42: (469_257, 545_609, 542_537)}
     for channels, wanted in table.items():
         ways = ((True, True), (False, True), (False, False))
-        found = [arithmetic.parameters(layers_of("parameters"), channels, 400, shared=s, same=p)[0] for s, p in ways]
+        found = [
+            consistency.count_parameters(layers_of("parameters"), channels, 400, shared=s, same=p)[0] for s, p in ways
+        ]
         assert tuple(found) == wanted
 
 
@@ -218,7 +222,7 @@ def test_unshared_prelu_and_valid_padding_as_keras_counts_them():
     x = layers.LSTM(7)(layers.MaxPooling1D(2)(x))
     network = keras.Model(inputs, layers.Dense(4)(x))
     listed = ["conv1d 8 3", "prelu", "pool 2", "conv1d 16 5", "prelu", "pool 2", "lstm 7", "mean", "dense 4"]
-    counted, _ = arithmetic.parameters(listed, 5, 100, shared=False, same=False)
+    counted, _ = consistency.count_parameters(listed, 5, 100, shared=False, same=False)
     assert counted == network.count_params()
 
 
@@ -232,20 +236,22 @@ def test_conv2d_and_encoder_as_keras_counts_them():
     x = layers.BatchNormalization()(layers.Conv2D(6, 3, padding="same")(inputs))
     x = layers.Reshape((16 * 24, 6))(x)
     network = keras.Model(inputs, blocks.encoder(x, heads=2, width=20, dropout=0.0, name="e"))
-    assert arithmetic.parameters(["conv2d 6 3", "batchnorm", "encoder 20"], 1, 1)[0] == models.parameters(network)
+    assert consistency.count_parameters(["conv2d 6 3", "batchnorm", "encoder 20"], 1, 1)[0] == models.count_parameters(
+        network
+    )
 
 
 @pytest.mark.parametrize("layer", ["conv3d 3 3", "conv1d 3", "conv1d a 3", "dense 0", "", "dense -1", "lstm 1 2 3"])
 def test_unknown_layers_are_named(layer):
     with pytest.raises(ValueError, match="not known"):
-        arithmetic.parameters([layer or " "], 4, 10)
+        consistency.count_parameters([layer or " "], 4, 10)
 
 
 # The paper
 
 
 def test_the_file_prints_what_paper_py_prints():
-    tables = claimfile.load().claims[0].tables
+    tables = claim_file.load_claims().claims[0].tables
     for number in ("II", "III", "IV", "V", "VI"):
         for ours, theirs in zip(tables[number]["rows"], paper.table(number), strict=True):
             for column, value in ours.items():
@@ -313,24 +319,24 @@ def test_every_result_is_complete_and_every_check_is_used(results):
     for result in results.values():
         assert result.verdict in checks.VERDICTS and result.printed and result.why.endswith(".")
     used = {result.check for result in results.values()}
-    used |= {result.check for result in audit.run(claimfile.CONSTRUCTED)[1]}
+    used |= {result.check for result in audit.check_claims(claim_file.CONSTRUCTED)[1]}
     assert used == set(checks.CHECKS)
-    assert sum(audit.tally(list(results.values())).values()) == len(results)
+    assert sum(audit.count_verdicts(list(results.values())).values()) == len(results)
 
 
 # Any other file
 
 
 def test_the_constructed_table_is_found_wrong_where_it_is_wrong():
-    claims, found = audit.run(claimfile.CONSTRUCTED)
-    assert claims.constructed and "constructed" in audit.text(claims, found)
+    claims, found = audit.check_claims(claim_file.CONSTRUCTED)
+    assert claims.constructed and "constructed" in audit.format_results(claims, found)
     wrong = {result.id for result in found if result.verdict != checks.HOLDS}
     assert wrong == {r.id for r in found if r.id.endswith("wrong")} | {"f1-sad", "between-sad"}
     matrix = np.array([[50, 4, 3, 3], [5, 48, 4, 3], [2, 6, 49, 3], [4, 2, 1, 53]])
     each = metrics.class_scores(matrix)
     for place, row in enumerate(claims.claims[0].tables["1"]["rows"]):
         for column in ("precision", "recall", "f1"):
-            printed = arithmetic.like(100 * each[column][place], D("0.00"))
+            printed = consistency.format_like(100 * each[column][place], D("0.00"))
             assert (str(row[column]) == printed) or (row["emotion"], column) == ("Sad", "f1")
 
 
@@ -339,11 +345,11 @@ def test_json_and_toml_say_the_same(tmp_path):
 
     numbers = {}
     content = tomllib.loads(
-        claimfile.CONSTRUCTED.read_text(),
+        claim_file.CONSTRUCTED.read_text(),
         parse_float=lambda text: numbers.setdefault(f"#{text}#", text) and f"#{text}#",
     )
     (tmp_path / "c.json").write_text(re.sub(r'"#([\d.]+)#"', r"\1", json.dumps(content)))
-    assert audit.run(tmp_path / "c.json")[1] == audit.run(claimfile.CONSTRUCTED)[1]
+    assert audit.check_claims(tmp_path / "c.json")[1] == audit.check_claims(claim_file.CONSTRUCTED)[1]
 
 
 def test_checks_hold_where_the_figures_agree(tmp_path):
@@ -406,10 +412,10 @@ def test_files_that_are_no_text_or_are_not_there(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "nowhere.toml", tmp_path, tmp_path / "bytes.toml"):
         with pytest.raises(SerError, match="cannot be read"):
-            audit.run(path)
+            audit.check_claims(path)
     (tmp_path / "list.json").write_text("[1, 2]")
     with pytest.raises(SerError, match="no claims"):
-        audit.run(tmp_path / "list.json")
+        audit.check_claims(tmp_path / "list.json")
 
 
 def test_ser_audit():
@@ -418,12 +424,12 @@ def test_ser_audit():
     assert shown.exit_code == 0 and shown.stdout.count("\n") == 1
     assert len(rows) >= 15 and len({row["id"] for row in rows}) == len(rows)
     assert {"id", "where", "claim", "printed", "computed", "verdict", "why"} <= set(rows[0])
-    told = CliRunner().invoke(cli.main, ["audit", str(claimfile.CONSTRUCTED)])
+    told = CliRunner().invoke(cli.main, ["audit", str(claim_file.CONSTRUCTED)])
     assert told.exit_code == 0 and "claims checked" in told.stdout
 
 
 def test_the_readme_explains_every_check_and_its_example_runs(tmp_path):
-    from ser_core import paths
+    from ser_core._utils import paths
 
     readme = (paths.root() / "README.md").read_text(encoding="utf-8")
     section = re.search(r"^## Check a paper's arithmetic\n(.*?)^## ", readme, flags=re.MULTILINE | re.DOTALL)[1]
@@ -434,16 +440,16 @@ def test_the_readme_explains_every_check_and_its_example_runs(tmp_path):
     }
     assert named == set(checks.CHECKS)
     (tmp_path / "example.toml").write_text(re.search(r"```toml\n(.*?)```", section, flags=re.DOTALL)[1])
-    found = {result.id: result.verdict for result in audit.run(tmp_path / "example.toml")[1]}
+    found = {result.id: result.verdict for result in audit.check_claims(tmp_path / "example.toml")[1]}
     assert found == {"f1-angry": checks.HOLDS, "f1-sad": checks.IMPOSSIBLE, "accuracy": checks.IMPOSSIBLE}
 
 
 def test_figures_show_what_they_are_given():
-    rows = claimfile.load().claims[0].tables["III"]["rows"]
-    (axes,) = audit_plots.printed_f1(rows, "emotion").axes
+    rows = claim_file.load_claims().claims[0].tables["III"]["rows"]
+    (axes,) = printed_f1(rows, "emotion").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [row["emotion"] for row in rows]
-    (axes,) = audit_plots.possible_shares(D("91.74"), 60, 21).axes
+    (axes,) = possible_shares(D("91.74"), 60, 21).axes
     assert any("met by no whole number" in text.get_text() for text in axes.texts)
-    (axes,) = audit_plots.possible_shares(D("90.00"), 60, 4).axes
+    (axes,) = possible_shares(D("90.00"), 60, 4).axes
     assert any("met by 1, 2, 3, 4 actors" in text.get_text() for text in axes.texts)
-    assert audit_plots.attention_against_time().axes
+    assert attention_against_time().axes

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ser_core import batch_norm, training
-from ser_core.errors import SerError
-from ser_core.spec import Spec, spec_hash
+from ser_core._utils.errors import SerError
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.training import batch_norm, fit
 
 SIZE = 16
 
@@ -15,7 +15,7 @@ def network():
     """Dropout, then batch normalisation, then another behind a dense layer."""
     import keras
 
-    training.prepare_backend(0)
+    fit.prepare_backend(0)
     inputs = keras.Input((6,))
     x = keras.layers.Dropout(0.5, seed=1)(inputs)
     x = keras.layers.BatchNormalization(name="first")(x)
@@ -31,7 +31,7 @@ def x():
 
 
 def test_they_are_the_mean_and_variance_of_the_training_side(network, x):
-    batch_norm.take(network, x, SIZE)
+    batch_norm.recompute_statistics(network, x, SIZE)
     first = network.get_layer("first")
     np.testing.assert_allclose(first.moving_mean, x.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(first.moving_variance, x.var(axis=0), rtol=1e-5)
@@ -42,7 +42,7 @@ def test_of_many_utterances_enough_are_drawn_always_the_same(network):
     first = network.get_layer("first")
     found = []
     for _ in range(2):
-        batch_norm.take(network, many, 128)
+        batch_norm.recompute_statistics(network, many, 128)
         found.append(np.asarray(first.moving_mean))
     np.testing.assert_array_equal(*found)
     assert not np.allclose(found[0], many.mean(axis=0), rtol=1e-6)
@@ -50,7 +50,7 @@ def test_of_many_utterances_enough_are_drawn_always_the_same(network):
 
 
 def test_a_later_one_sees_what_the_earlier_gives_in_batches(network, x):
-    batch_norm.take(network, x, len(x))
+    batch_norm.recompute_statistics(network, x, len(x))
     first, hidden, second = (network.get_layer(name) for name in ("first", "hidden", "second"))
     normalised = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + first.epsilon)
     reached = normalised @ np.asarray(hidden.kernel) + np.asarray(hidden.bias)
@@ -70,12 +70,12 @@ def test_dropout_raises_the_variance_that_moving_statistics_gather(network, x):
 def test_nothing_else_of_the_network_changes(network, x):
     import keras
 
-    states = [np.asarray(state) for state in training.random_states(network)]
+    states = [np.asarray(state) for state in fit.random_states(network)]
     weights = [np.asarray(weight) for weight in network.trainable_variables]
-    batch_norm.take(network, x, SIZE)
+    batch_norm.recompute_statistics(network, x, SIZE)
     assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [0.5, 0.3]
     assert network.get_layer("first").momentum == network.get_layer("second").momentum == 0.99
-    for before, after in zip(states, training.random_states(network), strict=True):
+    for before, after in zip(states, fit.random_states(network), strict=True):
         np.testing.assert_array_equal(before, after)
     for before, after in zip(weights, network.trainable_variables, strict=True):
         np.testing.assert_array_equal(before, after)
@@ -87,7 +87,7 @@ def test_a_network_without_any_is_told_so():
     inputs = keras.Input((6,))
     plain = keras.Model(inputs, keras.layers.Dense(3)(inputs), name="plain")
     with pytest.raises(SerError, match="plain has no batch normalisation"):
-        batch_norm.take(plain, np.zeros((4, 6), "float32"), SIZE)
+        batch_norm.recompute_statistics(plain, np.zeros((4, 6), "float32"), SIZE)
 
 
 def test_a_training_judges_by_them_and_goes_on_where_it_stopped(tmp_path, x):
@@ -98,12 +98,12 @@ def test_a_training_judges_by_them_and_goes_on_where_it_stopped(tmp_path, x):
     held = x[:12], y[:12]
 
     def trained(folder, kind, epochs):
-        training.prepare_backend(0)
+        fit.prepare_backend(0)
         inputs = keras.Input((6,))
         hidden = keras.layers.BatchNormalization(name="bn")(keras.layers.Dropout(0.4, seed=1)(inputs))
         network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
-        plan = training.Plan(epochs=epochs, patience=99, batch=SIZE, batch_norm=kind)
-        return training.fit(network, (x, y), held, plan, checkpoint=tmp_path / folder, progress=False)
+        plan = fit.TrainingConfig(epochs=epochs, patience=99, batch=SIZE, batch_norm=kind)
+        return fit.fit_network(network, (x, y), held, plan, checkpoint=tmp_path / folder, progress=False)
 
     network, whole = trained("whole", "precise", 3)
     _, usual = trained("usual", "moving", 3)

@@ -20,7 +20,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_core import app, corpora, paths, predict
+from ser_core import corpora
+from ser_core._utils import paths
+from ser_core.inference import predict
+from ser_core.widgets import app
 
 pytest.importorskip("anywidget")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -29,7 +32,7 @@ CHROMIUM = next(
 )
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the prediction page was not seen"),
-    pytest.mark.skipif(not predict.SHIPPED.is_file(), reason="no shipped network: there is no prediction page"),
+    pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no shipped network: there is no prediction page"),
 ]
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_core import augment, cache, corpora, features
-from ser_core.errors import SerError
+from ser_core import corpora, features
+from ser_core._utils.errors import SerError
+from ser_core.audio import augmentation
+from ser_core.features import cache
 
 
 @pytest.fixture
@@ -27,13 +29,13 @@ def files(folder):
 def test_a_second_call_reads_and_computes_nothing(few, own_cache, monkeypatch):
     first = cache.feature_matrix(few, progress=False)
     assert first.shape == (3, 400, 42) and len(files(own_cache)) == 3
-    monkeypatch.setattr(cache, "compute", lambda job: pytest.fail("computed again"))
+    monkeypatch.setattr(cache, "compute_features", lambda job: pytest.fail("computed again"))
     assert np.array_equal(first, cache.feature_matrix(few, progress=False))
 
 
 def test_channel_sets_share_what_is_computed(few, own_cache):
     whole = cache.feature_matrix(few, progress=False)
-    part = cache.feature_matrix(few, features.Settings(channels="13", frames=100), progress=False)
+    part = cache.feature_matrix(few, features.FeatureSettings(channels="13", frames=100), progress=False)
     assert len(files(own_cache)) == 3 and np.array_equal(part, whole[:, :100, :13])
 
 
@@ -48,17 +50,17 @@ def test_a_changed_file_is_computed_again(few, own_cache):
 @pytest.mark.parametrize("changed", [{"denoise": True}, {"normalise": False}, {"rate": 8_000}])
 def test_a_changed_parameter_is_computed_again(few, own_cache, changed):
     cache.feature_matrix(few, progress=False)
-    settings = features.Settings(**changed, znorm=False)
+    settings = features.FeatureSettings(**changed, znorm=False)
     other = cache.feature_matrix(few, settings, progress=False)
     assert len(files(own_cache)) == 6
-    assert not np.array_equal(other, cache.feature_matrix(few, features.Settings(znorm=False), progress=False))
+    assert not np.array_equal(other, cache.feature_matrix(few, features.FeatureSettings(znorm=False), progress=False))
 
 
 def test_augmented_copies_have_their_own_entries(few, own_cache):
     plain = cache.feature_matrix(few, progress=False)
     for treatment in ({"technique": "noise"}, {"technique": "noise", "seed": 1}, {"technique": "shift"}):
         assert not np.array_equal(plain, cache.feature_matrix(few, progress=False, **treatment))
-    loud = augment.Ranges(snr_low=0.0, snr_high=1.0)
+    loud = augmentation.Ranges(snr_low=0.0, snr_high=1.0)
     cache.feature_matrix(few, progress=False, technique="noise", ranges=loud)
     assert len(files(own_cache)) == 15
 

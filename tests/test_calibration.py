@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from made_rows import made_row, made_rows
 
-from ser_core import calibration, experiment, paths, tables, tempering
-from ser_core.errors import SerError
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
+from ser_core.experiments import store
+from ser_core.metrics import calibration, temperature_scaling
+from ser_core.results import calibration_tables, tables
 
 TWO = np.array([[0.9, 0.1], [0.8, 0.2], [0.35, 0.65], [0.4, 0.6]])
 TRUTH = np.array([0, 1, 1, 1])
@@ -20,12 +23,14 @@ def drawn(n=20_000, labels=4, temperature=1.0, seed=0):
     logits = 2 * dice.normal(size=(n, labels))
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = (dice.random((n, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(0, labels - 1)
-    return tempering.tempered(honest, 1 / temperature), truth
+    return temperature_scaling.apply_temperature(honest, 1 / temperature), truth
 
 
 def test_scores_by_hand():
-    assert tempering.negative_log_likelihood(TWO, TRUTH) == pytest.approx(-np.log([0.9, 0.2, 0.65, 0.6]).mean())
-    assert calibration.brier(TWO, TRUTH) == pytest.approx(2 * np.mean([0.01, 0.64, 0.1225, 0.16]))
+    assert temperature_scaling.negative_log_likelihood(TWO, TRUTH) == pytest.approx(
+        -np.log([0.9, 0.2, 0.65, 0.6]).mean()
+    )
+    assert calibration.brier_score(TWO, TRUTH) == pytest.approx(2 * np.mean([0.01, 0.64, 0.1225, 0.16]))
     assert calibration.overconfidence(TWO, TRUTH) == pytest.approx((0.9 + 0.8 + 0.65 + 0.6) / 4 - 0.75)
 
 
@@ -33,10 +38,10 @@ def test_scores_agree_with_scikit_learn():
     from sklearn.metrics import brier_score_loss, log_loss
 
     p, truth = drawn(500)
-    assert tempering.negative_log_likelihood(p, truth) == pytest.approx(log_loss(truth, p))
+    assert temperature_scaling.negative_log_likelihood(p, truth) == pytest.approx(log_loss(truth, p))
     two = np.stack([1 - p[:, 0], p[:, 0]], axis=1)
     wanted = 2 * brier_score_loss(truth == 0, p[:, 0])
-    assert calibration.brier(two, (truth == 0).astype(int)) == pytest.approx(wanted)
+    assert calibration.brier_score(two, (truth == 0).astype(int)) == pytest.approx(wanted)
 
 
 def test_reliability_by_hand():
@@ -76,26 +81,31 @@ def test_honest_probabilities_are_calibrated_and_sharpened_ones_are_not(equal_ma
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7, 3.0])
 def test_the_temperature_by_which_truth_was_distorted_is_found(temperature):
     p, truth = drawn(temperature=temperature)
-    found = tempering.fit(p, truth)
+    found = temperature_scaling.fit_temperature(p, truth)
     assert found == pytest.approx(temperature, rel=0.03)
-    mended = tempering.tempered(p, found)
+    mended = temperature_scaling.apply_temperature(p, found)
     assert calibration.expected_calibration_error(mended, truth) < 0.02
     assert (mended.argmax(axis=1) == p.argmax(axis=1)).all() and mended.sum(axis=1) == pytest.approx(1)
-    least = tempering.negative_log_likelihood(mended, truth)
-    around = [tempering.negative_log_likelihood(tempering.tempered(p, found * f), truth) for f in (0.9, 1.1)]
+    least = temperature_scaling.negative_log_likelihood(mended, truth)
+    around = [
+        temperature_scaling.negative_log_likelihood(temperature_scaling.apply_temperature(p, found * f), truth)
+        for f in (0.9, 1.1)
+    ]
     assert least < min(around)
 
 
 def test_degenerate_validation_sides():
     equal = np.full((10, 4), 0.25)
-    assert tempering.fit(equal, np.arange(10) % 4) == 1.0
+    assert temperature_scaling.fit_temperature(equal, np.arange(10) % 4) == 1.0
     sure = np.eye(4)[np.arange(8) % 4] * 0.9 + 0.025
-    assert tempering.TEMPERATURES[0] <= tempering.fit(sure, np.arange(8) % 4) < 0.3
-    assert tempering.fit(sure, (np.arange(8) + 1) % 4) == pytest.approx(tempering.TEMPERATURES[-1], rel=0.05)
+    assert temperature_scaling.TEMPERATURES[0] <= temperature_scaling.fit_temperature(sure, np.arange(8) % 4) < 0.3
+    assert temperature_scaling.fit_temperature(sure, (np.arange(8) + 1) % 4) == pytest.approx(
+        temperature_scaling.TEMPERATURES[-1], rel=0.05
+    )
     zeros = np.eye(4)[np.arange(8) % 4]
-    assert np.isfinite(tempering.fit(zeros, (np.arange(8) + (np.arange(8) == 0)) % 4))
+    assert np.isfinite(temperature_scaling.fit_temperature(zeros, (np.arange(8) + (np.arange(8) == 0)) % 4))
     with pytest.raises(SerError, match="no validation utterance"):
-        tempering.fit(np.zeros((0, 4)), np.zeros(0, int))
+        temperature_scaling.fit_temperature(np.zeros((0, 4)), np.zeros(0, int))
 
 
 def test_risk_and_coverage_by_hand():
@@ -103,12 +113,12 @@ def test_risk_and_coverage_by_hand():
     coverage, risk = calibration.risk_coverage(confidence, right)
     assert coverage == pytest.approx([0.25, 0.5, 0.75, 1])
     assert risk == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
-    assert calibration.area_under_risk(confidence, right) == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
-    assert calibration.coverage_at(confidence, right, 0.4) == 0.75
-    assert calibration.coverage_at(confidence, right, 0.1) == 0.25
-    assert calibration.coverage_at(confidence[:1], right[:1], 0.1) == 0
-    assert calibration.threshold_for(confidence, right, 0.4) == 0.6
-    assert calibration.threshold_for(confidence[:1], right[:1], 0.1) == np.inf
+    assert calibration.area_under_risk_coverage(confidence, right) == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
+    assert calibration.coverage_at_risk(confidence, right, 0.4) == 0.75
+    assert calibration.coverage_at_risk(confidence, right, 0.1) == 0.25
+    assert calibration.coverage_at_risk(confidence[:1], right[:1], 0.1) == 0
+    assert calibration.confidence_threshold(confidence, right, 0.4) == 0.6
+    assert calibration.confidence_threshold(confidence[:1], right[:1], 0.1) == np.inf
 
 
 def test_answers_of_one_confidence_stand_in_no_order():
@@ -128,11 +138,11 @@ def test_answers_of_one_confidence_stand_in_no_order():
 def test_confidence_that_tells_nothing_has_the_error_rate_as_area():
     dice = np.random.default_rng(1)
     right = (dice.random(20_000) < 0.7).astype(float)
-    assert calibration.area_under_risk(np.ones(20_000), right) == pytest.approx(1 - right.mean())
-    assert calibration.area_under_risk(dice.random(20_000), right) == pytest.approx(0.3, abs=0.02)
-    assert calibration.area_under_risk(right, right) < 0.07  # a perfect order: e + (1 - e) ln(1 - e)
+    assert calibration.area_under_risk_coverage(np.ones(20_000), right) == pytest.approx(1 - right.mean())
+    assert calibration.area_under_risk_coverage(dice.random(20_000), right) == pytest.approx(0.3, abs=0.02)
+    assert calibration.area_under_risk_coverage(right, right) < 0.07  # a perfect order: e + (1 - e) ln(1 - e)
     e = 1 - right.mean()
-    assert calibration.area_under_risk(right + 1e-9 * dice.random(20_000), right) == pytest.approx(
+    assert calibration.area_under_risk_coverage(right + 1e-9 * dice.random(20_000), right) == pytest.approx(
         e + (1 - e) * np.log(1 - e), abs=1e-3
     )
 
@@ -158,9 +168,9 @@ def test_each_row_has_its_own_temperature_fitted_on_its_validation_side(tmp_path
     rows = [made_row(tmp_path, fold=fold, size=100) for fold in range(2)]
     for row, temperature in zip(rows, (1.5, 3.0), strict=True):
         sharpened(tmp_path, row, temperature, row["spec"]["fold"])
-    found = calibration.answers(rows, tmp_path)
+    found = calibration_tables.calibrated_answers(rows, tmp_path)
     assert found.temperatures == pytest.approx((1.5, 3.0), rel=0.15)
-    told = calibration.summary(rows, tmp_path)
+    told = calibration_tables.calibration_summary(rows, tmp_path)
     assert told["temperature"]["mean"] == pytest.approx(np.sqrt(np.prod(found.temperatures)))
     assert told["ece"]["before"] > 0.1 > 0.06 > told["ece"]["after"]
     assert told["nll"]["after"] < told["nll"]["before"] and told["overconfidence"]["before"] > 0.1
@@ -174,16 +184,19 @@ def test_each_row_has_its_own_temperature_fitted_on_its_validation_side(tmp_path
     test = changed["side"] == "test"
     changed.loc[test, "truth"] = rows[0]["labels"][0]  # what the test says must not move the temperature
     changed.to_parquet(tmp_path / f"{rows[0]['hash']}.parquet")
-    assert calibration.answers(rows, tmp_path).temperatures == found.temperatures
+    assert calibration_tables.calibrated_answers(rows, tmp_path).temperatures == found.temperatures
 
 
 def test_a_summary_is_plain_data_and_counts_every_utterance(tmp_path):
     rows = made_rows(tmp_path, folds=2, seeds=(0, 1))
-    told = json.loads(json.dumps(calibration.summary(rows, tmp_path)))
+    told = json.loads(json.dumps(calibration_tables.calibration_summary(rows, tmp_path)))
     assert (told["folds"], told["seeds"], told["n_test"]) == ([0, 1], [0, 1], 2 * (48 + 64))
     assert told["accuracy"] == pytest.approx(np.average([r["scores"]["accuracy"] for r in rows], weights=[48, 64] * 2))
-    assert f"ECE {100 * told['ece']['before']:.1f} to {100 * told['ece']['after']:.1f}" in calibration.conclusion(told)
-    assert f"error rate of {100 - 100 * told['accuracy']:.1f} %" in calibration.silence(told)
+    assert (
+        f"ECE {100 * told['ece']['before']:.1f} to {100 * told['ece']['after']:.1f}"
+        in calibration_tables.calibration_sentence(told)
+    )
+    assert f"error rate of {100 - 100 * told['accuracy']:.1f} %" in calibration_tables.abstention_sentence(told)
     for name in ("ece", "ece_equal_mass", "nll", "brier", "overconfidence", "aurc"):
         assert set(told[name]) == {"before", "after"}
 
@@ -192,41 +205,41 @@ def test_the_jackknife_of_a_mean_is_the_t_interval_of_the_speakers(tmp_path):
     from scipy.stats import t
 
     rows = made_rows(tmp_path, folds=2)[:1]
-    found = calibration.answers(rows, tmp_path)
-    right = calibration.confidence_of(found, after=False)
+    found = calibration_tables.calibrated_answers(rows, tmp_path)
+    right = calibration_tables.answer_confidence(found, after=False)
     each = (right[0] - right[1]).reshape(-1, 4).mean(axis=0)  # the four speakers take turns
     half = t.ppf(0.975, 3) * each.std(ddof=1) / 2
     wanted = [each.mean() - half, each.mean() + half]
-    assert calibration.intervals(found)["overconfidence"]["before"] == pytest.approx(wanted)
+    assert calibration_tables.calibration_intervals(found)["overconfidence"]["before"] == pytest.approx(wanted)
 
 
 def test_rows_of_several_specs_are_refused(tmp_path):
     rows = [made_row(tmp_path), made_row(tmp_path, protocol="random")]
     with pytest.raises(SerError, match="2 specs"):
-        calibration.summary(rows, tmp_path)
+        calibration_tables.calibration_summary(rows, tmp_path)
     with pytest.raises(SerError, match="0 specs"):
-        calibration.summary([made_row(tmp_path, fold=1, status="error")], tmp_path)
+        calibration_tables.calibration_summary([made_row(tmp_path, fold=1, status="error")], tmp_path)
 
 
 def test_the_table_says_what_the_summary_says_and_mixes_no_protocols(tmp_path):
     rows = made_rows(tmp_path, folds=2)
-    pooled = tables.pool(rows, tmp_path)
-    told = calibration.summary(rows, tmp_path)
-    (line,) = calibration.table(pooled, tmp_path).to_dict("records")
+    pooled = tables.pool_results(rows, tmp_path)
+    told = calibration_tables.calibration_summary(rows, tmp_path)
+    (line,) = calibration_tables.calibration_table(pooled, tmp_path).to_dict("records")
     before, after = line["ECE, points"].split(" to ")
-    assert (before, after) == tuple(tables.percent(told["ece"][side]) for side in ("before", "after"))
+    assert (before, after) == tuple(tables.format_percent(told["ece"][side]) for side in ("before", "after"))
     assert line["folds"] == "2 of 6" and line["overconfidence before, points [95 %]"].count("[") == 1
-    other = tables.pool([made_row(tmp_path, protocol="random")], tmp_path)
+    other = tables.pool_results([made_row(tmp_path, protocol="random")], tmp_path)
     with pytest.raises(SerError, match="cannot mix"):
-        calibration.table([*pooled, *other], tmp_path)
+        calibration_tables.calibration_table([*pooled, *other], tmp_path)
 
 
 def test_the_published_rows_can_be_calibrated():
     folder = paths.root() / "runs" / "published"
-    rows = [row for row in experiment.load_rows(folder) if row["spec"]["model"].startswith("svm")]
-    pooled = tables.pool(rows, folder)
+    rows = [row for row in store.load_rows(folder) if row["spec"]["model"].startswith("svm")]
+    pooled = tables.pool_results(rows, folder)
     assert pooled
     for one in pooled:
-        told = calibration.summary(one["rows"], folder)
+        told = calibration_tables.calibration_summary(one["rows"], folder)
         assert told["accuracy"] == pytest.approx(one["scores"]["accuracy"])
-        assert told["nll"]["before"] > 0 and told["temperature"]["low"] >= tempering.TEMPERATURES[0]
+        assert told["nll"]["before"] > 0 and told["temperature"]["low"] >= temperature_scaling.TEMPERATURES[0]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from ser_core import inputs, models
-from ser_core.errors import SerError
+from ser_core import models
+from ser_core._utils.errors import SerError
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.features import inputs
 from ser_core.models import classical
-from ser_core.spec import Spec, spec_hash
 
 LEARNERS = [name for name, model in models.MODELS.items() if model.kind == "learner" and "probes" not in model.build]
 
@@ -34,11 +35,11 @@ def sequences(n=24, frames=60, classes=3, seed=0):
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_tells_a_constructed_case_apart_and_is_the_same_twice(name):
-    made_for = inputs.entry(models.MODELS[name].channels)
+    made_for = inputs.get_input(models.MODELS[name].channels)
     case = sequences if len(made_for.shape(made_for.frames)) == 2 else clouds
     x, y, groups = case()
     test, truth, _ = case(seed=1)
-    found = [models.learner(name, 4, 0).fit(x, y, groups).predict_proba(test) for _ in range(2)]
+    found = [models.build_learner(name, 4, 0).fit(x, y, groups).predict_proba(test) for _ in range(2)]
     assert np.array_equal(*found)
     assert found[0].shape == (len(test), 4) and np.allclose(found[0].sum(axis=1), 1.0) and (found[0] >= 0).all()
     assert (found[0][:, 3] == 0).all(), "a class that training lacked"
@@ -51,7 +52,7 @@ def test_the_machine_is_scikit_learns_on_scaled_training_data():
 
     x, y, groups = clouds(seed=2)
     test, _, _ = clouds(seed=3)
-    learner = classical.SupportVectors(3, 0).fit(x, y, groups)
+    learner = classical.SupportVectorMachine(3, 0).fit(x, y, groups)
     scaler = StandardScaler().fit(x)
     direct = SVC(C=learner.chosen["C"], break_ties=True).fit(scaler.transform(x), y)
     assert np.array_equal(learner.predict_proba(test).argmax(axis=1), direct.predict(scaler.transform(test)))
@@ -70,7 +71,7 @@ def test_c_is_chosen_by_speakers_not_by_clips():
     voices = dice.normal(size=(8, 6)) * 5
     y = np.repeat(np.arange(8) % 2, 12)
     x = (np.repeat(voices, 12, axis=0) + dice.normal(size=(96, 6)) * 0.01).astype(np.float32)
-    assert classical.SupportVectors(2, 0).fit(x, y, groups).chosen["inner_uar"] < 0.9
+    assert classical.SupportVectorMachine(2, 0).fit(x, y, groups).chosen["inner_uar"] < 0.9
 
 
 def test_padding_is_left_out():
@@ -82,7 +83,7 @@ def test_the_mixture_is_scikit_learns():
     from sklearn.mixture import GaussianMixture
 
     x, y, groups = sequences(n=30)
-    learner = classical.Mixtures(3, 0).fit(x, y, groups)
+    learner = classical.GaussianMixtures(3, 0).fit(x, y, groups)
     frames = np.concatenate([one for one, label in zip(classical.true_frames(x), y) if label == 1])
     direct = GaussianMixture(16, covariance_type="diag", reg_covar=1e-3, random_state=0).fit(frames)
     assert np.allclose(learner.models[1].score_samples(frames), direct.score_samples(frames))
@@ -90,7 +91,7 @@ def test_the_mixture_is_scikit_learns():
 
 def test_the_markov_model_goes_from_left_to_right():
     x, y, groups = sequences()
-    model = classical.MarkovModels(3, 0).fit(x, y, groups).models[0]
+    model = classical.HiddenMarkovModels(3, 0).fit(x, y, groups).models[0]
     assert np.allclose(np.tril(model.transmat_, -1), 0.0) and np.allclose(np.triu(model.transmat_, 2), 0.0)
     assert model.startprob_[0] == 1.0 and np.allclose(model.transmat_.sum(axis=1), 1.0)
 

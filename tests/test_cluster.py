@@ -10,8 +10,9 @@ import made_cells
 import psutil
 import pytest
 
-from ser_core import cluster, experiment, sweep
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
+from ser_core.experiments import cluster, store
+from ser_core.experiments.sweep import cached_corpus_version, run_sweep
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install .[cluster]")
 
@@ -41,7 +42,7 @@ def dask(cells, tmp_path_factory):
 
 def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, cells, own_store, own_cache):
     failing, deadly = made_cells.failing(cells)
-    found = sweep.sweep([deadly, failing], scheduler=dask[0], progress=False)
+    found = run_sweep([deadly, failing], scheduler=dask[0], progress=False)
     rows = {row["spec"]["model"]: row for row in found}
     assert "fold 7" in rows[failing.model]["error"] and "was killed" in rows[deadly.model]["error"]
     assert {row["hash"] for row in rows.values()} == {path.stem for path in own_store.glob("*.json")}
@@ -50,10 +51,10 @@ def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, cells, own_store,
 def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, cells, own_store, own_cache, monkeypatch):
     spec = made_cells.specs(cells)[0]
     how = {"fresh": False, "progress": False}
-    (row,) = cluster.compute([spec], dask[0], lambda corpus: "0123", **how)
+    (row,) = cluster.run_on_cluster([spec], dask[0], lambda corpus: "0123", **how)
     assert row["status"] == "error" and "is another here" in row["error"] and "0123" in row["error"]
-    monkeypatch.setattr(experiment, "spec_hash", lambda spec, version: "another")
-    (row,) = cluster.compute([spec], dask[0], sweep.data_version, **how)
+    monkeypatch.setattr(cluster, "spec_hash", lambda spec, version: "another")
+    (row,) = cluster.run_on_cluster([spec], dask[0], cached_corpus_version, **how)
     assert row["status"] == "error" and "another version" in row["error"]
 
 
@@ -84,7 +85,7 @@ def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, o
     assert made_cells.ended([victim]) and other.is_running(), "it trains on without its worker"
     output, _ = process.communicate()
     assert process.returncode == 0
-    assert sorted(output.splitlines()) == sorted(map(json.dumps, experiment.load_rows(own_store)))
+    assert sorted(output.splitlines()) == sorted(map(json.dumps, store.load_rows(own_store)))
     assert made_cells.left(own_store) == made_cells.sequential(cells)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished, "finished cells were run again"
 
@@ -102,11 +103,11 @@ def at_work(address):
 def test_no_scheduler_is_one_line(address, cells, own_store, own_cache, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     with pytest.raises(SerError, match=f"scheduler {address}: no Dask scheduler") as error:
-        list(sweep.sweep(made_cells.specs(cells), scheduler=address, progress=False))
+        list(run_sweep(made_cells.specs(cells), scheduler=address, progress=False))
     assert "\n" not in str(error.value)
 
 
 def test_without_dask_one_line_says_what_to_install(cells, own_store, own_cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SerError, match=r"pip install \.\[cluster\]"):
-        list(sweep.sweep(made_cells.specs(cells), scheduler="tcp://127.0.0.1:9", progress=False))
+        list(run_sweep(made_cells.specs(cells), scheduler="tcp://127.0.0.1:9", progress=False))

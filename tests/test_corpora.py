@@ -9,8 +9,8 @@ import pytest
 from made_trees import plant
 
 from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.corpora import cremad, ravdess, ravtess, savee, table, tess
-from ser_core.errors import SerError
 
 NAMES = tuple(corpora.CORPORA)
 SIMPLE = tuple(name for name in NAMES if not corpora.CORPORA[name].parts)
@@ -159,7 +159,7 @@ def test_missing_corpora_say_how_to_get_them(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_refused():
-    assert corpora.lookup("RAVDESS").name == corpora.canonical("Ravdess") == "ravdess"
+    assert corpora.get_corpus("RAVDESS").name == corpora.canonical_name("Ravdess") == "ravdess"
     with pytest.raises(SerError, match="no corpus named 'ravdes'.*ravdess, tess"):
         corpora.load("ravdes")
     with pytest.raises(SerError, match="no corpus named"):
@@ -330,7 +330,7 @@ def test_real_ravtess():
 
 
 def test_the_name_under_which_results_are_kept():
-    assert corpora.canonical("demo") == "demo_ravdess" and corpora.canonical("ravtess") == "ravtess"
-    assert corpora.canonical("folder:/any/where") == "folder:/any/where"
+    assert corpora.canonical_name("demo") == "demo_ravdess" and corpora.canonical_name("ravtess") == "ravtess"
+    assert corpora.canonical_name("folder:/any/where") == "folder:/any/where"
     with pytest.raises(SerError, match="no corpus named"):
-        corpora.canonical("ravdes")
+        corpora.canonical_name("ravdes")

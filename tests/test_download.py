@@ -5,8 +5,8 @@ import os
 import pytest
 from made_server import BODY
 
+from ser_core._utils.errors import SerError
 from ser_core.corpora.download import download
-from ser_core.errors import SerError
 
 
 def get(server, target, **options):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ser_core import execution, training
+from ser_core.training import fit, speedups
 
 RNG = np.random.default_rng(3)
 
@@ -38,14 +38,14 @@ def trained(make, width: int, fast: bool):
     """Three steps of plain gradient descent from one start; the losses and all weights, moving statistics included."""
     keras.utils.set_random_seed(5)
     model = make(width)
-    execution.hasten(model, fast)
+    speedups.enable_fast_kernels(model, fast)
     assert ("call" in model.get_layer("bn").__dict__) == (fast and width >= 16)
-    model.compile(keras.optimizers.SGD(0.05), training.LOSS, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.05), fit.LOSS, jit_compile=False)
     draw = np.random.default_rng(7)
     x, y = draw.normal(2.0, 3.0, (12, *model.input_shape[1:])).astype("float32"), draw.integers(0, 3, 12)
-    history = model.fit(**execution.batches(x, y, size=4), shuffle=False, verbose=0).history["loss"]
-    history.append(model.evaluate(**execution.batches(x, y, size=5), verbose=0))
-    execution.hasten(model, False)
+    history = model.fit(**speedups.batches(x, y, size=4), shuffle=False, verbose=0).history["loss"]
+    history.append(model.evaluate(**speedups.batches(x, y, size=5), verbose=0))
+    speedups.enable_fast_kernels(model, False)
     assert "call" not in model.get_layer("bn").__dict__
     return history, model.get_weights(), model.predict(x, verbose=0)
 
@@ -67,40 +67,40 @@ def test_layers_that_normalise_otherwise_are_left_alone():
     x = layers.BatchNormalization(scale=False)(x)
     x = layers.BatchNormalization(renorm=True)(x)
     model = keras.Model(inputs, x)
-    execution.hasten(model, True)
+    speedups.enable_fast_kernels(model, True)
     assert not any("call" in layer.__dict__ for layer in model.layers)
 
 
 def test_batches_are_the_arrays_in_order_and_the_last_one_is_short():
     x, y = RNG.normal(size=(10, 3)).astype("float32"), np.arange(10)
-    got = list(execution.batches(x, y, size=4)["x"])
+    got = list(speedups.batches(x, y, size=4)["x"])
     assert [len(one) for one, _ in got] == [4, 4, 2]
     assert np.array_equal(np.concatenate([one for one, _ in got]), x)
     assert np.array_equal(np.concatenate([truth for _, truth in got]), y)
-    assert [len(one) for one in execution.batches(x, size=6)["x"]] == [6, 4]
+    assert [len(one) for one in speedups.batches(x, size=6)["x"]] == [6, 4]
 
 
 @pytest.mark.parametrize("count", [12, 10])
-@pytest.mark.parametrize("precision", training.PRECISIONS)
+@pytest.mark.parametrize("precision", fit.PRECISIONS)
 def test_batches_train_to_the_very_numbers_that_arrays_train_to(count, precision):
     """In bfloat16 too, where a graph that does not know the size of a batch rounds otherwise."""
     x, y = RNG.normal(size=(count, 80, 42)).astype("float32"), np.arange(count) % 3
 
     def losses(**given):
         keras.utils.set_random_seed(1)
-        network = training.build("cnn_bilstm_attention", (80, 42), 3, precision)
-        network.compile("adam", training.LOSS, jit_compile=False)
+        network = fit.build_network("cnn_bilstm_attention", (80, 42), 3, precision)
+        network.compile("adam", fit.LOSS, jit_compile=False)
         return network.fit(**given, shuffle=False, epochs=2, verbose=0).history["loss"]
 
-    assert losses(**execution.batches(x, y, size=4)) == losses(x=x, y=y, batch_size=4)
+    assert losses(**speedups.batches(x, y, size=4)) == losses(x=x, y=y, batch_size=4)
 
 
 def test_targets_by_name_stay_with_their_inputs():
     x, y = np.arange(5.0), {"emotion": np.arange(5), "sex": np.arange(5) % 2}
-    for one, targets in execution.batches(x, y, size=2)["x"]:
+    for one, targets in speedups.batches(x, y, size=2)["x"]:
         assert np.array_equal(one, targets["emotion"]) and np.array_equal(targets["sex"], targets["emotion"] % 2)
 
 
 def test_reading_is_not_tuned_by_a_thread_of_its_own():
-    data = execution.batches(np.zeros((4, 2)), size=2)["x"]
+    data = speedups.batches(np.zeros((4, 2)), size=2)["x"]
     assert data.options().autotune.enabled is False

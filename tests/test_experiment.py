@@ -7,9 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core import cache, corpora, experiment, metrics, models, paper, profiles, splits, sweep
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
+from ser_core import corpora, metrics, models
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.experiments import presets, run, store
+from ser_core.experiments.run import _measure, run_spec
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.experiments.sweep import run_sweep
+from ser_core.features import cache
+from ser_core.protocols import splits
+from ser_core.training import fit
 
 SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, channels="13")
 
@@ -23,7 +30,7 @@ def runs(tmp_path_factory):
 def row(runs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SER_RUNS", str(runs))
-        return experiment.run(SMALL, progress=False)
+        return run_spec(SMALL, progress=False)
 
 
 @pytest.fixture
@@ -41,12 +48,12 @@ def test_the_row_is_complete_and_json(row):
     assert row["intervals"]["unit"] == "speaker" and row["intervals"]["n"] == 4
     assert np.sum(row["confusion"]) == 64 and len(row["confusion"]) == len(row["labels"]) == 8
     assert row["completeness"] == {"expected": 384, "found": 384, "missing": []}
-    assert row["claimed"] == paper.claim("a1", "ravdess") and row["claimed"]["accuracy"] == 0.8412
+    assert row["claimed"] == paper.claimed_scores("a1", "ravdess") and row["claimed"]["accuracy"] == 0.8412
     assert len(row["history"]["loss"]) == row["epochs"] == row["best_epoch"] == 1
 
 
 def test_the_predictions_give_the_scores_back(row, same_store):
-    frame = experiment.load_predictions(row, same_store)
+    frame = store.load_predictions(row, same_store)
     test = frame[frame["side"] == "test"]
     assert metrics.scores(test["truth"], test["prediction"], row["labels"]) == pytest.approx(row["scores"])
     assert np.allclose(test[row["labels"]].sum(axis=1), 1.0, atol=1e-5)
@@ -55,14 +62,14 @@ def test_the_predictions_give_the_scores_back(row, same_store):
 
 
 def test_the_store_answers_the_second_call(row, same_store, monkeypatch):
-    monkeypatch.setattr(experiment, "_measure", lambda *a: pytest.fail("trained again"))
-    assert experiment.run(SMALL, progress=False) == row
-    assert not list(same_store.glob("*.checkpoint")) and experiment.weights_path(row).is_file()
+    monkeypatch.setattr(run, "_measure", lambda *a: pytest.fail("trained again"))
+    assert run_spec(SMALL, progress=False) == row
+    assert not list(same_store.glob("*.checkpoint")) and store.weights_path(row).is_file()
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_trained_anew_it_gives_the_same_scores(row, same_store):
-    again = experiment.run(SMALL, fresh=True, progress=False)
+    again = run_spec(SMALL, fresh=True, progress=False)
     assert again["scores"] == row["scores"] and again["history"] == row["history"]
 
 
@@ -73,15 +80,15 @@ def test_a_damaged_row_is_run_again_and_published_rows_never_serve(row, own_stor
     published.mkdir()
     (published / f"{row['hash']}.json").write_text(json.dumps(row))
     asked = []
-    monkeypatch.setattr(experiment, "_measure", lambda *a: asked.append(a) or {"demo": True})
-    experiment.run(SMALL, progress=False)
+    monkeypatch.setattr(run, "_measure", lambda *a: asked.append(a) or {"demo": True})
+    run_spec(SMALL, progress=False)
     assert len(asked) == 1
 
 
 def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
     """Every job of a run is recorded; a treated copy of a validation or test utterance would be caught here."""
     jobs = []
-    monkeypatch.setattr(cache, "ensure", lambda batch, **_: None)
+    monkeypatch.setattr(cache, "ensure_cached", lambda batch, **_: None)
     monkeypatch.setattr(
         cache, "raw_features", lambda batch, **_: jobs.extend(batch) or [np.ones((9, 42), "f4")] * len(batch)
     )
@@ -94,9 +101,9 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
         seen.update(train=train[0], validation=validation[0])
         raise SerError("far enough")
 
-    monkeypatch.setattr(experiment.training, "fit", fake_fit)
+    monkeypatch.setattr(fit, "fit_network", fake_fit)
     with pytest.raises(SerError, match="far enough"):
-        experiment._measure(spec, table, "x", False)
+        _measure(spec, table, "x", False)
     treated = {job.key for job in jobs if job.technique}
     assert treated == set(split.train), "copies of other than training utterances"
     assert not treated & {*split.test, *split.validation}
@@ -105,9 +112,9 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
 
 
 def test_the_hash_follows_the_spec_and_the_data():
-    names = {experiment.spec_hash(spec, version) for version in "ab" for spec in (SMALL, replace(SMALL, seed=1))}
+    names = {spec_hash(spec, version) for version in "ab" for spec in (SMALL, replace(SMALL, seed=1))}
     assert len(names) == 4
-    assert experiment.spec_hash(SMALL, "a") == experiment.spec_hash(Spec(**json.loads(json.dumps(row_spec()))), "a")
+    assert spec_hash(SMALL, "a") == spec_hash(Spec(**json.loads(json.dumps(row_spec()))), "a")
 
 
 def row_spec():
@@ -135,27 +142,27 @@ def test_a_model_brings_its_own_channels():
 
 def test_a_failing_cell_is_a_row_and_the_others_go_on(own_store):
     specs = [replace(SMALL, fold=7), SMALL]
-    rows = {row["spec"]["fold"]: row for row in sweep.sweep(specs, workers=2, progress=False)}
+    rows = {row["spec"]["fold"]: row for row in run_sweep(specs, workers=2, progress=False)}
     assert rows[7]["status"] == "error" and "fold 7" in rows[7]["error"]
     assert rows[0]["status"] == "ok" and not math.isnan(rows[0]["scores"]["uar"])
-    again = list(sweep.sweep(specs[1:], workers=1, progress=False))
+    again = list(run_sweep(specs[1:], workers=1, progress=False))
     assert again == [rows[0]]
-    stored = experiment.load_rows(own_store)
+    stored = store.load_rows(own_store)
     assert [r["status"] for r in stored].count("ok") == 1 and not list(own_store.glob(".*"))
 
 
-@pytest.mark.parametrize("name", list(profiles.PROFILES))
+@pytest.mark.parametrize("name", list(presets.PROFILES))
 def test_every_profile_is_made_of_runnable_cells(name):
-    profile = profiles.profile(name)
+    profile = presets.get_profile(name)
     assert profile.specs and len(set(profile.specs)) == len(profile.specs)
-    small = profiles.profile(name, quick=True)
+    small = presets.get_profile(name, quick=True)
     assert list(profile.parts) == list(small.parts)
     assert set(profile.parts) == {"training", "protocols", "cross", "robustness", "comparison", "ablation"}
     leaky = [spec.protocol == "leaky" for spec in profile.specs]
     assert leaky == sorted(leaky) and any(leaky), "the longest trainings come last"
     assert small.published or all(1 <= len(part) <= 2 for part in small.parts.values())
     assert small.published or all(
-        (spec.epochs <= 2 or models.entry(spec.model).kind == "learner")
+        (spec.epochs <= 2 or models.get_model(spec.model).kind == "learner")
         and spec.augment == ("shift" if spec.protocol == "leaky" else "")
         for spec in small.specs
     )
@@ -164,8 +171,8 @@ def test_every_profile_is_made_of_runnable_cells(name):
 
 
 def test_publishing_copies_finished_rows_only(row, same_store):
-    names = experiment.publish([SMALL, replace(SMALL, fold=1)])
+    names = store.publish([SMALL, replace(SMALL, fold=1)])
     assert names == [row["hash"]]
-    published = experiment.load_rows(experiment.published_dir())
+    published = store.load_rows(store.published_dir())
     assert [(r["hash"], r["scores"]) for r in published] == [(row["hash"], row["scores"])]
-    assert not list(experiment.published_dir().glob("*.keras"))
+    assert not list(store.published_dir().glob("*.keras"))

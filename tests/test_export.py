@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ser_core import cli, corpora, export, trained
-from ser_core.errors import SerError
+from ser_core import cli, corpora
+from ser_core._utils.errors import SerError
+from ser_core.inference import export, saved_models
 
 MODULES = """
 import sys, runpy
@@ -35,7 +36,7 @@ def expected(network, table):
     """The Keras network's calibrated answers, computed by hand: features by the suite, softmax(log p / T)."""
     from ser_core import audio, features
 
-    found = trained.load(network)
+    found = saved_models.load_model(network)
     given = np.stack([features.extract(audio.read(path)) for path in table["path"]])
     logits = np.log(found.network.predict(given, verbose=0).astype(float)) / 1.3
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -46,7 +47,7 @@ def expected(network, table):
     [("onnx", ["no.onnx", "no.wav"], "no.onnx: no such file"), ("tflite", [], "wanted: FILE.tflite VOICE.wav")],
 )
 def test_the_examples_name_what_is_missing_in_one_line(form, given, line):
-    command = [sys.executable, "-m", f"ser_core.examples.{form}_alone", *given]
+    command = [sys.executable, "-m", f"ser_core.inference.examples.{form}_alone", *given]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr.strip()) == (1, line)
 
@@ -76,7 +77,7 @@ def test_each_form_alone_says_what_keras_says(
         assert report["bytes"] < 0.5 * report["bytes_keras"] and report["largest_difference"] > 0
     table = utterances.iloc[:2]
     for recording, row in zip(table["path"], expected(network, table)):
-        command = [sys.executable, "-c", MODULES, f"ser_core.examples.{example}", str(path), recording]
+        command = [sys.executable, "-c", MODULES, f"ser_core.inference.examples.{example}", str(path), recording]
         shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         assert np.abs(np.array(list(json.loads(shown[0]).values())) - row).max() < tolerance
         assert {name for name in shown[1].split() if name in RUNTIMES} == {runtime}
@@ -87,16 +88,16 @@ def test_a_keras_copy_is_loaded_by_its_labels_beside_it(network, tmp_path, monke
     monkeypatch.setattr(export, "TIMED", 2)
     report = export.export(network, "keras", output=tmp_path / "copy.keras")
     assert report["largest_difference"] == 0.0 and (tmp_path / "copy.keras").read_bytes() == network.read_bytes()
-    again = trained.load(tmp_path / "copy.keras")
+    again = saved_models.load_model(tmp_path / "copy.keras")
     assert again.labels == corpora.labels("demo") and again.temperature == 1.3
-    assert again.facts == trained.load(network).facts
+    assert again.facts == saved_models.load_model(network).facts
 
 
 def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, tmp_path):
-    found = trained.load(network)
+    found = saved_models.load_model(network)
     export.to_onnx(found, tmp_path / "a.onnx")
     table = corpora.load("ravdess").iloc[::14].iloc[:100]
-    report = export.check(found, tmp_path / "a.onnx", table)
+    report = export.compare_with_keras(found, tmp_path / "a.onnx", table)
     assert report["utterances"] == 100 and report["largest_difference"] < 1e-4 and report["same_emotion"] == 100
 
 
@@ -125,7 +126,7 @@ def test_a_missing_package_is_one_line(network, monkeypatch):
 def test_a_network_on_another_input_cannot_be_onnx(tmp_path):
     path = made_network.keep(tmp_path, "issa", stem="issa")
     with pytest.raises(SerError, match="means"):
-        export.to_onnx(trained.load(path), tmp_path / "a.onnx")
+        export.to_onnx(saved_models.load_model(path), tmp_path / "a.onnx")
 
 
 def test_the_command_prints_a_table(network, tmp_path, monkeypatch):

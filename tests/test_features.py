@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser_core import audio, corpora, features
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 
 def some_speech():
@@ -64,7 +64,7 @@ def test_deltas_equal_the_equations():
     y = next(iter(some_speech().values()))
     static = np.column_stack([features.mfcc(y), features.rmse(y)])
     first = written_out(static)
-    assert np.allclose(features.base(y), np.hstack([static, first, written_out(first)]))
+    assert np.allclose(features.base_channels(y), np.hstack([static, first, written_out(first)]))
 
 
 def test_delta_of_a_line_is_its_slope():
@@ -106,7 +106,7 @@ def test_long_utterances_are_cut_after_scaling():
 
 def test_wide_features_follow_the_signal():
     t = np.arange(16_000) / 16_000
-    low, high = (features.wide(0.5 * np.sin(2 * np.pi * f * t)) for f in (110.0, 220.0))
+    low, high = (features.wide_channels(0.5 * np.sin(2 * np.pi * f * t)) for f in (110.0, 220.0))
     pitch = features.WIDE_EXTRAS.index("pitch")
     assert np.median(high[:, pitch]) - np.median(low[:, pitch]) == pytest.approx(12.0, abs=0.3)
     assert np.median(low[:, pitch]) == pytest.approx(12.0, abs=0.3)  # an octave above 55 Hz

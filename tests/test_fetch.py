@@ -14,11 +14,11 @@ import pytest
 from made_server import BODY
 
 from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.corpora import fetch as fetching
 from ser_core.corpora import ravdess
 from ser_core.corpora.fetch import fetch, fetch_corpus, notice, read_listing, unpack
 from ser_core.corpora.table import Remote
-from ser_core.errors import SerError
 
 # --- an archive: RAVDESS in small
 

@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from made_rows import made_row, made_rows
 
-from ser_core import conditions, experiment, groups, paths, robustness, tables
+from ser_core._utils import paths
+from ser_core.audio import degradation
+from ser_core.experiments import store
+from ser_core.results import robustness, subgroups, tables
 
 
 def alter(folder, row, change):
@@ -40,18 +43,18 @@ def pooled(tmp_path):
 
     for row in rows:
         alter(tmp_path, row, change)
-    (one,) = tables.pool(rows, tmp_path)
+    (one,) = tables.pool_results(rows, tmp_path)
     return one, tmp_path
 
 
 def test_sexes_add_up_to_all(pooled):
     one, folder = pooled
-    found = {group["group"]: group for group in groups.by(one, folder, "sex")}
+    found = {group["group"]: group for group in subgroups.scores_by_group(one, folder, "sex")}
     assert set(found) == {"female", "male"} and all(group["speakers"] == 4 for group in found.values())
     assert sum(group["n_test"] for group in found.values()) == one["n_test"]
     whole = sum(group["n_test"] * group["scores"]["accuracy"] for group in found.values()) / one["n_test"]
     assert whole == pytest.approx(one["scores"]["accuracy"])
-    frame = groups.frames(one, folder)[0]
+    frame = subgroups.test_predictions(one, folder)[0]
     male = frame[frame["sex"] == "male"]
     assert found["male"]["scores"]["accuracy"] == pytest.approx((male["truth"] == male["prediction"]).mean())
     low, high = found["male"]["intervals"]["accuracy"]
@@ -60,12 +63,12 @@ def test_sexes_add_up_to_all(pooled):
 
 def test_speakers_are_named_with_the_worst_first(pooled):
     one, folder = pooled
-    table = groups.speakers(one, folder)
-    frame = groups.frames(one, folder)[0]
+    table = subgroups.scores_by_speaker(one, folder)
+    frame = subgroups.test_predictions(one, folder)[0]
     wanted = (frame["truth"] == frame["prediction"]).groupby(frame["speaker"]).mean()
     assert dict(zip(table["speaker"], table["accuracy"], strict=True)) == pytest.approx(wanted.to_dict())
     assert table["uar"].is_monotonic_increasing and table["n_test"].sum() == 128
-    shown = groups.speaker_table(one, folder, shown=2)
+    shown = subgroups.speaker_table(one, folder, shown=2)
     assert len(shown) == 4 and shown["speaker"].iloc[0] == table["speaker"].iloc[0]
     assert shown["speaker"].iloc[-1] == table["speaker"].iloc[-1]
 
@@ -75,12 +78,12 @@ def test_the_difference_of_the_sexes_is_welchs(pooled):
     from scipy.stats import t
 
     one, folder = pooled
-    table = groups.speakers(one, folder)
+    table = subgroups.scores_by_speaker(one, folder)
     male, female = (table.loc[table["sex"] == sex, "uar"] for sex in ("male", "female"))
     parts = male.var() / len(male), female.var() / len(female)
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(male) - 1) + parts[1] ** 2 / (len(female) - 1))
     half = t.ppf(0.975, freedom) * np.sqrt(sum(parts))
-    found = groups.between_sexes(one, folder)
+    found = subgroups.between_sexes(one, folder)
     difference = male.mean() - female.mean()
     assert found["difference"] == pytest.approx(difference) and found["n"] == (4, 4)
     assert found["interval"] == pytest.approx([difference - half, difference + half])
@@ -89,9 +92,9 @@ def test_the_difference_of_the_sexes_is_welchs(pooled):
 def test_intensities_are_compared_on_the_emotions_that_have_both(pooled):
     """Of equally many utterances a speaker and emotion, the jackknife is the paired t interval of the speakers."""
     one, folder = pooled
-    found = groups.between_intensities(one, folder)
+    found = subgroups.between_intensities(one, folder)
     assert "neutral" not in found["classes"] and len(found["classes"]) == len(one["labels"]) - 1
-    frame = groups.frames(one, folder)[0]
+    frame = subgroups.test_predictions(one, folder)[0]
     frame = frame[frame["truth"] != "neutral"].assign(right=lambda f: f["truth"] == f["prediction"])
     recall = frame.groupby(["intensity", "truth"])["right"].mean().groupby("intensity").mean()
     assert found["difference"] == pytest.approx(recall["strong"] - recall["normal"])
@@ -100,9 +103,9 @@ def test_intensities_are_compared_on_the_emotions_that_have_both(pooled):
 
 
 def test_two_speakers_are_too_few_to_compare(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
-    assert "TESS: 2 speakers, too few to compare; the worst is" in groups.conclusion(one, tmp_path)
-    assert groups.differences(one, tmp_path) == [] and groups.group_table(one, tmp_path).empty
+    (one,) = tables.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
+    assert "TESS: 2 speakers, too few to compare; the worst is" in subgroups.subgroup_sentence(one, tmp_path)
+    assert subgroups.differences(one, tmp_path) == [] and subgroups.group_table(one, tmp_path).empty
 
 
 def test_an_effect_of_intensity_is_found_and_none_is_not(tmp_path):
@@ -117,13 +120,13 @@ def test_an_effect_of_intensity_is_found_and_none_is_not(tmp_path):
     for gain, apart in ((0.4, True), (0.0, False)):
         for row in rows:
             alter(tmp_path, row, lambda frame, gain=gain: change(gain, frame))
-        (one,) = tables.pool(rows, tmp_path)
-        found = groups.between_intensities(one, tmp_path)
+        (one,) = tables.pool_results(rows, tmp_path)
+        found = subgroups.between_intensities(one, tmp_path)
         assert (found["interval"][0] > 0) == apart
         assert found["difference"] == pytest.approx(gain, abs=0.12)
-        assert groups.between_sexes(one, tmp_path) is None  # all female
-        assert groups.by(one, tmp_path, "sex") == []
-        assert list(groups.difference_table(one, tmp_path)["told apart"]) == ["yes" if apart else "no"]
+        assert subgroups.between_sexes(one, tmp_path) is None  # all female
+        assert subgroups.scores_by_group(one, tmp_path, "sex") == []
+        assert list(subgroups.difference_table(one, tmp_path)["told apart"]) == ["yes" if apart else "no"]
 
 
 def test_the_spread_of_alike_speakers_is_what_chance_gives():
@@ -131,7 +134,7 @@ def test_the_spread_of_alike_speakers_is_what_chance_gives():
     alike, expected = [], []
     for _ in range(200):
         table = pd.DataFrame({"accuracy": dice.binomial(60, 0.6, 24) / 60, "n_test": 60})
-        found = groups.spread(table)
+        found = subgroups.speaker_spread(table)
         alike.append(found["observed"])
         expected.append(found["expected"])
     assert np.mean(alike) == pytest.approx(np.mean(expected), rel=0.05)
@@ -140,13 +143,13 @@ def test_the_spread_of_alike_speakers_is_what_chance_gives():
 
 def test_tables_of_the_published_rows():
     folder = paths.root() / "runs" / "published"
-    (one,) = tables.pool([r for r in experiment.load_rows(folder) if r["spec"]["model"] == "svm_egemaps"], folder)
-    table = groups.group_table(one, folder)
+    (one,) = tables.pool_results([r for r in store.load_rows(folder) if r["spec"]["model"] == "svm_egemaps"], folder)
+    table = subgroups.group_table(one, folder)
     assert list(table["group"]) == ["sex: female", "sex: male", "intensity: normal", "intensity: strong"]
     assert list(table["emotions"]) == [8, 8, 8, 7] and table["tested on"].iloc[0] == "720; 12 speakers"
-    told, worst = groups.conclusion(one, folder), groups.speakers(one, folder).iloc[0]
+    told, worst = subgroups.subgroup_sentence(one, folder), subgroups.scores_by_speaker(one, folder).iloc[0]
     assert f"the worst of 24 speakers is {worst['speaker']} with a UAR of {100 * worst['uar']:.1f} %" in told
-    assert len(groups.difference_table(one, folder)) == 2 and len(groups.speaker_table(one, folder)) == 6
+    assert len(subgroups.difference_table(one, folder)) == 2 and len(subgroups.speaker_table(one, folder)) == 6
 
 
 # Conditions
@@ -181,52 +184,59 @@ def noisy(tmp_path):
 
 def test_a_family_stands_on_the_folds_that_its_conditions_share(noisy):
     rows, folder = noisy
-    (family,) = robustness.families(rows, folder)
+    (family,) = robustness.group_by_system(rows, folder)
     assert list(family) == ["clean", "white:20", "white:10", "white:0", "reverb:0.6", "telephone"]
     assert all(one["folds"] == [0, 1] for one in family.values())
     assert len({one["n_test"] for one in family.values()}) == 1
-    assert "2 of 6 folds" in robustness.heading(family) and "protocol speaker" in robustness.heading(family)
-    assert robustness.families([row for row in rows if row["spec"]["condition"] == "clean"], folder) == []
-    assert robustness.families([row for row in rows if row["spec"]["condition"] != "clean"], folder) == []
+    assert "2 of 6 folds" in robustness.robustness_title(family) and "protocol speaker" in robustness.robustness_title(
+        family
+    )
+    assert robustness.group_by_system([row for row in rows if row["spec"]["condition"] == "clean"], folder) == []
+    assert robustness.group_by_system([row for row in rows if row["spec"]["condition"] != "clean"], folder) == []
 
 
 def test_changes_are_paired_with_clean(noisy):
     rows, folder = noisy
-    (family,) = robustness.families(rows, folder)
-    found = robustness.changes(family, folder)
+    (family,) = robustness.group_by_system(rows, folder)
+    found = robustness.differences_from_clean(family, folder)
     for name in LOSSES:
         difference = family[name]["scores"]["uar"] - family["clean"]["scores"]["uar"]
         assert found[name]["difference"] == pytest.approx(difference)
     assert found["white:20"]["difference"] == 0 and found["white:20"]["interval"] is None
     low, high = found["white:0"]["interval"]
     assert low < found["white:0"]["difference"] < high < 0
-    left = robustness.kept(family)
+    left = robustness.retained_performance(family)
     assert left["white:20"] == pytest.approx(1) and left["white:0"] < 0.15 < left["white:10"] < 0.8
 
 
 def test_the_curve_and_where_half_is_lost(noisy):
     rows, folder = noisy
-    (family,) = robustness.families(rows, folder)
-    frame = robustness.curve(family, "white")
+    (family,) = robustness.group_by_system(rows, folder)
+    frame = robustness.noise_curve(family, "white")
     assert list(frame["value"]) == [20, 10, 0] and frame["uar"].is_monotonic_decreasing
     assert (frame["low"] < frame["uar"]).all() and (frame["uar"] < frame["high"]).all()
-    assert robustness.curve(family, "babble").empty and robustness.half_lost(family, "babble") is None
-    place = robustness.half_lost(family, "white")
+    assert robustness.noise_curve(family, "babble").empty and robustness.half_performance_snr(family, "babble") is None
+    place = robustness.half_performance_snr(family, "white")
     chance = 1 / len(family["clean"]["labels"])
     half = chance + (family["clean"]["scores"]["uar"] - chance) / 2
-    assert f"white:0 leaves {100 * robustness.kept(family)['white:0']:.0f} %" in robustness.conclusion(family)
-    assert f"lost under white at {place:.0f} dB." in robustness.conclusion(family)
+    assert (
+        f"white:0 leaves {100 * robustness.retained_performance(family)['white:0']:.0f} %"
+        in robustness.robustness_sentence(family)
+    )
+    assert f"lost under white at {place:.0f} dB." in robustness.robustness_sentence(family)
     assert np.interp(place, [0, 10, 20], frame["uar"][::-1]) == pytest.approx(half)
     weak = {name: one for name, one in family.items() if name != "white:20"} | {"white:10": family["white:0"]}
-    assert "lost under white at 10 dB already." in robustness.conclusion(weak), "even the weakest noise is too much"
+    assert "lost under white at 10 dB already." in robustness.robustness_sentence(weak), (
+        "even the weakest noise is too much"
+    )
     strong = {name: one for name, one in family.items() if name in ("clean", "white:20")}
-    assert robustness.lost_told(strong, "white") == "", "no noise that was measured"
+    assert robustness.half_performance_text(strong, "white") == "", "no noise that was measured"
 
 
 def test_the_table_of_conditions(noisy):
     rows, folder = noisy
-    (family,) = robustness.families(rows, folder)
-    table = robustness.table(family, folder)
+    (family,) = robustness.group_by_system(rows, folder)
+    table = robustness.robustness_table(family, folder)
     assert list(table["condition"]) == list(family)
     assert table["against clean, UAR points [95 %]"].iloc[0] == "–"
     assert float(table["overconfidence, points"].iloc[3]) > float(table["overconfidence, points"].iloc[0])
@@ -234,5 +244,5 @@ def test_the_table_of_conditions(noisy):
 
 def test_conditions_stand_in_their_order():
     shuffled = ["mine", "codec:mp3:16", "white:0", "clean", "white:20"]
-    assert robustness.ordered(shuffled) == ["clean", "white:20", "white:0", "codec:mp3:16", "mine"]
-    assert set(robustness.UNITS) <= set(conditions.CONDITIONS)
+    assert robustness.sort_conditions(shuffled) == ["clean", "white:20", "white:0", "codec:mp3:16", "mine"]
+    assert set(robustness.UNITS) <= set(degradation.CONDITIONS)

@@ -4,15 +4,16 @@ import librosa
 import numpy as np
 import pytest
 
-from ser_core import audio, cache, corpora, features, inputs
-from ser_core.errors import SerError
+from ser_core import audio, corpora, features
+from ser_core._utils.errors import SerError
+from ser_core.features import cache, inputs
 
 NAMES = [name for name, one in inputs.INPUTS.items() if one.extra != "ssl"]
 
 
 def settings(name, **changed):
-    made_for = inputs.entry(name)
-    return features.Settings(**{"channels": name, "frames": made_for.frames, "rate": made_for.rate} | changed)
+    made_for = inputs.get_input(name)
+    return features.FeatureSettings(**{"channels": name, "frames": made_for.frames, "rate": made_for.rate} | changed)
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +24,24 @@ def utterance():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("seconds", [0.15, 1.7, 6.0])
 def test_any_length_gives_the_stated_shape(name, seconds):
-    made_for = inputs.entry(name)
+    made_for = inputs.get_input(name)
     if made_for.extra:
         pytest.importorskip(made_for.extra, reason=f"needs the extra {made_for.extra}")
     samples = np.random.default_rng(0).normal(0, 0.1, round(seconds * made_for.rate)).astype(np.float32)
     values = inputs.RAW[made_for.raw](samples, made_for.rate)
     assert values.dtype == np.float32 and np.isfinite(values).all()
-    given = inputs.finish(values, settings(name))
-    assert given.shape == inputs.shape(settings(name)) and given.dtype == np.float32
+    given = inputs.to_input(values, settings(name))
+    assert given.shape == inputs.input_shape(settings(name)) and given.dtype == np.float32
 
 
 def test_the_mel_image_is_librosas(utterance):
-    samples = inputs.middle(audio.read(utterance, rate=48_000), 48_000)
+    samples = inputs.middle_three_seconds(audio.read(utterance, rate=48_000), 48_000)
     expected = librosa.power_to_db(
         librosa.feature.melspectrogram(y=samples.astype(np.float64), sr=48_000, n_fft=1024, win_length=512,
                                        hop_length=256, window="hamming", n_mels=128, dtype=np.float64),
         ref=np.max,
     )  # fmt: skip
-    found = inputs.finish(inputs.RAW["mel"](audio.read(utterance, rate=48_000), 48_000), settings("mel"))
+    found = inputs.to_input(inputs.RAW["mel"](audio.read(utterance, rate=48_000), 48_000), settings("mel"))
     assert found.shape == expected.shape == (128, 563)
     assert np.allclose(found, expected, atol=1e-3)
 
@@ -78,7 +79,7 @@ def test_forty_mfcc_are_librosas(utterance):
 def test_the_waveform_is_cut_or_padded():
     short, long = np.ones(100, np.float32), np.ones(90_000, np.float32)
     for samples, count in ((short, 100), (long, 64_000)):
-        given = inputs.finish(inputs.RAW["waveform"](samples, 16_000), settings("waveform"))
+        given = inputs.to_input(inputs.RAW["waveform"](samples, 16_000), settings("waveform"))
         assert given.shape == (64_000, 1) and given.sum() == count
 
 
@@ -100,16 +101,16 @@ def test_without_opensmile_one_line_says_what_to_install(monkeypatch):
 def test_the_cache_gives_what_is_computed(name, own_cache):
     table = corpora.load("demo").iloc[:3]
     first = cache.feature_matrix(table, settings(name), progress=False)
-    assert first.shape == (3, *inputs.shape(settings(name)))
+    assert first.shape == (3, *inputs.input_shape(settings(name)))
     again = cache.feature_matrix(table, settings(name), progress=False)
     assert np.array_equal(first, again)
     samples = audio.read(table.iloc[0]["path"], rate=settings(name).rate)
-    direct = inputs.finish(inputs.RAW[inputs.entry(name).raw](samples, settings(name).rate), settings(name))
+    direct = inputs.to_input(inputs.RAW[inputs.get_input(name).raw](samples, settings(name).rate), settings(name))
     assert np.array_equal(first[0], direct)
 
 
 def test_unknown_inputs_and_too_few_frames_are_one_line():
     with pytest.raises(SerError, match="nothing"):
-        inputs.entry("nothing")
+        inputs.get_input("nothing")
     with pytest.raises(SerError, match="frames 100"):
-        inputs.shape(settings("mel_chunks", frames=100))
+        inputs.input_shape(settings("mel_chunks", frames=100))

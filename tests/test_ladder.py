@@ -3,9 +3,12 @@
 import pytest
 from made_rows import made_rows
 from matplotlib import pyplot as plt
+from ser_core.figures.protocol_ladder import plot_protocol_ladder
 
-from ser_core import comparison, ladder, plots, statistics, tables
-from ser_core.matrix import A5
+from ser_core.experiments.grids import A5
+from ser_core.figures import plots
+from ser_core.metrics import uncertainty
+from ser_core.results import comparison, protocol_ladder, tables
 
 
 @pytest.fixture
@@ -13,7 +16,7 @@ def pooled(tmp_path):
     rows = made_rows(tmp_path, skill=0.4) + made_rows(tmp_path, protocol="random", skill=0.7)
     rows += made_rows(tmp_path, protocol="speaker-text", skill=0.35) + made_rows(tmp_path, model="a1", skill=0.9)
     rows += made_rows(tmp_path, protocol="random", skill=0.1, augment="", folds=2)
-    return tables.pool(rows, tmp_path)
+    return tables.pool_results(rows, tmp_path)
 
 
 def words(figure):
@@ -27,7 +30,7 @@ def by(pooled, protocol, augment="noise,stretch,shift,pitch"):
 
 
 def test_the_rungs_are_the_rows_of_one_setting_in_order(pooled, tmp_path):
-    found = ladder.rungs(pooled, tmp_path, "ravdess")
+    found = protocol_ladder.ladder_rows(pooled, tmp_path, "ravdess")
     assert [one["protocol"] for one in found] == ["claim", "random", "speaker", "speaker-text"]
     assert found[0]["accuracy"] == 0.9174
     for one in found[1:]:
@@ -35,7 +38,7 @@ def test_the_rungs_are_the_rows_of_one_setting_in_order(pooled, tmp_path):
         assert one["accuracy"] == pytest.approx(row["scores"]["accuracy"])
         assert one["interval"] == pytest.approx(row["intervals"]["accuracy"])
         assert one["like_listeners"] == pytest.approx(row["calm_is_neutral"]["scores"]["accuracy"])
-    assert ladder.unmeasured(found) == ["leaky", "cross"]
+    assert protocol_ladder.unmeasured_protocols(found) == ["leaky", "cross"]
 
 
 def test_a_step_compares_like_with_like(pooled, tmp_path):
@@ -43,22 +46,22 @@ def test_a_step_compares_like_with_like(pooled, tmp_path):
     rows = [row for one in pooled for row in one["rows"] if row["spec"]["protocol"] in ("speaker", "random")]
     plain = made_rows(tmp_path, skill=0.5, augment="") + made_rows(tmp_path, protocol="speaker-text", augment="")
     leaky = made_rows(tmp_path, protocol="leaky", folds=1, skill=0.95)
-    both = tables.pool([*rows, *plain, *leaky], tmp_path)
-    found = {one["protocol"]: one for one in ladder.rungs(both, tmp_path, "ravdess")}
+    both = tables.pool_results([*rows, *plain, *leaky], tmp_path)
+    found = {one["protocol"]: one for one in protocol_ladder.ladder_rows(both, tmp_path, "ravdess")}
     assert list(found) == ["claim", "leaky", "random", "speaker", "speaker-text"]
     assert found["speaker"]["accuracy"] == pytest.approx(by(both, "speaker")["scores"]["accuracy"]), "with copies"
     lower, upper = by(both, "speaker-text", ""), by(both, "speaker", "")
     expected = lower["scores"]["accuracy"] - upper["scores"]["accuracy"]
     assert found["speaker-text"]["step"]["difference"] == pytest.approx(expected)
-    frame = ladder.table(list(found.values())).set_index("protocol")
+    frame = protocol_ladder.ladder_table(list(found.values())).set_index("protocol")
     assert list(frame["setting"])[-2:] == ["default", "no augmentation"]
 
 
 def test_a_step_is_paired_over_speakers(pooled, tmp_path):
-    claim, random, speaker, _ = ladder.rungs(pooled, tmp_path, "ravdess")
+    claim, random, speaker, _ = protocol_ladder.ladder_rows(pooled, tmp_path, "ravdess")
     assert claim["step"] is None and random["step"]["interval"] is None
     assert random["step"]["difference"] == pytest.approx(random["accuracy"] - 0.9174)
-    expected = statistics.paired(random["frame"], speaker["frame"], speaker["labels"])["accuracy"]
+    expected = uncertainty.paired(random["frame"], speaker["frame"], speaker["labels"])["accuracy"]
     assert {key: speaker["step"][key] for key in expected} == expected
     assert speaker["step"]["difference"] == pytest.approx(speaker["accuracy"] - random["accuracy"])
 
@@ -72,49 +75,51 @@ def test_leaky_is_scored_on_originals_and_told_in_full(tmp_path):
         frame = pd.read_parquet(path)
         copies = frame.assign(id=frame["id"] + "::noise", copy="noise", truth="happy")
         pd.concat([frame.assign(copy=""), copies], ignore_index=True).to_parquet(path)
-    found = ladder.rungs(tables.pool(rows, tmp_path), tmp_path, "ravdess")
+    found = protocol_ladder.ladder_rows(tables.pool_results(rows, tmp_path), tmp_path, "ravdess")
     leaky = found[1]
     assert leaky["protocol"] == "leaky" and not leaky["frame"]["id"].str.contains("::").any()
     right = leaky["frame"]["truth"] == leaky["frame"]["prediction"]
     assert leaky["accuracy"] == pytest.approx(right.mean()) and leaky["all_clips"] < leaky["accuracy"]
-    figure = ladder.figure(found, "ravdess")
+    figure = plot_protocol_ladder(found, "ravdess")
     (label,) = [tick for tick in figure.axes[0].get_yticklabels() if tick.get_text().startswith("leaky")]
     assert label.get_color() == plots.RED and "leak by design" in words(figure)
 
 
 def test_the_table_names_the_protocol_of_every_rung(pooled, tmp_path):
-    found = ladder.rungs(pooled, tmp_path, "ravdess")
-    frame = ladder.table(found)
+    found = protocol_ladder.ladder_rows(pooled, tmp_path, "ravdess")
+    frame = protocol_ladder.ladder_table(found)
     assert list(frame["protocol"]) == ["the paper", "`random`", "`speaker`", "`speaker-text`"]
-    tested = statistics.holm([one["step"]["p"] if one["step"] else None for one in found])
+    tested = uncertainty.holm([one["step"]["p"] if one["step"] else None for one in found])
     for text, p in zip(frame["p of the step"], tested, strict=True):
-        assert text == "–" if p is None else text.startswith(tables.probability(p)) and ("≈" in text) == (p > 0.05)
-    told = ladder.conclusion(found, "ravdess")
-    assert tables.percent(found[1]["accuracy"]) in told and "from `random` to `speaker`" in told and "91.74" in told
-    text = comparison.markdown(pooled, tmp_path)
+        assert text == "–" if p is None else text.startswith(tables.format_p_value(p)) and ("≈" in text) == (p > 0.05)
+    told = protocol_ladder.ladder_sentence(found, "ravdess")
+    assert (
+        tables.format_percent(found[1]["accuracy"]) in told and "from `random` to `speaker`" in told and "91.74" in told
+    )
+    text = comparison.published_markdown(pooled, tmp_path)
     assert text.startswith("**The ladder:") and told in text and "Not measured yet: `leaky`, `cross`" in text
 
 
 def test_one_protocol_is_no_ladder(tmp_path):
-    pooled = tables.pool(made_rows(tmp_path), tmp_path)
-    assert ladder.rungs(pooled, tmp_path, "ravdess") == [] == ladder.corpora_of(pooled)
-    assert "ladder" not in comparison.markdown(pooled, tmp_path)
+    pooled = tables.pool_results(made_rows(tmp_path), tmp_path)
+    assert protocol_ladder.ladder_rows(pooled, tmp_path, "ravdess") == [] == protocol_ladder.ladder_corpora(pooled)
+    assert "ladder" not in comparison.published_markdown(pooled, tmp_path)
 
 
 @pytest.mark.parametrize(("corpus", "people"), [("ravdess", True), ("ravtess", False), ("demo_ravdess", False)])
 def test_listeners_stand_in_ravdess_charts_alone(tmp_path, corpus, people):
     rows = made_rows(tmp_path, corpus=corpus, folds=2) + made_rows(tmp_path, corpus=corpus, folds=2, protocol="random")
-    pooled = tables.pool(rows, tmp_path)
-    found = ladder.rungs(pooled, tmp_path, corpus)
-    for figure in (ladder.figure(found, corpus), plots.claim_versus_ours(pooled[:1])):
+    pooled = tables.pool_results(rows, tmp_path)
+    found = protocol_ladder.ladder_rows(pooled, tmp_path, corpus)
+    for figure in (plot_protocol_ladder(found, corpus), plots.claim_versus_ours(pooled[:1])):
         assert ("human listeners, 62.4 %" in words(figure)) == people
-    assert ("demo" in words(ladder.figure(found, corpus))) == corpus.startswith("demo")
+    assert ("demo" in words(plot_protocol_ladder(found, corpus))) == corpus.startswith("demo")
 
 
 def test_listeners_do_not_stand_beside_other_conditions_or_nothing(tmp_path):
     rows = made_rows(tmp_path, folds=1)
     for row in rows:
         row["spec"]["condition"] = "white_10"
-    assert "calm_is_neutral" not in tables.pool(rows, tmp_path)[0]
-    failed = tables.pool(made_rows(tmp_path, folds=1, status="error"), tmp_path)
+    assert "calm_is_neutral" not in tables.pool_results(rows, tmp_path)[0]
+    failed = tables.pool_results(made_rows(tmp_path, folds=1, status="error"), tmp_path)
     assert "human listeners" not in words(plots.claim_versus_ours(failed))

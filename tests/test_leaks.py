@@ -8,8 +8,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ser_core import audio, augment, cli, copies, corpora, leaks, scoring, splits
-from ser_core.errors import SerError
+from ser_core import audio, cli, corpora
+from ser_core._utils.errors import SerError
+from ser_core.audio import augmentation
+from ser_core.protocols import duplicates, leakage, splits
+from ser_core.results import submissions
 
 PAIR = ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
 RATE = 16_000
@@ -38,7 +41,7 @@ def test_random_shares_speakers_sentences_and_actor_07s_pair(no_audio):
     assert found["speakers"] == [f"{n:02d}" for n in range(1, 25)] and found["sentences"] == ["01", "02"]
     (pair,) = found["copies"]
     assert [pair["first"], pair["second"]] == PAIR
-    frozen = splits.frozen("ravdess", "random").set_index("id")
+    frozen = splits.frozen_folds("ravdess", "random").set_index("id")
     apart = [k for k in range(6) if "test" in set(frozen.loc[PAIR, str(k)]) and frozen.loc[PAIR, str(k)].nunique() > 1]
     assert pair["leaks_in"] == apart != []
 
@@ -54,8 +57,8 @@ def test_speakers_apart_is_clean_but_for_the_sentences(no_audio, protocol, sente
 def test_leaky_is_a_leak_by_its_copies(no_audio):
     found, code = audited("--corpus", "ravdess", "--protocol", "leaky", "--fold", 0)
     frozen = splits.split(corpora.manifest("ravdess"), "leaky", 0)
-    elsewhere = {splits.original(name) for name in (*frozen.train, *frozen.validation)}
-    shared = {splits.original(name) for name in frozen.test} & elsewhere
+    elsewhere = {splits.original_of(name) for name in (*frozen.train, *frozen.validation)}
+    shared = {splits.original_of(name) for name in frozen.test} & elsewhere
     assert code == 1 and found["folds"][0]["augmented"] == len(shared) > 0
 
 
@@ -69,7 +72,7 @@ def test_tess_validates_on_the_training_voice_and_says_so(no_audio):
 @pytest.mark.parametrize("fold", [6, -1])
 def test_a_fold_that_is_not_there_is_one_line(no_audio, fold):
     with pytest.raises(SerError, match="has folds 0 to 5"):
-        leaks.of_protocol("ravdess", "speaker", fold)
+        leakage.audit_protocol("ravdess", "speaker", fold)
 
 
 def test_either_a_corpus_or_a_split():
@@ -118,7 +121,7 @@ def changed(samples, how):
         "padded": lambda: np.concatenate([np.zeros(5000), samples, np.zeros(9000)]),
         "resampled": lambda: audio.resample(audio.resample(samples, RATE, 8000), 8000, RATE),
         "noise at 5 dB": lambda: samples + noise * 10 ** (-5 / 20),
-        "shifted": lambda: augment.augment(samples, "shift", key="x", rate=RATE),
+        "shifted": lambda: augmentation.augment(samples, "shift", key="x", rate=RATE),
     }[how]()
 
 
@@ -143,12 +146,12 @@ def test_a_shared_speaker_is_a_leak_and_a_sentence_a_warning(tmp_path, own_cache
 
 def test_copies_by_their_names():
     ids = ["a/x", "a/x_noise", "a/x-pitch2", "a/x_aug_1", "y_noise", "a/x_happy", "b.stretch0.9"]
-    assert leaks.named_copies(ids) == ["a/x"] * 4 + ["y_noise", "a/x_happy", "b.stretch0.9"]
+    assert leakage.named_copies(ids) == ["a/x"] * 4 + ["y_noise", "a/x_happy", "b.stretch0.9"]
 
 
 def test_a_copy_by_name_on_the_other_side_is_a_leak(tmp_path, own_cache, voices):
     name, (samples, row) = next((name, one) for name, one in voices.items() if one[1].speaker == "01")
-    pitched = augment.augment(samples, "pitch", key="x", rate=RATE)
+    pitched = augmentation.augment(samples, "pitch", key="x", rate=RATE)
     found, code = audited(
         "--split", written(tmp_path, voices, [(f"{name}_pitch", pitched, row.emotion, "01", "train")])
     )
@@ -176,7 +179,7 @@ def test_a_split_that_cannot_be_used_is_one_line(tmp_path, text, word):
 def test_cues_are_measured_as_they_were_made():
     tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
     samples = np.concatenate([np.zeros(RATE // 2), 0.5 * tone, np.zeros(RATE // 4)])[:, None] + 0.01
-    found = copies.cues(samples.astype(np.float32), RATE)
+    found = duplicates.cues(samples.astype(np.float32), RATE)
     assert found["seconds"] == pytest.approx(1.75)
     assert found["leading_silence"] == pytest.approx(0.5, abs=0.02)
     assert found["trailing_silence"] == pytest.approx(0.25, abs=0.02)
@@ -199,7 +202,7 @@ def test_a_level_that_tells_the_emotion_is_a_warning(tmp_path, own_cache, plante
             side = "test" if speaker == 0 else "train"
             lines.append({"path": f"{speaker}-{number}.wav", "emotion": emotion, "speaker": speaker, "side": side})
     pd.DataFrame(lines).to_csv(tmp_path / "split.csv", index=False)
-    found = leaks.of_file(tmp_path / "split.csv", progress=False)
+    found = leakage.audit_split_file(tmp_path / "split.csv", progress=False)
     (cue,) = found["cues"]
     assert found["ok"] and cue["chance"] == 0.5 and cue["warning"] == planted
     assert (cue["uar"] > 0.95 and cue["strongest"] in ("rms_dbfs", "peak_dbfs")) == planted
@@ -207,15 +210,15 @@ def test_a_level_that_tells_the_emotion_is_a_warning(tmp_path, own_cache, plante
 
 def test_what_was_examined_is_kept(tmp_path, own_cache, voices, monkeypatch):
     split = written(tmp_path, voices)
-    first = leaks.of_file(split, progress=False)
-    monkeypatch.setattr(copies, "suspects", None)  # would be called if anything were searched again
-    assert leaks.of_file(split, progress=False) == first
+    first = leakage.audit_split_file(split, progress=False)
+    monkeypatch.setattr(duplicates, "candidate_pairs", None)  # would be called if anything were searched again
+    assert leakage.audit_split_file(split, progress=False) == first
 
 
 def test_the_real_pair_is_found_by_its_sound(real_data, own_cache, tmp_path):
     table = corpora.load("ravdess")
     table = table[(table["speaker"] == "07") & table["emotion"].isin(["calm", "happy"])]
-    found = copies.examine(list(table["path"]), progress=False)
+    found = duplicates.find_duplicates(list(table["path"]), progress=False)
     by = dict(zip(found["digests"], table["id"], strict=True))
     same = [digest for digest in found["digests"] if found["digests"].count(digest) > 1]
     pairs = {tuple(sorted((by[a], by[b]))) for a, b, *_ in found["pairs"]}
@@ -228,9 +231,9 @@ def test_the_real_pair_is_found_by_its_sound(real_data, own_cache, tmp_path):
 
 @pytest.mark.parametrize("protocol", ["speaker", "speaker-text", "random"])
 def test_the_folds_are_those_of_the_split(no_audio, protocol):
-    frame = scoring.sides("ravdess", protocol)
+    frame = submissions.utterance_sides("ravdess", protocol)
     table = corpora.manifest("ravdess")
-    for fold in range(splits.folds(table, protocol)):
+    for fold in range(splits.fold_count(table, protocol)):
         split = splits.split(table, protocol, fold)
         for side in splits.SIDES:
             assert set(frame.loc[frame[str(fold)] == side, "id"]) == set(getattr(split, side))
@@ -244,6 +247,6 @@ def test_folds_as_csv_and_json(no_audio):
     found = json.loads(ser("folds", "tess", "speaker", "--json").stdout)
     assert found["folds"] == 2 and len(found["utterances"]) == 2800
     assert "fold 1" in ser("folds", "tess", "speaker").stdout
-    cross = scoring.sides("ravdess", "cross", "tess")
+    cross = submissions.utterance_sides("ravdess", "cross", "tess")
     assert set(cross.loc[cross["0"] == "test", "corpus"]) == {"tess"} and "calm" not in set(cross["emotion"])
     assert ser("folds", "ravdess", "cross").exit_code == 1

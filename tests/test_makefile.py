@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_core import paths
+from ser_core._utils import paths
 
 TOOLS = ("sh", "cat", "cksum", "sed", "rm", "mkdir", "cp", "awk", "make")
 PYTHON = """#!/bin/sh

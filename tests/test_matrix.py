@@ -8,15 +8,21 @@ import pytest
 from click.testing import CliRunner
 from made_rows import made_rows
 
-from ser_core import cli, comparison, experiment, matrix, metrics, models, paper, plots, statistics, tables, variations
-from ser_core.errors import SerError
-from ser_core.matrix import A5
-from ser_core.spec import Spec, completed, spec_hash
+from ser_core import cli, metrics, models
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.experiments import grids
+from ser_core.experiments import store as store_module
+from ser_core.experiments.grids import A5
+from ser_core.experiments.spec import Spec, complete_fields, spec_hash
+from ser_core.figures import plots
+from ser_core.metrics import uncertainty
+from ser_core.results import ablations, comparison, tables
 
 
-@pytest.mark.parametrize("name", matrix.NAMES)
+@pytest.mark.parametrize("name", grids.NAMES)
 def test_a_table_is_cells_that_can_be_run(name):
-    cells = list(matrix.cells(name, corpus="demo", folds=[0, 1]))
+    cells = list(grids.grid_specs(name, corpus="demo", folds=[0, 1]))
     assert cells and len(set(cells)) == len(cells)
     assert {spec.corpus for spec in cells} == {"demo_ravdess"} and {spec.fold for spec in cells} == {0, 1}
     assert all(spec.model in models.MODELS for spec in cells)
@@ -24,25 +30,25 @@ def test_a_table_is_cells_that_can_be_run(name):
 
 def test_the_tables_hold_the_papers_systems():
     for name, number in (("table2", "II"), ("table4", "IV"), ("table5", "V"), ("table6", "VI")):
-        corpus, systems = matrix.TABLES[name]
+        corpus, systems = grids.TABLES[name]
         assert corpus == paper.TABLES[number]["corpus"]
-        claims = [paper.claim(system, corpus) for system in systems]
+        claims = [paper.claimed_scores(system, corpus) for system in systems]
         assert all(claims), systems
         printed = [row["accuracy"] for row in paper.table(number)]
         assert sorted({round(100 * claim["accuracy"], 2) for claim in claims}) == sorted(printed)
-    every = {spec.model for spec in matrix.cells("all", corpus="demo", folds=[0])}
+    every = {spec.model for spec in grids.grid_specs("all", corpus="demo", folds=[0])}
     assert every == set(models.MODELS)
 
 
 def test_folds_come_one_after_the_other_and_options_reach_every_cell():
-    cells = list(matrix.cells("table5", corpus="demo", seeds=[0, 1], epochs=3, augment=""))
+    cells = list(grids.grid_specs("table5", corpus="demo", seeds=[0, 1], epochs=3, augment=""))
     assert [spec.fold for spec in cells[:5]] == [0] * 5 and len(cells) == 5 * 6 * 2
     assert {(spec.epochs, spec.augment) for spec in cells} == {(3, "")}
 
 
 def test_an_unknown_table_is_one_line():
     with pytest.raises(SerError, match="table9"):
-        list(matrix.choices("table9"))
+        list(grids.grid_fields("table9"))
 
 
 def test_open_fields_follow_the_model():
@@ -66,8 +72,8 @@ def test_open_fields_follow_the_model():
 def test_a_field_that_is_new_renames_nothing_old():
     spec = Spec(corpus="demo")
     old = {name: value for name, value in spec.__dict__.items() if name != "optimizer"}
-    assert completed(old) == completed(dict(spec.__dict__)) and Spec(**completed(old)) == spec
-    assert spec_hash(spec, "v") == spec_hash(Spec(**completed(old)), "v") != spec_hash(spec, "w")
+    assert complete_fields(old) == complete_fields(dict(spec.__dict__)) and Spec(**complete_fields(old)) == spec
+    assert spec_hash(spec, "v") == spec_hash(Spec(**complete_fields(old)), "v") != spec_hash(spec, "w")
     names = {
         spec_hash(Spec(corpus="demo", **changed), "v") for changed in ({}, {"seed": 1}, {"epochs": 3}, {"rate": 8000})
     }
@@ -89,24 +95,24 @@ def test_a_paired_difference_with_one_utterance_a_class_is_the_t_interval_of_the
                  "prediction": np.where(right, truth, np.where(truth == "a", "b", "a"))}
             )
         )  # fmt: skip
-    found = statistics.paired(*frames, labels)
+    found = uncertainty.paired(*frames, labels)
     each = [(f["truth"] == f["prediction"]).groupby(f["speaker"]).mean() for f in frames]
     gain = each[1] - each[0]
     half = t.ppf(0.975, 11) * gain.std(ddof=1) / np.sqrt(12)
     assert found["accuracy"]["difference"] == pytest.approx(gain.mean())
     assert found["accuracy"]["interval"] == pytest.approx([gain.mean() - half, gain.mean() + half])
     assert found["unit"] == "speaker" and found["n"] == 12
-    same = statistics.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
+    same = uncertainty.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
     assert same["accuracy"] == {"difference": 0, "interval": None, "p": 1.0, "found": None}, "no spread, no interval"
     with pytest.raises(ValueError, match="same utterances"):
-        statistics.paired(frames[0], frames[1].iloc[:50], labels)
+        uncertainty.paired(frames[0], frames[1].iloc[:50], labels)
 
 
 def test_two_seeds_of_a_system_count_half_each():
     frame = pd.DataFrame({"id": range(8), "speaker": np.arange(8) // 2, "text": "x", "truth": "a", "prediction": "a"})
     wrong = frame.assign(prediction="b")
     both = pd.concat([frame, wrong], ignore_index=True)
-    assert statistics.paired(frame, both, ["a", "b"])["accuracy"]["difference"] == pytest.approx(-0.5)
+    assert uncertainty.paired(frame, both, ["a", "b"])["accuracy"]["difference"] == pytest.approx(-0.5)
 
 
 @pytest.fixture
@@ -117,7 +123,7 @@ def rows(tmp_path):
 
 
 def test_the_comparison_says_what_stands_beside_fewer_folds(rows, tmp_path):
-    pooled = tables.pool(rows, tmp_path)
+    pooled = tables.pool_results(rows, tmp_path)
     frame = comparison.systems_table(pooled, tmp_path).set_index("system")
     svm, a5 = frame.loc[models.MODELS["svm"].title], frame.loc[models.MODELS[A5].title]
     assert svm["folds"].startswith("2 of 6") and a5["folds"].startswith("6 of 6")
@@ -127,13 +133,13 @@ def test_the_comparison_says_what_stands_beside_fewer_folds(rows, tmp_path):
 
 
 def test_the_ablation_stands_beside_the_papers_and_pairs_its_steps(rows, tmp_path):
-    pooled = tables.pool(rows, tmp_path)
-    ladders = comparison.ladders(pooled)
+    pooled = tables.pool_results(rows, tmp_path)
+    ladders = comparison.ablation_rows(pooled)
     assert list(ladders) == ["V"] and len(ladders["V"]) == 5
     frame = comparison.ablation_table(ladders["V"], tmp_path, "V")
     assert list(frame["paper: accuracy %"]) == ["84.12", "86.74", "88.76", "90.21", "91.74"]
     assert list(frame["paper: step"]) == ["–", "+2.62", "+2.02", "+1.45", "+1.53"]
-    steps = comparison.steps(ladders["V"], tmp_path, "V")
+    steps = comparison.ablation_steps(ladders["V"], tmp_path, "V")
     assert [step["name"] for step in steps] == ["A1 to A2", "A2 to A3", "A3 to A4", "A4 to A5"]
     by_model = {one["spec"]["model"]: one for one in pooled}
     gain = by_model["a2"]["scores"]["accuracy"] - by_model["a1"]["scores"]["accuracy"]
@@ -143,35 +149,35 @@ def test_the_ablation_stands_beside_the_papers_and_pairs_its_steps(rows, tmp_pat
 
 def test_tables_mark_what_is_not_told_apart(rows, tmp_path):
     plain = made_rows(tmp_path, model=A5, skill=0.7, augment="")
-    pooled = tables.pool([*rows, *plain], tmp_path)
+    pooled = tables.pool_results([*rows, *plain], tmp_path)
     frame = comparison.systems_table([one for one in pooled if one["spec"]["model"] in (A5, "svm")], tmp_path)
     (svm,) = frame[frame["system"] == models.MODELS["svm"].title][comparison.AGAINST]
     by = {(one["spec"]["model"], one["spec"]["augment"]): one for one in pooled}
-    found = comparison.difference(by[(A5, "")], by[("svm", "")], tmp_path)
-    assert svm == comparison.corrected([found], "uar")[0], "one test needs no correction"
-    ladder = comparison.ablation_table(comparison.ladders(pooled)["V"], tmp_path, "V")
+    found = comparison.paired_difference(by[(A5, "")], by[("svm", "")], tmp_path)
+    assert svm == comparison.corrected_p_values([found], "uar")[0], "one test needs no correction"
+    ladder = comparison.ablation_table(comparison.ablation_rows(pooled)["V"], tmp_path, "V")
     own = next(one["spec"]["augment"] for one in pooled if one["spec"]["model"] == "a1")
     pairs = (("a1", "a2"), ("a2", "a3"), ("a3", "a4"), ("a4", A5))
-    steps = [comparison.difference(by[a, own], by[b, own], tmp_path)["accuracy"]["p"] for a, b in pairs]
+    steps = [comparison.paired_difference(by[a, own], by[b, own], tmp_path)["accuracy"]["p"] for a, b in pairs]
     told = list(ladder[comparison.STEP_P])
     assert told[0] == "–"
-    for text, p in zip(told[1:], statistics.holm(steps), strict=True):
+    for text, p in zip(told[1:], uncertainty.holm(steps), strict=True):
         assert text.startswith(comparison.probability(p)) and (comparison.ALIKE in text) == (p > 0.05)
 
 
 def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):
-    pooled = [one for one in tables.pool(rows, tmp_path) if one["spec"]["model"] != "a3"]
-    frame = comparison.ablation_table(comparison.ladders(pooled)["V"], tmp_path, "V")
+    pooled = [one for one in tables.pool_results(rows, tmp_path) if one["spec"]["model"] != "a3"]
+    frame = comparison.ablation_table(comparison.ablation_rows(pooled)["V"], tmp_path, "V")
     assert frame.loc[2, "ours: accuracy % [95 %]"] == "not measured here"
     assert list(frame["our step, accuracy points [95 %]"])[2:4] == ["–", "–"]
 
 
 def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
     varied = made_rows(tmp_path, model=A5, folds=1, skill=0.2, denoise=True)
-    pooled = tables.pool([*rows, *varied], tmp_path)
-    base = variations.default_of(pooled)
+    pooled = tables.pool_results([*rows, *varied], tmp_path)
+    base = ablations.reference_row(pooled)
     assert base["spec"]["model"] == A5 and len(base["folds"]) == 6
-    frame = variations.table(variations.of(pooled), base, tmp_path)
+    frame = ablations.ablation_table(ablations.ablated_rows(pooled), base, tmp_path)
     assert list(frame["changed"]) == ["noise reduction"] and frame.loc[0, "folds"].startswith("1 of 6")
     one = [row for row in rows if row["spec"]["model"] == A5 and row["spec"]["fold"] == 0][0]
     told = frame.loc[0, "against the default on the same folds, accuracy points [95 %]"]
@@ -185,28 +191,26 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
         for fields in ({"denoise": True}, {"channels": "14"}, {"augment": "noise"}, {"learning_rate": 0.0001})
         for row in made_rows(tmp_path, model=A5, folds=1, **({"augment": ""} | fields))
     ]
-    pooled = tables.pool([*whole, *plain, *varied], tmp_path)
-    base = variations.default_of(pooled)
+    pooled = tables.pool_results([*whole, *plain, *varied], tmp_path)
+    base = ablations.reference_row(pooled)
     assert base["spec"]["augment"] == "" and len(base["folds"]) == 6
-    frame = variations.table(variations.of(pooled), base, tmp_path)
+    frame = ablations.ablation_table(ablations.ablated_rows(pooled), base, tmp_path)
     told = set(frame["changed"])
     assert {"noise reduction", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
-    told = variations.neutral_conclusion(pooled, base, tmp_path)
+    told = ablations.neutral_sentence(pooled, base, tmp_path)
     recalls = [one["per_class"]["neutral"]["recall"] for one in (pooled[1], pooled[0])]
     assert f"from {100 * recalls[0]:.1f} to {100 * recalls[1]:.1f} %" in told and "6 of 6 folds" in told
-    assert (
-        variations.neutral_conclusion(pooled[1:], base, tmp_path) == "" == variations.neutral_conclusion([], None, "")
-    )
-    assert "noise" not in comparison.markdown(pooled, tmp_path), "it is no system of its own"
-    text = variations.markdown(pooled, tmp_path)
+    assert ablations.neutral_sentence(pooled[1:], base, tmp_path) == "" == ablations.neutral_sentence([], None, "")
+    assert "noise" not in comparison.published_markdown(pooled, tmp_path), "it is no system of its own"
+    text = ablations.ablation_markdown(pooled, tmp_path)
     assert "| noise reduction |" in text and "recall of Neutral goes from" in text and "`speaker`" in text
-    assert variations.markdown(pooled[:1], tmp_path) == "" == variations.markdown([], tmp_path)
+    assert ablations.ablation_markdown(pooled[:1], tmp_path) == "" == ablations.ablation_markdown([], tmp_path)
 
 
 def test_what_cannot_be_measured_is_no_figure(tmp_path):
     failed = made_rows(tmp_path, model="svm_egemaps", folds=1, status="error")
     failed[0]["error"] = "not measured here: the weights are not to be had"
-    frame = comparison.systems_table(tables.pool(failed, tmp_path), tmp_path)
+    frame = comparison.systems_table(tables.pool_results(failed, tmp_path), tmp_path)
     assert frame.loc[0, "ours: accuracy % [95 %]"] == "not measured here"
 
 
@@ -214,18 +218,18 @@ def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     rows = [*made_rows(tmp_path, model=A5, folds=2), *made_rows(tmp_path, model="base_cnn", folds=2)]
     rows[2]["best_epoch"], rows[2]["epochs"], rows[3]["best_epoch"] = 1, 21, 3
     rows[2]["history"] = {}
-    told = comparison.hardly_trained(tables.pool(rows, tmp_path))
+    told = comparison.early_stopped_sentence(tables.pool_results(rows, tmp_path))
     assert told.endswith("which is what was kept: Base-CNN (fold 0: 1 of 21).")
     rows[2]["history"] = {"val_accuracy": [0.25, 0.1, 0.5]}
-    told = comparison.hardly_trained(tables.pool(rows, tmp_path))
+    told = comparison.early_stopped_sentence(tables.pool_results(rows, tmp_path))
     assert told.endswith("(fold 0: 1 of 21, validation accuracy 25.0 %, at its highest 50.0 %).")
     rows[2]["history"] = {}
     again = made_rows(tmp_path, model="base_cnn", folds=2, seeds=(1,))
     again[1]["best_epoch"], again[1]["epochs"], again[1]["history"] = 2, 22, {}
-    told = comparison.hardly_trained(tables.pool([*rows, *again], tmp_path))
+    told = comparison.early_stopped_sentence(tables.pool_results([*rows, *again], tmp_path))
     assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
     rows[2]["best_epoch"] = 3
-    assert comparison.hardly_trained(tables.pool(rows, tmp_path)) == ""
+    assert comparison.early_stopped_sentence(tables.pool_results(rows, tmp_path)) == ""
 
 
 def test_ones_own_rows_are_put_side_by_side_whosever_the_network_is(tmp_path, monkeypatch):
@@ -251,16 +255,16 @@ def test_rows_of_one_system_are_named_by_what_sets_them_apart(tmp_path):
     kinds = ({"augment": ""}, {"augment": "", "batch_norm": "precise", "epochs": 40})
     rows = [row for kind in kinds for row in made_rows(tmp_path, model="base_cnn", folds=1, **kind)]
     rows += made_rows(tmp_path, model="lstm_attention", folds=1, augment="")
-    assert comparison.names(tables.pool(rows, tmp_path)) == [
+    assert comparison.system_names(tables.pool_results(rows, tmp_path)) == [
         "Base-CNN", "Base-CNN (batch statistics without dropout, epochs 40)", "LSTM+Attention",
     ]  # fmt: skip
 
 
 def test_published_rows_are_known_by_their_spec(own_store, monkeypatch):
-    folder = experiment.published_dir()
+    folder = store_module.published_dir()
     folder.mkdir(parents=True)
     rows = made_rows(folder, folds=2)
-    assert experiment.published_specs() == {Spec(**row["spec"]) for row in rows}
+    assert store_module.published_specs() == {Spec(**row["spec"]) for row in rows}
 
 
 def test_cross_entropy_is_its_definition():
@@ -273,6 +277,6 @@ def test_cross_entropy_is_its_definition():
 def test_the_readmes_tables_hold_every_part(tmp_path):
     rows = [row for name in ("a1", "a2", A5, "svm") for row in made_rows(tmp_path, model=name, augment="")]
     rows += made_rows(tmp_path, model=A5, folds=1, denoise=True)
-    text = comparison.markdown(tables.pool(rows, tmp_path), tmp_path)
+    text = comparison.published_markdown(tables.pool_results(rows, tmp_path), tmp_path)
     assert "Table II and further systems, RAVDESS" in text and "Table V, RAVDESS" in text and "SVM, functionals" in text
     assert "denoise" not in text and text.count("91.74") == 3 and "6\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}6" in text

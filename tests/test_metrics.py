@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from ser_core import metrics, statistics
+from ser_core import metrics
+from ser_core.metrics import uncertainty
 
 LABELS = ("neutral", "happy", "sad", "angry")
 
@@ -71,7 +72,7 @@ def test_with_equal_numbers_it_is_the_t_interval_of_the_speakers():
     predictions = simulated(np.random.default_rng(0))
     each = (predictions["truth"] == predictions["prediction"]).groupby(predictions["speaker"]).mean()
     low, high = stats.t.interval(0.95, 23, loc=each.mean(), scale=each.sem())
-    found = statistics.intervals(predictions, LABELS)
+    found = uncertainty.intervals(predictions, LABELS)
     assert found["accuracy"] == pytest.approx([low, high])
     assert found["uar"] == pytest.approx([low, high])
     assert (found["unit"], found["n"], found["level"]) == ("speaker", 24, 0.95)
@@ -91,20 +92,20 @@ def test_the_intervals_cover_the_truth():
         matrices[:, range(count), [1, 2, 3, 0]] = each - right
         return matrices
 
-    truth = metrics.scores_of(speakers(200_000).sum(axis=0))
+    truth = metrics.scores_from_confusion(speakers(200_000).sum(axis=0))
     draws = 2_000
-    held = dict.fromkeys(statistics.SCORES, 0)
+    held = dict.fromkeys(uncertainty.SCORES, 0)
     for _ in range(draws):
-        for score, (low, high) in statistics.jackknife_scores(speakers(24)).items():
+        for score, (low, high) in uncertainty.jackknife_scores(speakers(24)).items():
             held[score] += low <= truth[score] <= high
     assert all(0.93 <= count / draws <= 0.97 for count in held.values()), held
 
 
 def test_too_few_speakers_give_words_or_nothing():
     predictions = simulated(np.random.default_rng(0), speakers=3)
-    assert statistics.intervals(predictions, LABELS)["accuracy"] is None
+    assert uncertainty.intervals(predictions, LABELS)["accuracy"] is None
     words = predictions.assign(text=[str(i % 10) for i in range(len(predictions))])
-    found = statistics.intervals(words, LABELS)
+    found = uncertainty.intervals(words, LABELS)
     assert found["unit"] == "word" and found["n"] == 10 and found["accuracy"][0] < found["accuracy"][1]
 
 
@@ -112,8 +113,8 @@ def test_answers_that_are_all_the_same_have_no_interval_of_one_number():
     """Every word right once in four, and one word lacks a recording: 25.0 [25.0, 25.0] says too much."""
     table = pd.DataFrame({"text": np.repeat(np.arange(2000), len(LABELS)), "truth": LABELS * 2000})
     table = table.assign(speaker="one", prediction=LABELS[0], id=range(len(table)))[1:]
-    found = statistics.intervals(table, LABELS)
+    found = uncertainty.intervals(table, LABELS)
     assert found["unit"] == "word" and found["accuracy"] is None
     table.loc[table["text"] < 500, "prediction"] = LABELS[1]
     table.loc[table["text"] < 200, "prediction"] = table["truth"]
-    assert statistics.intervals(table, LABELS)["accuracy"] is not None
+    assert uncertainty.intervals(table, LABELS)["accuracy"] is not None

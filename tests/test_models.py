@@ -7,10 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from ser_core import execution, experiment, inputs, models, paths, training
-from ser_core.errors import SerError
+from ser_core import models
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
+from ser_core.experiments.run import _built, run_spec
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.features import inputs
 from ser_core.models import blocks
-from ser_core.spec import Spec, spec_hash
+from ser_core.training import fit, speedups
 
 STATED = {"cnn_bilstm_attention": 469_257, "cnn_bilstm_attention_lite": 241_097, "resnet50": 23_524_424}
 STATED |= {"a1": 320_584, "a2": 321_160, "a3": 378_760, "a4": 469_128, "vgg16": 14_718_792}
@@ -25,18 +29,18 @@ STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140}
 
 
 def full_shape(name):
-    made_for = inputs.entry(models.MODELS[name].channels)
+    made_for = inputs.get_input(models.MODELS[name].channels)
     return made_for.shape(made_for.frames)
 
 
 def small_shape(name):
     channels = models.MODELS[name].channels
-    return SMALL.get(name) or SMALL.get(channels) or inputs.entry(channels).shape(80)
+    return SMALL.get(name) or SMALL.get(channels) or inputs.get_input(channels).shape(80)
 
 
 def built(name, classes=8, shape=None, precision="float32"):
     keras.utils.set_random_seed(0)
-    return training.build(name, shape or full_shape(name), classes, precision)
+    return fit.build_network(name, shape or full_shape(name), classes, precision)
 
 
 def batch(network, n=3):
@@ -60,7 +64,7 @@ def test_the_catalogue_names_every_system_and_its_count(catalogue):
     rows = catalogue
     assert list(rows) == list(models.MODELS)
     assert {395176, 518280, 137288, 23524424, 469257, 241097} <= {row["parameters"] for row in rows.values()}
-    assert {row["standing"] for row in rows.values()} <= set(models.STANDINGS)
+    assert {row["standing"] for row in rows.values()} <= set(models.FIDELITY)
     assert all(row["source"] and row["input"] for row in rows.values())
     exact = [row for row in rows.values() if row["standing"] == "exact" and row["claimed"]]
     # Recurrent networks were counted with PyTorch's two biases a gate: 4 x units more a direction.
@@ -70,7 +74,7 @@ def test_the_catalogue_names_every_system_and_its_count(catalogue):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_probabilities_of_two_classes(name):
-    network = training.emotion_only(built(name, 2, small_shape(name)))
+    network = fit.emotion_only(built(name, 2, small_shape(name)))
     are_probabilities(np.asarray(network(batch(network))), (3, 2))
 
 
@@ -104,22 +108,22 @@ def fitted(name, steps, **compiling):
             layer.rate = 0.0
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.8
-    training.fit_scaling(network, x)
+    fit.fit_scaling(network, x)
     names = network.output_names
     targets = {head: y if head in (names[0], "emotion") else np.arange(8) // 4 for head in names}
     adam = keras.optimizers.Adam(STEP.get(name, 0.003))
-    network.compile(adam, training.losses(network), jit_compile=False, **compiling)
+    network.compile(adam, fit.losses(network), jit_compile=False, **compiling)
     tiled = {head: np.tile(values, steps) for head, values in targets.items()}
     tiled = tiled if len(names) > 1 else tiled[names[0]]
     network.fit(np.tile(x, (steps, *[1] * (x.ndim - 1))), tiled, batch_size=8, shuffle=False, verbose=0)
-    return training.emotion_only(network), x, y
+    return fit.emotion_only(network), x, y
 
 
 def test_scaling_leaves_out_padding_and_is_in_the_saved_network(tmp_path):
     x = np.random.default_rng(0).normal(5.0, 3.0, size=(10, 12, 46)).astype(np.float32)
     x[:, 8:] = 0.0
     network = built("reslstm_sa", shape=(12, 46))
-    training.fit_scaling(network, x)
+    fit.fit_scaling(network, x)
     true = x[:, :8].reshape(-1, 46).astype(np.float64)
     layer = network.get_layer("scaling")
     assert np.allclose(np.asarray(layer(x))[:, :8], (x[:, :8] - true.mean(0)) / true.std(0), atol=1e-4)
@@ -133,7 +137,7 @@ def test_an_image_is_scaled_pixel_by_pixel():
     x = np.random.default_rng(0).normal(size=(20, 128, 128)).astype(np.float32) * 3 + 7
     x[:, 0, 0] = 4.0  # never varies
     network = built("base_cnn", shape=(128, 128))
-    training.fit_scaling(network, x)
+    fit.fit_scaling(network, x)
     scaled = np.asarray(network.get_layer("scaling")(x))
     assert np.allclose(scaled.mean(0), 0, atol=1e-4) and np.allclose(np.delete(scaled.std(0).ravel(), 0), 1, atol=1e-3)
     assert np.allclose(scaled[:, 0, 0], 0.0)
@@ -144,7 +148,7 @@ def test_a_pixel_that_hardly_varies_does_not_throw_a_longer_utterance_off():
     x = (random.normal(size=(20, 128, 128)) * 20 - 40).astype(np.float32)
     x[:, :, 100:] = -80.0 + random.normal(size=(20, 128, 28)) * 1e-3  # silence after the end
     network = built("base_cnn", shape=(128, 128))
-    training.fit_scaling(network, x)
+    fit.fit_scaling(network, x)
     deviation = np.maximum(x.std(0), 0.1 * np.sqrt(x.var(0).mean()))
     longer = (random.normal(size=(1, 128, 128)) * 20 - 40).astype(np.float32)
     scaled = np.asarray(network.get_layer("scaling")(longer))
@@ -224,7 +228,7 @@ def test_unrolling_changes_no_number():
     network = built("cnn_bilstm_attention")
     x = batch(network)
     before = np.asarray(network(x))
-    execution.hasten(network, True)
+    speedups.enable_fast_kernels(network, True)
     assert np.allclose(before, np.asarray(network(x)), atol=1e-6)
 
 
@@ -232,9 +236,9 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
     text = (paths.root() / "README.md").read_text(encoding="utf-8")
     (tmp_path / "mynet.py").write_text(re.search(r"```python\n(import keras.*?)```", text, re.DOTALL)[1])
     monkeypatch.syspath_prepend(tmp_path)
-    assert models.parameters(models.build("mynet:small", (400, 42), 8)) == 42 * 5 * 32 + 32 + 32 * 8 + 8
+    assert models.count_parameters(models.build("mynet:small", (400, 42), 8)) == 42 * 5 * 32 + 32 + 32 * 8 + 8
     spec = Spec(corpus="demo", model="mynet:small", channels="mel_small", epochs=1, augment="")
-    row = experiment.run(spec, progress=False)
+    row = run_spec(spec, progress=False)
     assert row["status"] == "ok" and row["standing"] == "own" and row["parameters"] == 128 * 5 * 32 + 32 + 32 * 8 + 8
 
 
@@ -252,7 +256,7 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
 )
 def test_unknown_networks_are_refused(name, told):
     with pytest.raises(SerError, match=re.escape(told)):
-        models.entry(name)
+        models.get_model(name)
 
 
 OWN = "import keras\ndef small(shape, classes):\n    {body}\n"
@@ -292,7 +296,7 @@ def own_module(tmp_path, monkeypatch):
 def test_a_users_network_that_cannot_be_judged_is_one_line(own_module, own_store, body, told):
     spec = Spec(corpus="demo", model=own_module(body), epochs=1, augment="")
     with pytest.raises(SerError, match=re.escape(told)) as caught:
-        experiment._built(spec, (400, 42), 8, {})
+        _built(spec, (400, 42), 8, {})
     assert "\n" not in str(caught.value)
 
 
@@ -301,7 +305,7 @@ def test_a_users_network_that_cannot_be_judged_is_one_line(own_module, own_store
 )
 def test_a_users_module_that_cannot_be_imported_is_one_line(own_module, text, told):
     with pytest.raises(SerError, match=told) as caught:
-        models.entry(own_module("", text=text))
+        models.get_model(own_module("", text=text))
     assert "cannot be imported" in str(caught.value) and "PYTHONPATH" not in str(caught.value)
 
 
@@ -313,11 +317,14 @@ def test_a_module_of_the_suite_is_never_loaded_again():
 def test_another_text_of_a_users_network_is_another_result(own_module):
     body = "i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'softmax'")
     name = own_module(body)
-    first, count = spec_hash(Spec(corpus="demo", model=name), "1"), models.parameters(models.build(name, (400, 42), 8))
+    first, count = (
+        spec_hash(Spec(corpus="demo", model=name), "1"),
+        models.count_parameters(models.build(name, (400, 42), 8)),
+    )
     assert first == spec_hash(Spec(corpus="demo", model=name), "1")
     own_module(body.replace("x = ", "i2 = keras.layers.Dense(3)(i)\n    x = ").replace("()(i)", "()(i2)"))
     assert spec_hash(Spec(corpus="demo", model=name), "1") != first
-    assert models.parameters(models.build(name, (400, 42), 8)) != count, "what is trained is what was named"
+    assert models.count_parameters(models.build(name, (400, 42), 8)) != count, "what is trained is what was named"
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from ser_core import paths
+from ser_core._utils import paths
 
 NOTEBOOKS = sorted((paths.root() / "notebooks").glob("*.ipynb"))
 LONGEST_CELL = 25  # lines

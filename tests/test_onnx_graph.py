@@ -11,10 +11,13 @@ import pytest
 from keras import layers
 from onnx import TensorProto, helper
 
-from ser_core import audio, corpora, features, onnx_features, onnx_graph, tempering, trained, training
-from ser_core.errors import SerError
-from ser_core.export import to_onnx
-from ser_core.features import Settings
+from ser_core import audio, corpora, features
+from ser_core._utils.errors import SerError
+from ser_core.features import FeatureSettings, onnx_features
+from ser_core.inference import onnx_graph, saved_models
+from ser_core.inference.export import to_onnx
+from ser_core.metrics import temperature_scaling
+from ser_core.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def features_session(settings):
 @pytest.mark.parametrize("znorm", [True, False])
 @pytest.mark.parametrize("channels", ["13", "14", "39", "40", "42"])
 def test_features_are_those_of_the_suite(utterances, channels, znorm):
-    settings = Settings(channels=channels, znorm=znorm)
+    settings = FeatureSettings(channels=channels, znorm=znorm)
     run = features_session(settings)
     for samples in utterances:
         found = run.run(None, {"waveform": (0.3 * samples)[None].astype(np.float32)})[0][0]
@@ -59,7 +62,7 @@ def test_features_are_those_of_the_suite(utterances, channels, znorm):
 
 
 def test_features_are_those_of_librosa(utterances):
-    run = features_session(Settings(channels="14", znorm=False))
+    run = features_session(FeatureSettings(channels="14", znorm=False))
     for samples in utterances[:4]:
         found = run.run(None, {"waveform": samples[None]})[0][0]
         count = min(400, 1 + len(samples) // 160)
@@ -72,7 +75,7 @@ def test_features_are_those_of_librosa(utterances):
 
 
 def test_a_batch_is_its_members_one_by_one(utterances):
-    run = features_session(Settings())
+    run = features_session(FeatureSettings())
     together = np.stack([utterances[0][:16_000], utterances[1][:16_000]])
     found = run.run(None, {"waveform": together})[0]
     for one, expected in zip(together, found):
@@ -80,11 +83,13 @@ def test_a_batch_is_its_members_one_by_one(utterances):
 
 
 def test_a_constant_sound_gives_zeros_and_no_nan():
-    found = features_session(Settings()).run(None, {"waveform": np.zeros((1, 16_000), np.float32)})[0]
+    found = features_session(FeatureSettings()).run(None, {"waveform": np.zeros((1, 16_000), np.float32)})[0]
     assert np.array_equal(found, np.zeros((1, 400, 42), np.float32))
 
 
-@pytest.mark.parametrize("settings", [Settings(channels="wide"), Settings(channels="mel"), Settings(denoise=True)])
+@pytest.mark.parametrize(
+    "settings", [FeatureSettings(channels="wide"), FeatureSettings(channels="mel"), FeatureSettings(denoise=True)]
+)
 def test_what_has_no_graph_is_one_line(settings):
     with pytest.raises(SerError, match="cannot be written as ONNX"):
         onnx_features.add_features(onnx_features.Graph(), "waveform", settings)
@@ -130,7 +135,7 @@ PIECES = {
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_each_layer_gives_what_keras_gives(piece):
-    training.prepare_backend(1)
+    fit.prepare_backend(1)
     inputs = keras.Input((23, 6))
     x = PIECES[piece](inputs)
     x = x if len(x.shape) == 2 else layers.Flatten()(x)
@@ -144,7 +149,7 @@ def test_each_layer_gives_what_keras_gives(piece):
     graph = onnx_features.Graph()
     outputs = onnx_graph.add_network(graph, network, "features", temperature=2.0)
     found = session(graph, "features", [None, 23, 6], outputs).run(None, {"features": given})
-    expected = tempering.tempered(network.predict(given, verbose=0), 2.0)
+    expected = temperature_scaling.apply_temperature(network.predict(given, verbose=0), 2.0)
     assert np.abs(found[0] - expected).max() < 1e-5
     assert len(found) == (2 if piece == "attention" else 1)
     if piece == "attention":
@@ -180,7 +185,7 @@ def test_a_layer_that_cannot_be_converted_is_one_line_that_names_it(tail, word):
     ],
 )
 def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, utterances, name, fields):
-    network = trained.load(made_network.keep(tmp_path, name, **fields))
+    network = saved_models.load_model(made_network.keep(tmp_path, name, **fields))
     to_onnx(network, tmp_path / "a.onnx")
     run = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
     facts = json.loads(run.get_modelmeta().custom_metadata_map["ser"])
@@ -193,7 +198,7 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
             for x in utterances
         ]
     )
-    expected = tempering.tempered(network.network.predict(given, verbose=0), 1.3)
+    expected = temperature_scaling.apply_temperature(network.network.predict(given, verbose=0), 1.3)
     found = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
     weights = run.run(["attention"], {"waveform": np.stack([utterances[0][:8_000]] * 2)})[0]
     assert weights.shape == (2, settings.frames // 8) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)

@@ -6,8 +6,10 @@ import pytest
 from made_rows import made_rows
 from matplotlib import pyplot as plt
 
-from ser_core import corpora, diagrams, features, models, plots, tables
-from ser_core.errors import SerError
+from ser_core import corpora, features, models
+from ser_core._utils.errors import SerError
+from ser_core.figures import diagrams, plots
+from ser_core.results import tables
 
 RATE = 16_000
 
@@ -28,7 +30,7 @@ def utterances():
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rows")
-    return tables.pool(made_rows(folder, folds=2), folder)
+    return tables.pool_results(made_rows(folder, folds=2), folder)
 
 
 def words(figure):
@@ -138,7 +140,7 @@ def test_the_human_line_is_drawn_beside_ravdess_only(pooled, tmp_path):
     assert "neutral = calm" in "\n".join(label.get_text() for label in figure.axes[0].get_yticklabels())
     assert "91.74" in text and f"{100 * pooled[0]['scores']['accuracy']:.1f} [" in text
     for corpus in ("tess", "demo_ravdess"):
-        other = tables.pool(made_rows(tmp_path, corpus=corpus, folds=2), tmp_path)
+        other = tables.pool_results(made_rows(tmp_path, corpus=corpus, folds=2), tmp_path)
         assert "human" not in words(plots.claim_versus_ours(other))
         assert "human" not in words(plots.claim_versus_ours([*pooled, *other]))
 
@@ -150,7 +152,7 @@ def test_of_many_rows_the_claim_chart_has_a_line_each_under_the_names_given(pool
 
 
 def test_the_claim_chart_refuses_a_mixture_of_protocols(pooled, tmp_path):
-    other = tables.pool(made_rows(tmp_path, folds=1, protocol="random"), tmp_path)
+    other = tables.pool_results(made_rows(tmp_path, folds=1, protocol="random"), tmp_path)
     with pytest.raises(SerError, match="cannot mix"):
         plots.claim_versus_ours([*pooled, *other])
 

@@ -12,10 +12,13 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from ser_core import audio, cli, corpora, listening, tempering, trained
-from ser_core.errors import SerError
-from ser_core.export import to_onnx
-from ser_core.predict import Predictor, Refused
+from ser_core import audio, cli, corpora
+from ser_core._utils.errors import SerError
+from ser_core.audio import streaming
+from ser_core.inference import saved_models
+from ser_core.inference.export import to_onnx
+from ser_core.inference.predict import Predictor, UnusableRecording
+from ser_core.metrics import temperature_scaling
 
 HEAVY = {"tensorflow", "keras", "librosa", "pandas", "scipy", "sklearn", "matplotlib", "pyarrow", "onnx"}
 
@@ -24,7 +27,7 @@ HEAVY = {"tensorflow", "keras", "librosa", "pandas", "scipy", "sklearn", "matplo
 def model(tmp_path_factory):
     """An exported network; its .keras file lies beside it."""
     path = made_network.keep(tmp_path_factory.mktemp("network"))
-    to_onnx(trained.load(path), path.with_suffix(".onnx"))
+    to_onnx(saved_models.load_model(path), path.with_suffix(".onnx"))
     return path.with_suffix(".onnx")
 
 
@@ -161,7 +164,7 @@ def test_an_hour_is_heard_and_more_is_not(predictor, voice, monkeypatch):
 def test_among_many_a_bad_one_is_refused_by_name_and_the_others_go_on(predictor, voice, tmp_path):
     soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
     found = list(predictor.predict_many([tmp_path / "a.wav", tmp_path / "no.wav", ("x", b"text"), tmp_path / "a.wav"]))
-    assert [isinstance(one, Refused) for one in found] == [False, True, True, False]
+    assert [isinstance(one, UnusableRecording) for one in found] == [False, True, True, False]
     assert [one.file for one in found] == [
         str(tmp_path / "a.wav"),
         str(tmp_path / "no.wav"),
@@ -274,8 +277,10 @@ def test_the_temperature_is_that_of_a_general_optimiser():
     unsure = softmax(logits * 3.0, axis=1)  # three times too sure
     cost = lambda t: -np.log(softmax(np.log(unsure) / t, axis=1)[np.arange(500), truth]).mean()  # noqa: E731
     best = minimize_scalar(cost, bounds=(0.3, 8), method="bounded").x
-    assert tempering.fit(unsure, truth) == pytest.approx(best, rel=0.01) and best == pytest.approx(3, rel=0.25)
-    assert np.allclose(tempering.tempered(unsure, 3.0), softmax(logits, axis=1))
+    assert temperature_scaling.fit_temperature(unsure, truth) == pytest.approx(
+        best, rel=0.01
+    ) and best == pytest.approx(3, rel=0.25)
+    assert np.allclose(temperature_scaling.apply_temperature(unsure, 3.0), softmax(logits, axis=1))
 
 
 # The shell
@@ -405,5 +410,5 @@ def test_a_microphone_s_samples_come_in_chunks_at_its_own_rate(monkeypatch):
 
     device = types.SimpleNamespace(query_devices=lambda kind: {"default_samplerate": 44_100.0}, InputStream=Input)
     monkeypatch.setitem(sys.modules, "sounddevice", device)
-    samples, rate = next(listening.microphone())
+    samples, rate = next(streaming.read_microphone())
     assert rate == 44_100 and samples.shape == (4_410,) and samples[0] == 0.25

@@ -6,13 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from ser_core import child, experiment, inputs, models, ssl
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
-from ser_core.features import Settings
+from ser_core import models
+from ser_core._utils.errors import SerError
+from ser_core.experiments import worker
+from ser_core.experiments.run import run_spec
+from ser_core.experiments.spec import Spec
+from ser_core.features import FeatureSettings, encoders, inputs
 from ser_core.models import probes
 
-ENCODED = [name for name, model in models.MODELS.items() if inputs.entry(model.channels).extra == "ssl"]
+ENCODED = [name for name, model in models.MODELS.items() if inputs.get_input(model.channels).extra == "ssl"]
 
 
 def layers_of(n=160, layers=4, size=6, classes=4, speakers=8, seed=0):
@@ -27,14 +29,14 @@ def layers_of(n=160, layers=4, size=6, classes=4, speakers=8, seed=0):
 
 def test_the_linear_probe_chooses_its_layer_by_folds_of_speakers():
     x, y, groups = layers_of()
-    probe = models.learner("wav2vec2_base", 5, 0).fit(x, y, groups)
+    probe = models.build_learner("wav2vec2_base", 5, 0).fit(x, y, groups)
     assert probe.chosen["layer"] == 2 and probe.chosen["C"] in probes.C_CHOICES and probe.chosen["inner_uar"] > 0.6
     assert probe.parameters == 4 * 6 + 4
     new, truth, _ = layers_of(seed=1)
     answer = probe.predict_proba(new)
     assert answer.shape == (160, 5) and np.allclose(answer.sum(axis=1), 1.0) and not answer[:, 4].any()
     assert np.mean(answer.argmax(axis=1) == truth) > 0.6
-    assert probe.chosen == models.learner("wav2vec2_base", 5, 0).fit(x, y, groups).chosen
+    assert probe.chosen == models.build_learner("wav2vec2_base", 5, 0).fit(x, y, groups).chosen
 
 
 @pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
@@ -61,7 +63,7 @@ def steps_of(n=192, steps=10, layers=3, size=8, classes=4, seed=0):
 def test_the_attention_probe_finds_the_step_that_tells(monkeypatch):
     monkeypatch.setattr(probes, "RATE", 0.03)  # few utterances and short vectors
     x, y, groups = steps_of()
-    probe = models.learner("hubert_base_attention", 4, 0).fit(x, y, groups)
+    probe = models.build_learner("hubert_base_attention", 4, 0).fit(x, y, groups)
     assert probe.chosen["layer"] == 1 and 1 <= probe.chosen["epochs"] <= probes.EPOCHS
     assert probe.parameters == 8 + 1 + 8 * 4 + 4
     new, truth, _ = steps_of(seed=1)
@@ -106,11 +108,15 @@ def test_the_mixture_weighs_layers_and_experts():
     assert np.allclose(mixed, gate[:, :1] * ssl_answer + gate[:, 1:] * spectral_answer, atol=1e-6)
     assert np.allclose(gate.sum(axis=1), 1.0, atol=1e-6) and np.allclose(mixed.sum(axis=1), 1.0, atol=1e-6)
     hidden, answer = probes.EXPERT_UNITS, (probes.EXPERT_UNITS + 1) * 8
-    assert models.parameters(network) == 13 + 769 * hidden + 295 * hidden + 2 * answer + 2 * (768 + 294 + 1) == 71_275
+    assert (
+        models.count_parameters(network)
+        == 13 + 769 * hidden + 295 * hidden + 2 * answer + 2 * (768 + 294 + 1)
+        == 71_275
+    )
 
 
 def test_the_mixture_sees_all_functionals():
-    assert inputs.shape(Settings(channels="functionals", frames=1)) == (probes.SPECTRAL,)
+    assert inputs.input_shape(FeatureSettings(channels="functionals", frames=1)) == (probes.SPECTRAL,)
     network, x = models.build("moe_wavlm_spectral", (14, 768), 4), batch(1)
     beyond, last = x.copy(), x.copy()
     beyond[:, -1, probes.SPECTRAL :] += 1.0
@@ -135,17 +141,17 @@ def test_the_mixture_learns_and_is_saved(tmp_path):
 @pytest.mark.parametrize("name", ENCODED)
 def test_an_encoders_systems_are_listed_without_it(name):
     spec = Spec(corpus="demo", model=name)
-    assert spec.augment == "" and min(inputs.shape(spec.settings)) >= 13
-    assert inputs.ENCODER[inputs.entry(spec.channels).raw] in ssl.CHECKPOINTS
+    assert spec.augment == "" and min(inputs.input_shape(spec.settings)) >= 13
+    assert inputs.ENCODER[inputs.get_input(spec.channels).raw] in encoders.CHECKPOINTS
 
 
 @pytest.mark.parametrize("name", ["wav2vec2_base", "wavlm_base_attention", "moe_wavlm_spectral"])
 def test_without_the_extra_a_cell_says_that_it_was_not_measured(name, own_store, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torch", None)
-    row = child.run_cell(Spec(corpus="demo", model=name))
+    row = worker.run_or_record_failure(Spec(corpus="demo", model=name))
     assert row["status"] == "error" and "scores" not in row
     assert row["error"].startswith("not measured here: ") and "pip install '.[ssl]'" in row["error"]
     with pytest.raises(SerError, match="^not measured here"):
-        experiment.run(Spec(corpus="demo", model=name), progress=False)
+        run_spec(Spec(corpus="demo", model=name), progress=False)
     assert [path.suffix for path in own_store.iterdir()] == [".json"], "the row of the error alone"

@@ -15,7 +15,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import ser_core
-from ser_core import corpora, paper, paths, splits
+from ser_core import corpora
+from ser_core._utils import paths
+from ser_core.claims import paper
+from ser_core.protocols import splits
 
 ROOT = paths.root()
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -108,14 +111,14 @@ def test_readme_explains_every_protocol_and_variable():
 
 
 def test_corpora_and_profiles_in_commands_exist():
-    from ser_core import matrix, profiles
+    from ser_core.experiments import grids, presets
 
     for line in quoted(README):
         for name in re.findall(r"--corpus (\S+)|data (?:fetch|verify) (\S+)", line):
             name = "".join(name)
             assert name in corpora.CORPORA or name.startswith(("folder:", "csv:")), line
         for name in re.findall(r"(?:--profile |PROFILE=|ser sweep |ser publish )(\w+)", line):
-            assert name in profiles.PROFILES or name in matrix.NAMES, line
+            assert name in presets.PROFILES or name in grids.NAMES, line
 
 
 # The shell command

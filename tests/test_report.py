@@ -13,8 +13,13 @@ import nbformat
 import pytest
 from made_rows import made_rows
 
-from ser_core import beat, experiment, pages, profiles, report, tables
-from ser_core.errors import SerError
+from ser_core._utils import machine, progress
+from ser_core._utils.errors import SerError
+from ser_core.experiments import presets, store
+from ser_core.report import build
+from ser_core.report.build import _render_page, _valid, build_report, notebook_key, render, run_notebooks
+from ser_core.report.html import headline, headline_table
+from ser_core.results import tables
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -59,8 +64,8 @@ def made(tmp_path_factory):
         notebook(folder / "05_late.ipynb", "import ser_core\nprint('late', ser_core.__version__)"),
     ]
     home = folder / "runs" / "demo"
-    failures = report.run_notebooks(PLAN, sources, home / "notebooks")
-    index = report.render(PLAN, sources, home, failures)
+    failures = run_notebooks(PLAN, sources, home / "notebooks")
+    index = render(PLAN, sources, home, failures)
     return SimpleNamespace(sources=sources, home=home, failures=failures, index=index)
 
 
@@ -95,16 +100,16 @@ def test_the_index_names_pages_failures_and_demo(made):
     assert "What is in it." in text and "synthetic speech" in text
     assert "data:image/png;base64," in text  # the thumbnail
     assert (made.index.parent / ".gitignore").read_text() == "*\n"
-    assert html.escape(experiment.processor()) in text
+    assert html.escape(machine.processor()) in text
 
 
 def test_unchanged_notebooks_are_not_run_again(made, capfd):
     times = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
-    again = report.run_notebooks(PLAN, [made.sources[0], made.sources[4]], made.home / "notebooks")
+    again = run_notebooks(PLAN, [made.sources[0], made.sources[4]], made.home / "notebooks")
     assert again == {}
     said = capfd.readouterr().err
     assert said.count("unchanged") == 2
-    report.render(PLAN, made.sources, made.home, made.failures)
+    render(PLAN, made.sources, made.home, made.failures)
     after = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
     assert {name for name in times if times[name] != after[name]} == {"index.html"}
 
@@ -112,33 +117,33 @@ def test_unchanged_notebooks_are_not_run_again(made, capfd):
 def test_a_stamp_holds_only_for_what_it_was_made_from(tmp_path, monkeypatch):
     source, stamp = notebook(tmp_path / "01_a.ipynb"), tmp_path / "stamp.json"
     parameters = {"profile": "demo", "quick": False}
-    key = report.notebook_key(source, PLAN, parameters)
-    assert key == report.notebook_key(source, PLAN, dict(parameters))
-    assert key != report.notebook_key(source, PLAN, parameters | {"quick": True})
+    key = notebook_key(source, PLAN, parameters)
+    assert key == notebook_key(source, PLAN, dict(parameters))
+    assert key != notebook_key(source, PLAN, parameters | {"quick": True})
     rows = {"a": "1"}
-    monkeypatch.setattr(report, "store_state", lambda plan: rows)
+    monkeypatch.setattr(build, "store_state", lambda plan: rows)
     stamp.write_text(json.dumps({"key": key, "rows": {"a": "1"}}))
     published = SimpleNamespace(published=True)
-    assert report._valid(stamp, key, PLAN) and report._valid(stamp, key, published)
-    assert not report._valid(stamp, "other", PLAN)
+    assert _valid(stamp, key, PLAN) and _valid(stamp, key, published)
+    assert not _valid(stamp, "other", PLAN)
     rows["b"] = "2"  # a result came since
-    assert report._valid(stamp, key, PLAN) and not report._valid(stamp, key, published)
+    assert _valid(stamp, key, PLAN) and not _valid(stamp, key, published)
     rows.pop("a")  # one that was shown went
-    assert not report._valid(stamp, key, PLAN)
-    assert not report._valid(tmp_path / "none.json", key, PLAN)
+    assert not _valid(stamp, key, PLAN)
+    assert not _valid(tmp_path / "none.json", key, PLAN)
     source.write_text(source.read_text().replace("What is", "What was"))
-    assert key != report.notebook_key(source, PLAN, parameters)
+    assert key != notebook_key(source, PLAN, parameters)
 
 
 def test_a_failed_run_fails_the_report_and_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
-    plan = profiles.profile("demo", quick=True)
-    monkeypatch.setattr(profiles, "profile", lambda name, quick=False: plan)
-    monkeypatch.setattr(report, "notebooks", lambda: [notebook(tmp_path / "01_a.ipynb")])
-    experiment.failure(plan.specs[0], ValueError("no luck"))
+    plan = presets.get_profile("demo", quick=True)
+    monkeypatch.setattr(presets, "get_profile", lambda name, quick=False: plan)
+    monkeypatch.setattr(build, "find_notebooks", lambda: [notebook(tmp_path / "01_a.ipynb")])
+    store.failed_result(plan.specs[0], ValueError("no luck"))
     for _ in range(2):
         with pytest.raises(SerError, match=rf"1 of {len(plan.specs)} runs failed: demo_ravdess .*no luck"):
-            report.build("demo")
+            build_report("demo")
         assert not (tmp_path / "demo" / "notebooks" / "01_a.stamp.json").exists()
     assert "failed" in (tmp_path / "demo" / "report" / "index.html").read_text(encoding="utf-8")
 
@@ -147,10 +152,10 @@ def test_a_changed_recording_runs_the_notebooks_again(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path / "data"))
     source = notebook(tmp_path / "01_a.ipynb")
     plan = SimpleNamespace(name="quick", corpora=("ravdess",), specs=(), published=False)
-    before = report.notebook_key(source, plan, {})
+    before = notebook_key(source, plan, {})
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "03-01-05-02-01-01-02.wav").write_bytes(b"x")
-    assert report.notebook_key(source, plan, {}) != before
+    assert notebook_key(source, plan, {}) != before
 
 
 class Addresses(HTMLParser):
@@ -232,8 +237,8 @@ def test_no_request_leaves_a_page(made):
 
 
 def test_the_headline_table_draws_claim_and_interval(tmp_path):
-    pooled = tables.pool(made_rows(tmp_path, folds=2), tmp_path)
-    text = pages.headline_table(pooled)
+    pooled = tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)
+    text = headline_table(pooled)
     assert "no speaker both in test and elsewhere" in text
     assert text.count('class="track"') == 1
     merged = pooled[0]["calm_is_neutral"]["scores"]["accuracy"]
@@ -246,17 +251,17 @@ def test_the_headline_table_draws_claim_and_interval(tmp_path):
 def test_the_headline_tells_the_figures_of_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=2) + made_rows(tmp_path, folds=2, protocol="random", skill=0.9)
     rows += made_rows(tmp_path, folds=2, model="a1", skill=0.2)
-    pooled = tables.pool(rows, tmp_path)
+    pooled = tables.pool_results(rows, tmp_path)
     speaker, random = (100 * one["scores"]["accuracy"] for one in pooled[:2])
-    text = pages.headline(pooled)
+    text = headline(pooled)
     assert f"recognises {speaker:.1f} % [" in text and f"recognises {random:.1f} % [" in text and "91.74 %" in text
     assert "2 of 6 folds, seed 0" in text
-    assert pages.headline(pooled[2:]) == ""
+    assert headline(pooled[2:]) == ""
 
 
 def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=1, model="a1") + made_rows(tmp_path, folds=1)
-    text = pages.headline_table(tables.pool(rows, tmp_path))
+    text = headline_table(tables.pool_results(rows, tmp_path))
     shown, folded = text.split("<details>")
     assert "cnn_bilstm_attention" in shown and "a1" not in shown and "<code>a1</code>" in folded
 
@@ -264,19 +269,19 @@ def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
 def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):
     executed = shutil.copy(made.home / "notebooks" / "05_late.ipynb", tmp_path / "05_late.ipynb")
     target = tmp_path / "05_late.html"
-    report._render_page(executed, target, "late", "", "")
+    _render_page(executed, target, "late", "", "")
     first = target.stat().st_mtime_ns
-    report._render_page(executed, target, "late", "", "")
+    _render_page(executed, target, "late", "", "")
     assert target.stat().st_mtime_ns == first
-    report._render_page(executed, target, "late", "", "ValueError: <late>")
+    _render_page(executed, target, "late", "", "ValueError: <late>")
     assert "ValueError: &lt;late&gt;" in target.read_text(encoding="utf-8")
 
 
 def test_the_run_fails_at_the_end_when_a_notebook_failed(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
-    monkeypatch.setattr(report, "notebooks", lambda: [notebook(tmp_path / "01_a.ipynb", parameters="other = 1")])
+    monkeypatch.setattr(build, "find_notebooks", lambda: [notebook(tmp_path / "01_a.ipynb", parameters="other = 1")])
     with pytest.raises(SerError, match=r"1 of 1 notebooks stopped: 01_a \(no parameter") as caught:
-        report.build("demo")
+        build_report("demo")
     index = tmp_path / "demo" / "report" / "index.html"
     assert str(index) in str(caught.value) and "01_a" in index.read_text(encoding="utf-8")
 
@@ -286,12 +291,12 @@ def test_the_heartbeat_tells_what_is_done_and_where_training_is(own_store, tmp_p
         (own_store / f"{name}.checkpoint").mkdir(parents=True)
         state = {"history": {"loss": [1.0] * epochs}}
         (own_store / f"{name}.checkpoint" / "state.json").write_text(json.dumps(state))
-    assert beat.in_training(0.0) == ", in training: epoch 3, 7"
-    assert beat.in_training(time.time() + 10) == "", "a checkpoint that somebody left"
+    assert progress.epochs_in_training(0.0) == ", in training: epoch 3, 7"
+    assert progress.epochs_in_training(time.time() + 10) == "", "a checkpoint that somebody left"
     (own_store / "a.checkpoint" / "state.json").write_text("{")
     os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written while it beats
     with (tmp_path / "said").open("w+") as file:
-        with beat.heartbeat("[1/2] 03", time.monotonic(), lambda: ", 0 of 2", file.fileno(), every=0.05):
+        with progress.report_progress("[1/2] 03", time.monotonic(), lambda: ", 0 of 2", file.fileno(), every=0.05):
             while not (tmp_path / "said").stat().st_size:
                 time.sleep(0.01)
         file.seek(0)

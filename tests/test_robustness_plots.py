@@ -6,13 +6,14 @@ from made_rows import made_rows
 from test_groups import answered, noisy, pooled  # noqa: F401  (fixtures)
 from test_plots import check, words
 
-from ser_core import calibration, groups, robustness, tables
-from ser_core import robustness_plots as plots
+from ser_core.figures import robustness as plots
+from ser_core.metrics import calibration
+from ser_core.results import calibration_tables, robustness, subgroups, tables
 
 
 @pytest.mark.parametrize("equal_mass", [False, True])
 def test_the_reliability_diagram_is_before_and_after(tmp_path, equal_mass):
-    found = calibration.answers(made_rows(tmp_path, folds=2), tmp_path)
+    found = calibration_tables.calibrated_answers(made_rows(tmp_path, folds=2), tmp_path)
     figure = plots.reliability_diagram(found, equal_mass=equal_mass, title="of two folds")
     check(figure, title="of two folds", axes=False)  # the right column shares the left one's axis
     for p in (found.before, found.after):
@@ -25,11 +26,11 @@ def test_the_reliability_diagram_is_before_and_after(tmp_path, equal_mass):
 
 
 def test_risk_against_coverage_ends_at_the_error_rate(tmp_path):
-    found = calibration.answers(made_rows(tmp_path, folds=2), tmp_path)
+    found = calibration_tables.calibrated_answers(made_rows(tmp_path, folds=2), tmp_path)
     figure = plots.risk_against_coverage(found, title="silence")
     check(figure, title="silence (area under the curve")
     (ax,) = figure.axes
-    error = 100 * (1 - calibration.confidence_of(found)[1].mean())
+    error = 100 * (1 - calibration_tables.answer_confidence(found)[1].mean())
     curve, _, perfect = ax.lines[:3]
     assert curve.get_ydata()[-1] == pytest.approx(error) and perfect.get_ydata()[-1] == pytest.approx(error)
     assert (perfect.get_ydata()[-len(curve.get_ydata()) :] <= curve.get_ydata() + 1e-9).all()
@@ -40,27 +41,27 @@ def test_groups_and_the_worst_speaker_by_id(pooled):  # noqa: F811
     one, folder = pooled
     figure = plots.scores_by_group(one, folder, title="for whom")
     check(figure, title="for whom")
-    worst = groups.speakers(one, folder).iloc[0]
+    worst = subgroups.scores_by_speaker(one, folder).iloc[0]
     assert f"speaker {worst['speaker']}: {100 * worst['uar']:.1f}" in words(figure)
     assert "sex: male" in words(figure) and "intensity: strong" in words(figure)
     dots = np.concatenate([line.get_ydata() for line in figure.axes[1].lines[:2]])
-    assert sorted(dots) == pytest.approx(sorted(100 * groups.speakers(one, folder)["uar"]))
+    assert sorted(dots) == pytest.approx(sorted(100 * subgroups.scores_by_speaker(one, folder)["uar"]))
 
 
 def test_where_there_is_one_group_the_figure_says_so(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
     assert "nothing to compare" in words(plots.scores_by_group(one, tmp_path))
 
 
 def test_noise_curves_and_bars(noisy):  # noqa: F811
     rows, folder = noisy
-    (family,) = robustness.families(rows, folder)
+    (family,) = robustness.group_by_system(rows, folder)
     figure = plots.noise_curves(family, title="noise")
     check(figure, title="noise")
     (ax,) = figure.axes
     assert ax.get_xlabel().endswith("(dB)") and ax.xaxis_inverted()
     assert list(ax.lines[0].get_xdata()) == [20, 10, 0]
-    assert list(ax.lines[0].get_ydata()) == pytest.approx(100 * robustness.curve(family, "white")["uar"])
+    assert list(ax.lines[0].get_ydata()) == pytest.approx(100 * robustness.noise_curve(family, "white")["uar"])
     assert "clean: " in words(figure) and "chance: 12.5 %" in words(figure) and "babble" not in words(figure)
     figure = plots.condition_bars(family, title="bars")
     check(figure, title="bars")

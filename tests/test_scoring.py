@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ser_core import cli, corpora, experiment, metrics, paths, scoring, statistics, tables
-from ser_core.errors import SerError
+from ser_core import cli, corpora, metrics
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
+from ser_core.experiments import store
+from ser_core.metrics import uncertainty
+from ser_core.results import submissions, tables
 
 PUBLISHED = paths.root() / "runs" / "published"
 ROWS = [
     row
-    for row in experiment.load_rows(PUBLISHED)
+    for row in store.load_rows(PUBLISHED)
     if row["status"] == "ok" and row["spec"]["corpus"] in ("ravdess", "tess") and row["spec"]["condition"] == "clean"
 ]
 LABELS = corpora.labels("ravdess")
@@ -50,13 +54,13 @@ CHOICES = [{}, {"protocol": "random", "model": A5, "fold": 3}, {"corpus": "tess"
 def test_a_published_row_gives_its_own_scores_back(choice):
     row = some(**choice)
     spec = row["spec"]
-    found = scoring.judge(file_of(row), spec["corpus"], spec["protocol"], against=[row["hash"]])
+    found = submissions.score_submission(file_of(row), spec["corpus"], spec["protocol"], against=[row["hash"]])
     assert found["folds"] == [spec["fold"]] and found["n_test"] == row["n_test"]
     assert found["scores"] == pytest.approx(row["scores"]) and found["confusion"] == row["confusion"]
-    for name in statistics.SCORES:
+    for name in uncertainty.SCORES:
         assert found["intervals"][name] == pytest.approx(row["intervals"][name])
     (own,) = found["against"]
-    tested = own["n"] >= statistics.FEWEST_TESTED
+    tested = own["n"] >= uncertainty.FEWEST_TESTED
     assert (
         own["uar"]["difference"] == 0
         and own["uar"]["p"] == (1 if tested else None)
@@ -67,16 +71,16 @@ def test_a_published_row_gives_its_own_scores_back(choice):
 
 def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
     rows = [some(fold=fold) for fold in range(6)]
-    frame = pd.concat([tables.predictions(row, PUBLISHED) for row in rows])
+    frame = pd.concat([tables.subset_predictions(row, PUBLISHED) for row in rows])
     frame[["id", *LABELS]].sample(frac=1, random_state=0).to_csv(tmp_path / "all.csv", index=False, sep=";")
-    (pooled,) = tables.pool(rows, PUBLISHED)
+    (pooled,) = tables.pool_results(rows, PUBLISHED)
     found = json.loads(ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--json",
                            "--against", "svm_compare", "--against", "svm_egemaps").stdout)  # fmt: skip
     assert found["folds"] == list(range(6)) and found["scores"] == pytest.approx(pooled["scores"])
     assert found["calm_is_neutral"]["scores"] == pytest.approx(pooled["calm_is_neutral"]["scores"])
     assert found["against"][1]["uar"]["difference"] == 0
     other, own = (one["uar"]["p"] for one in found["against"])
-    assert [one["uar"]["p_holm"] for one in found["against"]] == pytest.approx(statistics.holm([other, own]))
+    assert [one["uar"]["p_holm"] for one in found["against"]] == pytest.approx(uncertainty.holm([other, own]))
     told = ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--against", "svm_compare").stdout
     assert "6 of 6 folds, 1,440 utterances" in told and "after Holm" in told and "human listeners" in told
 
@@ -84,25 +88,27 @@ def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
 def test_against_another_system_is_the_sign_flip_over_speakers(tmp_path):
     rows = {name: [some(model=name, fold=fold) for fold in range(6)] for name in ("svm_egemaps", "svm_compare")}
     mine, theirs = (
-        pd.concat([tables.predictions(row, PUBLISHED) for row in some_rows], ignore_index=True)
+        pd.concat([tables.subset_predictions(row, PUBLISHED) for row in some_rows], ignore_index=True)
         for some_rows in rows.values()
     )
     pd.concat([pd.read_parquet(file_of(row)) for row in rows["svm_egemaps"]]).query("side == 'test'").to_parquet(
         tmp_path / "all.parquet"
     )
-    (found,) = scoring.judge(tmp_path / "all.parquet", "ravdess", "speaker", against=["svm_compare"])["against"]
+    (found,) = submissions.score_submission(tmp_path / "all.parquet", "ravdess", "speaker", against=["svm_compare"])[
+        "against"
+    ]
     right = [(one["truth"] == one["prediction"]).groupby(one["speaker"]).sum() for one in (theirs, mine)]
     each = (right[1] - right[0]) / len(mine)
     assert found["accuracy"]["difference"] == pytest.approx(each.sum())
-    assert found["accuracy"]["p"] == pytest.approx(statistics.signflip(each.to_numpy()))
+    assert found["accuracy"]["p"] == pytest.approx(uncertainty.signflip(each.to_numpy()))
     assert (found["unit"], found["n"]) == ("speaker", 24)
 
 
 def test_on_four_speakers_nothing_is_tested():
     row, other = some(), some(model="svm_compare")
-    (found,) = scoring.judge(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
+    (found,) = submissions.score_submission(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
     assert (found["unit"], found["n"], found["uar"]["p"]) == ("speaker", 4, None) and found["uar"]["interval"]
-    assert 2 / 2**5 > statistics.ALPHA >= 2 / 2**statistics.FEWEST_TESTED, "the rarest exchange of five, and of six"
+    assert 2 / 2**5 > uncertainty.ALPHA >= 2 / 2**uncertainty.FEWEST_TESTED, "the rarest exchange of five, and of six"
 
 
 def test_the_one_utterance_taken_out_is_named(tmp_path):
@@ -132,7 +138,7 @@ def spoiled(frame, how):
 
 @pytest.mark.parametrize("how", ["doubled", "unknown", "column", "nan", "text", "negative", "logits"])
 def test_what_is_wrong_is_one_line_that_names_it(tmp_path, how):
-    frame = tables.predictions(some(), PUBLISHED)[["id", *LABELS]].reset_index(drop=True)
+    frame = tables.subset_predictions(some(), PUBLISHED)[["id", *LABELS]].reset_index(drop=True)
     bad, told = spoiled(frame, how)
     bad.to_csv(tmp_path / "bad.csv", index=False)
     result = ser("--predictions", tmp_path / "bad.csv", "--corpus", "ravdess", "--folds", "0")
@@ -147,17 +153,17 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path, content, told):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SerError, match=told):
-        scoring.read(path, LABELS)
+        submissions.read_predictions(path, LABELS)
 
 
 def test_what_is_asked_for_must_be_there(tmp_path):
     path = file_of(some())
     with pytest.raises(SerError, match="no published row.*svm_egemaps"):
-        scoring.judge(path, "ravdess", "speaker", against=["vit"])
+        submissions.score_submission(path, "ravdess", "speaker", against=["vit"])
     with pytest.raises(SerError, match="folds 0 to 5"):
-        scoring.judge(path, "ravdess", "speaker", folds=[6])
+        submissions.score_submission(path, "ravdess", "speaker", folds=[6])
     with pytest.raises(SerError, match="no utterance of this corpus"):
-        scoring.judge(_renamed(path, tmp_path), "ravdess", "speaker")
+        submissions.score_submission(_renamed(path, tmp_path), "ravdess", "speaker")
 
 
 def _renamed(path: Path, folder: Path) -> Path:
@@ -168,7 +174,7 @@ def _renamed(path: Path, folder: Path) -> Path:
 
 def test_utterances_that_the_corpus_lacks_are_told_and_not_asked_for(tmp_path):
     row = some(corpus="tess", model="cnn_bilstm_attention")
-    found = scoring.judge(file_of(row), "tess", "speaker")
+    found = submissions.score_submission(file_of(row), "tess", "speaker")
     assert set(found["absent"]) <= {"OAF_back_angry", "YAF_beg_sad"} and len(found["absent"]) == 1
-    test = tables.predictions(row, PUBLISHED)
+    test = tables.subset_predictions(row, PUBLISHED)
     assert found["scores"] == pytest.approx(metrics.scores(test["truth"], test["prediction"], row["labels"]))

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
-from ser_core import corpora, paths, trained
-from ser_core.predict import SHIPPED, Predictor
-from ser_core.shipped import card, make
+from ser_core import corpora
+from ser_core._utils import paths
+from ser_core.inference import saved_models
+from ser_core.inference.predict import PRETRAINED, Predictor
+from ser_core.inference.pretrained import card, make
 
 PUBLISHED = paths.root() / "runs" / "published"
 needs_model = pytest.mark.skipif(not make.CHOICE.is_file(), reason="no network is shipped yet")
@@ -26,8 +28,8 @@ def choice():
 
 @needs_model
 def test_the_file_is_small_and_says_what_it_is(choice):
-    assert SHIPPED == make.MODEL and SHIPPED.stat().st_size == choice["bytes"] <= 3_000_000
-    session = onnxruntime.InferenceSession(SHIPPED, providers=["CPUExecutionProvider"])
+    assert PRETRAINED == make.MODEL and PRETRAINED.stat().st_size == choice["bytes"] <= 3_000_000
+    session = onnxruntime.InferenceSession(PRETRAINED, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ser"])
     assert facts["labels"] == list(corpora.labels("ravdess")) and facts["rate"] == 16_000 and not facts["demo"]
     assert facts["licence"] == "CC BY-NC-SA 4.0" and facts["temperature"] == choice["temperature"]
@@ -69,14 +71,14 @@ def test_its_figures_are_those_of_the_rows_that_it_names(choice):
 
 @needs_model
 def test_the_card_is_what_its_command_writes(choice):
-    assert make.CARD.read_text(encoding="utf-8") == card.markdown(choice, PUBLISHED)
+    assert make.CARD.read_text(encoding="utf-8") == card.card_markdown(choice, PUBLISHED)
 
 
 def row(name, fold, model, test_right, validation_right, folder, **fields):
     """A published row whose predictions are right in a given share, on either side."""
     from dataclasses import asdict
 
-    from ser_core.spec import Spec
+    from ser_core.experiments.spec import Spec
 
     labels = list(corpora.labels("ravdess"))
     sides = []
@@ -104,7 +106,7 @@ def test_the_choice_is_by_validation_never_by_test_and_among_whole_networks(tmp_
         row(f"e{fold}", fold, "cnn_lstm_1d", 0.9, 0.9, tmp_path)  # nor this
         row(f"f{fold}", fold, "a3", 0.9, 0.9, tmp_path, protocol="random")
     row("g0", 0, "cnn_bilstm_attention", 0.9, 0.9, tmp_path)  # one fold
-    found = make.choose(tmp_path)
+    found = make.choose_network(tmp_path)
     assert found["spec"]["model"] == "a4" and found["validation_uar"] == pytest.approx(0.6)
     assert found["epochs"] == 12 and found["rows"] == [f"b{fold}" for fold in range(6)]
     assert [one["spec"]["model"] for one in found["others"]] == ["a1"]
@@ -115,14 +117,16 @@ def test_the_choice_is_by_validation_never_by_test_and_among_whole_networks(tmp_
 
 def test_calibration_of_cases_worked_by_hand():
     sure_and_right = np.array([[0.9, 0.1], [0.1, 0.9]])
-    found = card.calibration(sure_and_right, np.array([0, 1]))
+    found = card.reliability_summary(sure_and_right, np.array([0, 1]))
     assert found["ece"] == pytest.approx(0.1) and found["accuracy"] == 1.0 and found["confidence"] == pytest.approx(0.9)
     assert found["nll"] == pytest.approx(-np.log(0.9)) and found["brier"] == pytest.approx(0.02)
-    half = card.calibration(np.tile([0.75, 0.25], (4, 1)), np.array([0, 0, 0, 1]))
+    half = card.reliability_summary(np.tile([0.75, 0.25], (4, 1)), np.array([0, 0, 0, 1]))
     assert half["ece"] == pytest.approx(0.0)
 
 
 def test_its_licence_is_that_of_the_recordings():
     text = (make.HERE / "LICENSE.md").read_text(encoding="utf-8")
-    assert "CC BY-NC-SA 4.0" in text and "RAVDESS" in text and corpora.lookup("ravdess").licence in text
-    assert trained.licence_of("ravdess", False) == "CC BY-NC-SA 4.0" and "MIT" in trained.licence_of("demo", True)
+    assert "CC BY-NC-SA 4.0" in text and "RAVDESS" in text and corpora.get_corpus("ravdess").licence in text
+    assert saved_models.licence_of("ravdess", False) == "CC BY-NC-SA 4.0" and "MIT" in saved_models.licence_of(
+        "demo", True
+    )

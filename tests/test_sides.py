@@ -6,21 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core import (
-    adaptation,
-    cache,
-    conditions,
-    corpora,
-    evaluation,
-    execution,
-    experiment,
-    models,
-    sides,
-    splits,
-    training,
-)
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
+from ser_core import corpora, models
+from ser_core._utils.errors import SerError
+from ser_core.audio import degradation
+from ser_core.experiments import data, evaluation, store
+from ser_core.experiments.run import run_spec
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.features import cache
+from ser_core.protocols import splits
+from ser_core.training import adaptation, fit, speedups
 
 SMALL = Spec(corpus="demo_tess", model="a1", epochs=1, augment="", frames=80, channels="13")
 CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
@@ -51,9 +45,9 @@ def test_what_cannot_be_is_refused(fields, word):
 def test_defaults_leave_names_of_results_and_features_as_they_were():
     """The names that they had before these fields came into being."""
     spec = Spec(corpus="ravdess", precision="mixed_bfloat16")
-    assert experiment.spec_hash(spec, "x") == "cbd04996cf6ebc0d"
+    assert spec_hash(spec, "x") == "cbd04996cf6ebc0d"
     changed = [{"padding": "masked"}, {"condition": "white:0"}, {"condition": "telephone"}]
-    assert len({experiment.spec_hash(replace(spec, **one), "x") for one in [{}, *changed]}) == 4
+    assert len({spec_hash(replace(spec, **one), "x") for one in [{}, *changed]}) == 4
     plain = cache.Job("a.wav", "a", 16000, True, False)
     assert cache.job_name(plain, "d").startswith("89651cada90d069e")
     assert cache.job_name(replace(plain, technique="noise", seed=3, copy=1), "d").startswith("ee2f2ba4e298183f")
@@ -65,9 +59,9 @@ def test_defaults_leave_names_of_results_and_features_as_they_were():
 
 def test_leaky_trains_on_copies_and_scores_originals_apart(own_store):
     spec = Spec(corpus="demo_tess", model="svm", protocol="leaky", augment="shift,noise")
-    row = experiment.run(spec, progress=False)
+    row = run_spec(spec, progress=False)
     assert json.loads(json.dumps(row)) == row
-    test = experiment.load_predictions(row, own_store).query("side == 'test'")
+    test = store.load_predictions(row, own_store).query("side == 'test'")
     assert set(test["copy"]) == {"", "shift", "noise"} and test["id"].is_unique
     parts = row["by_copy"]
     original = test[test["copy"] == ""]
@@ -75,26 +69,26 @@ def test_leaky_trains_on_copies_and_scores_originals_apart(own_store):
     assert parts["original"]["accuracy"] == pytest.approx((original["truth"] == original["prediction"]).mean())
     assert parts["original"]["n_test"] + parts["augmented"]["n_test"] == row["n_test"] == len(test)
     assert row["n_train"] + row["n_augmented"] + row["n_validation"] + row["n_test"] == 3 * 252
-    assert {splits.original(i) for i in test["id"]} <= set(corpora.load("demo_tess")["id"])
+    assert {splits.original_of(i) for i in test["id"]} <= set(corpora.load("demo_tess")["id"])
 
 
 def test_a_leaky_copy_has_the_features_of_its_treatment():
     spec = replace(SMALL, protocol="leaky", augment="shift,noise", copies=2)
-    there = sides.of(spec)
-    jobs = dict(zip(there.test["id"], sides.jobs(spec, there, "test"), strict=True))
+    there = data.load_subsets(spec)
+    jobs = dict(zip(there.test["id"], data.feature_jobs(spec, there, "test"), strict=True))
     clip = next(i for i in jobs if i.endswith("::noise-2"))
-    assert (jobs[clip].technique, jobs[clip].copy, jobs[clip].key) == ("noise", 1, splits.original(clip))
-    assert not sides.copy_jobs(spec, there)
+    assert (jobs[clip].technique, jobs[clip].copy, jobs[clip].key) == ("noise", 1, splits.original_of(clip))
+    assert not data.copy_jobs(spec, there)
     assert jobs[next(i for i in jobs if "::" not in i)].technique == ""
 
 
 def test_cross_keeps_the_common_emotions_and_tests_the_whole_target(own_store):
-    row = experiment.run(replace(CROSS, corpus="demo_ravdess", test_corpus="demo_tess", model="gmm"), progress=False)
+    row = run_spec(replace(CROSS, corpus="demo_ravdess", test_corpus="demo_tess", model="gmm"), progress=False)
     assert row["labels"] == list(corpora.labels("demo_tess")) and row["claimed"] is None
     assert row["left_out"] == {"demo_ravdess": {"calm": 48}, "demo_tess": {}}
     assert row["n_test"] == 252 and row["n_train"] + row["n_validation"] == 384 - 48
     assert row["test_completeness"]["found"] == 252 and row["completeness"]["found"] == 384
-    frame = experiment.load_predictions(row, own_store)
+    frame = store.load_predictions(row, own_store)
     assert set(frame[frame["side"] == "test"]["corpus"]) == {"demo_tess"}
     assert len(row["data_version"].split("-")) == 2
 
@@ -102,15 +96,15 @@ def test_cross_keeps_the_common_emotions_and_tests_the_whole_target(own_store):
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_a_condition_takes_the_weights_of_the_clean_cell(own_store, monkeypatch):
     spec = replace(SMALL, condition="white:0")
-    experiment.weights_path(experiment.run(SMALL, progress=False)).unlink()
-    row = experiment.run(spec, progress=False)
-    clean = experiment.run(SMALL, progress=False)
+    store.weights_path(run_spec(SMALL, progress=False)).unlink()
+    row = run_spec(spec, progress=False)
+    clean = run_spec(SMALL, progress=False)
     assert row["trained"] == clean["hash"] != row["hash"] and "trained" not in clean
     assert row["validation"] == clean["validation"] and row["parameters"] == clean["parameters"]
-    monkeypatch.setattr(training, "fit", lambda *a, **k: pytest.fail("trained again"))
-    babble = experiment.run(replace(spec, condition="babble:5"), progress=False)
+    monkeypatch.setattr(fit, "fit_network", lambda *a, **k: pytest.fail("trained again"))
+    babble = run_spec(replace(spec, condition="babble:5"), progress=False)
     assert babble["trained"] == clean["hash"] and babble["n_test"] == clean["n_test"]
-    noisy, quiet = (experiment.load_predictions(one, own_store) for one in (row, clean))
+    noisy, quiet = (store.load_predictions(one, own_store) for one in (row, clean))
     same = noisy["side"] == "validation"
     assert np.array_equal(noisy[same][row["labels"]], quiet[same][row["labels"]])
     assert not np.allclose(noisy[~same][row["labels"]], quiet[~same][row["labels"]])
@@ -119,20 +113,22 @@ def test_a_condition_takes_the_weights_of_the_clean_cell(own_store, monkeypatch)
 
 def test_a_learner_under_a_condition_is_the_clean_one(own_store):
     spec = Spec(corpus="demo_tess", model="svm")
-    clean, row = (experiment.run(replace(spec, condition=c), progress=False) for c in ("clean", "white:20"))
+    clean, row = (run_spec(replace(spec, condition=c), progress=False) for c in ("clean", "white:20"))
     assert row["trained"] == clean["hash"] and row["validation"] == clean["validation"]
 
 
 def test_only_test_recordings_are_changed():
     spec = replace(SMALL, corpus="demo_ravdess", condition="babble:5")
-    there = sides.of(spec)
-    assert {job.condition for side in ("train", "validation") for job in sides.jobs(spec, there, side)} == {"clean"}
+    there = data.load_subsets(spec)
+    assert {job.condition for side in ("train", "validation") for job in data.feature_jobs(spec, there, side)} == {
+        "clean"
+    }
     speaker = dict(zip(there.tested["path"], there.tested["speaker"], strict=True))
-    for job in sides.jobs(spec, there, "test"):
+    for job in data.feature_jobs(spec, there, "test"):
         voices = {speaker[path] for path in job.others}
-        assert job.condition == "babble:5" and len(voices) == conditions.TALKERS and speaker[job.path] not in voices
+        assert job.condition == "babble:5" and len(voices) == degradation.TALKERS and speaker[job.path] not in voices
     with pytest.raises(SerError, match="speakers"):
-        sides.other_voices(there.test, there.test.assign(speaker="unknown"))
+        data.babble_talkers(there.test, there.test.assign(speaker="unknown"))
 
 
 @pytest.mark.parametrize("name", ["cnn_bilstm_attention", "a3", "a2"])
@@ -161,25 +157,25 @@ def test_masked_padding_plays_no_part(name, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 @pytest.mark.parametrize("name", ["cnn_bilstm_attention", "a3"])
-@pytest.mark.parametrize("precision", training.PRECISIONS)
+@pytest.mark.parametrize("precision", fit.PRECISIONS)
 def test_masked_networks_train_and_are_the_same_while_they_do(name, precision, tmp_path):
     """What is unrolled for training gives the same as what is kept, and padding plays no part after it."""
     random = np.random.default_rng(0)
     speech = random.normal(size=(12, 80, 42)).astype("float32")
     speech[:6, 40:] = 0.0
     target = np.arange(12) % 3
-    network = training.build(name, (80, 42), 3, precision, masked=True)
-    execution.hasten(network, True)
+    network = fit.build_network(name, (80, 42), 3, precision, masked=True)
+    speedups.enable_fast_kernels(network, True)
     unrolled = np.asarray(network(speech))
-    execution.hasten(network, False)
+    speedups.enable_fast_kernels(network, False)
     assert np.allclose(network(speech), unrolled, atol=1e-5)
-    plan = training.Plan(epochs=1, batch=6, precision=precision)
-    network, done = training.fit(
+    plan = fit.TrainingConfig(epochs=1, batch=6, precision=precision)
+    network, done = fit.fit_network(
         network, (speech, target), (speech, target), plan, checkpoint=tmp_path / "c", progress=False
     )
     assert done.epochs == 1 and np.isfinite(done.best_loss)
     longer = np.pad(speech, ((0, 0), (0, 80), (0, 0)))
-    other = training.build(name, (160, 42), 3, precision, masked=True)
+    other = fit.build_network(name, (160, 42), 3, precision, masked=True)
     other.set_weights(network.get_weights())
     assert np.allclose(other(longer), network(speech), atol=1e-5 if precision == "float32" else 1e-2)
 
@@ -187,7 +183,7 @@ def test_masked_networks_train_and_are_the_same_while_they_do(name, precision, t
 @pytest.mark.parametrize("name", [name for name, model in models.MODELS.items() if model.masks])
 def test_masked_networks_have_the_same_parameters(name):
     masked, plain = (models.build(name, (80, 42), 8, masked=one) for one in (True, False))
-    assert models.parameters(masked) == models.parameters(plain)
+    assert models.count_parameters(masked) == models.count_parameters(plain)
     assert [w.shape for w in masked.weights] == [w.shape for w in plain.weights]
 
 
@@ -211,34 +207,34 @@ def test_coral_gives_the_targets_covariance():
 @pytest.mark.parametrize("kind", ["corpus", "speaker", "coral"])
 def test_adaptation_scales_without_labels(kind):
     spec = replace(CROSS, adapt=kind)
-    there = sides.of(spec)
-    x = sides.inputs(spec, there)
-    plain = sides.inputs(CROSS, there)
+    there = data.load_subsets(spec)
+    x = data.network_inputs(spec, there)
+    plain = data.network_inputs(CROSS, there)
     shuffled = replace(there, test=there.test.assign(emotion=there.test["emotion"].to_numpy()[::-1]))
-    again = sides.inputs(spec, shuffled)
+    again = data.network_inputs(spec, shuffled)
     assert all(np.array_equal(x[side], again[side]) for side in splits.SIDES), "labels played a part"
     assert {side: one.shape for side, one in x.items()} == {side: one.shape for side, one in plain.items()}
     assert not np.allclose(x["train"], plain["train"])
     if kind == "coral":
         assert np.allclose(x["test"], plain["test"], atol=1e-5), "the target is tested on as it is"
-        frames = {name: np.cov(adaptation.spoken(one), rowvar=False) for name, one in
+        frames = {name: np.cov(adaptation.speech_frames(one), rowvar=False) for name, one in
                   {"target": x["test"], "before": plain["train"], "after": x["train"]}.items()}  # fmt: skip
         apart = {name: np.abs(one - frames["target"]).mean() for name, one in frames.items()}
         assert apart["after"] < 0.6 * apart["before"]
         return
     groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(there.test), "all")
     long = replace(spec, frames=900)
-    whole = sides.inputs(long, there, ["test"])["test"]
+    whole = data.network_inputs(long, there, ["test"])["test"]
     for group in set(groups):
-        rows = adaptation.spoken(whole[groups == group])
+        rows = adaptation.speech_frames(whole[groups == group])
         assert np.allclose(rows.mean(axis=0), 0, atol=1e-3) and np.allclose(rows.std(axis=0), 1, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", ["corpus", "speaker"])
 def test_functionals_are_scaled_as_they_are(kind):
     spec = replace(CROSS, model="svm", channels="functionals", adapt=kind, znorm=False, frames=1)
-    there = sides.of(spec)
-    x = sides.inputs(spec, there, ["test"])["test"]
+    there = data.load_subsets(spec)
+    x = data.network_inputs(spec, there, ["test"])["test"]
     groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
     for group in set(groups):
         assert np.allclose(x[groups == group].mean(axis=0), 0, atol=1e-3)
@@ -247,10 +243,12 @@ def test_functionals_are_scaled_as_they_are(kind):
 def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
     """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
     spec = replace(CROSS, model="svm", channels="functionals", adapt="coral", znorm=False, frames=1)
-    x = sides.inputs(spec, sides.of(spec))
+    x = data.network_inputs(spec, data.load_subsets(spec))
     assert np.allclose(x["test"].mean(axis=0), 0, atol=1e-3) and np.allclose(x["train"].mean(axis=0), 0, atol=0.01)
     source, target = (np.cov(x[side], rowvar=False) for side in ("train", "test"))
-    plain = np.corrcoef(sides.inputs(replace(spec, adapt="none"), sides.of(spec))["train"], rowvar=False)
+    plain = np.corrcoef(
+        data.network_inputs(replace(spec, adapt="none"), data.load_subsets(spec))["train"], rowvar=False
+    )
     assert np.abs(source - target).mean() < 0.7 * np.abs(np.nan_to_num(plain) - target).mean()
 
 
@@ -258,6 +256,6 @@ def test_judged_says_nothing_of_copies_where_there_are_none():
     table = corpora.load("demo_tess").iloc[::5]
     labels = corpora.labels("demo_tess")
     answers = np.eye(len(labels))[[labels.index(e) for e in table["emotion"]]]
-    predicted = {side: evaluation.predictions(answers, table, labels) for side in ("validation", "test")}
-    row = evaluation.judged(predicted, labels)
+    predicted = {side: evaluation.predictions_frame(answers, table, labels) for side in ("validation", "test")}
+    row = evaluation.evaluate_predictions(predicted, labels)
     assert row["scores"]["accuracy"] == 1.0 and "by_copy" not in row and row["by_corpus"] == {}

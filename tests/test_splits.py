@@ -6,10 +6,11 @@ from importlib import resources
 import pandas as pd
 import pytest
 
-from ser_core import corpora, splits
+from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.corpora import ravdess
-from ser_core.errors import SerError
-from ser_core.folds import make
+from ser_core.protocols import splits
+from ser_core.protocols.folds import make
 
 REAL = ("ravdess", "tess", "emodb", "savee")
 DEMO = ("demo_ravdess", "demo_tess", "demo_ravtess", "demo_ravtess_calm_merged")
@@ -45,10 +46,10 @@ def table_of(name):
 @pytest.mark.parametrize(("name", "protocol"), CASES)
 def test_every_promise_is_kept(name, protocol):
     table = table_of(name)
-    clips = splits.pool(table) if protocol == "leaky" else table
+    clips = splits.pool_copies(table) if protocol == "leaky" else table
     facts = clips.set_index("id")
     tested = []
-    for fold in range(splits.folds(table, protocol)):
+    for fold in range(splits.fold_count(table, protocol)):
         split = splits.split(table, protocol, fold)
         sides = {side: facts.loc[list(getattr(split, side))] for side in splits.SIDES}
         assert not any(side.empty for side in sides.values()), "an empty side"
@@ -79,7 +80,7 @@ def test_cross_tests_the_whole_other_corpus_and_nothing_of_its_own(source, targe
     table, other = table_of(source), table_of(target)
     facts = table.set_index("id")
     validated = []
-    for fold in range(splits.folds(table, "cross")):
+    for fold in range(splits.fold_count(table, "cross")):
         split = splits.split(table, "cross", fold, target=other)
         assert sorted(split.test) == sorted(other["id"]) and not set(split.test) & {*split.train, *split.validation}
         assert sorted([*split.train, *split.validation]) == sorted(table["id"])
@@ -123,14 +124,14 @@ def test_leaky_is_as_large_and_as_even_as_random_and_follows_the_copies():
     table = corpora.manifest("ravdess")
     for copies in (("noise", "stretch", "shift", "pitch"), ("pitch",), ("noise", "noise-2")):
         split = splits.split(table, "leaky", 1, copies=copies)
-        pool = splits.pool(table, copies).set_index("id")
+        pool = splits.pool_copies(table, copies).set_index("id")
         assert len(split.test) == pytest.approx(len(pool) / 6, rel=0.1)
         shares = pool.loc[list(split.test), "emotion"].value_counts(normalize=True)
         assert shares["neutral"] == pytest.approx(96 / 1440, abs=0.015)
-        assert {splits.original(i) for i in (*split.train, *split.validation, *split.test)} == set(table["id"])
+        assert {splits.original_of(i) for i in (*split.train, *split.validation, *split.test)} == set(table["id"])
     whole = splits.split(table, "leaky", 1)
     assert set(splits.split(table, "leaky", 1, copies=("pitch",)).test) <= set(whole.test)
-    assert splits.original("a::b") == "a::b" and splits.original("a::noise-2") == "a"
+    assert splits.original_of("a::b") == "a::b" and splits.original_of("a::noise-2") == "a"
 
 
 def test_ravdess_folds_are_emobox_and_validate_on_the_next():
@@ -174,7 +175,7 @@ def test_ravtess_has_the_actresses_in_turn():
 @pytest.mark.parametrize("stem", list(MADE))
 def test_the_frozen_files_are_what_their_maker_makes(stem):
     comment, frame = MADE[stem]
-    text = (resources.files("ser_core.folds") / f"{stem}.csv").read_text(encoding="utf-8")
+    text = (resources.files("ser_core.protocols.folds") / f"{stem}.csv").read_text(encoding="utf-8")
     assert text == make.render(comment, frame)
 
 
@@ -186,7 +187,7 @@ def test_a_missing_file_moves_no_other():
         whole, part = (splits.split(one, protocol, 2, target=other) for one in (table, less))
         kept = set(less["id"]) | set(other["id"])
         for side in splits.SIDES:
-            assert set(getattr(part, side)) == {i for i in getattr(whole, side) if splits.original(i) in kept}
+            assert set(getattr(part, side)) == {i for i in getattr(whole, side) if splits.original_of(i) in kept}
 
 
 def user_table(speakers, each=12):
@@ -207,14 +208,14 @@ def user_table(speakers, each=12):
 
 def test_a_users_own_corpus_is_dealt():
     table = user_table("pqrstuvw")
-    assert splits.folds(table, "speaker") == 6 and splits.folds(table, "random") == 6
+    assert splits.fold_count(table, "speaker") == 6 and splits.fold_count(table, "random") == 6
     tested = [i for fold in range(6) for i in splits.split(table, "speaker", fold).test]
     assert sorted(tested) == sorted(table["id"])
-    assert splits.folds(table, "speaker-text") == 12 and splits.folds(user_table("ab"), "cross") == 2
+    assert splits.fold_count(table, "speaker-text") == 12 and splits.fold_count(user_table("ab"), "cross") == 2
     tested = [i for fold in range(12) for i in splits.split(table, "speaker-text", fold).test]
     assert sorted(tested) == sorted(table["id"])
     tested = [i for fold in range(6) for i in splits.split(table, "leaky", fold, copies=("shift",)).test]
-    assert sorted(tested) == sorted(splits.pool(table, ("shift",))["id"])
+    assert sorted(tested) == sorted(splits.pool_copies(table, ("shift",))["id"])
 
 
 @pytest.mark.parametrize(

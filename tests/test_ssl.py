@@ -14,9 +14,12 @@ REASON = "needs pip install '.[ssl]'; .ci/run tests it in an environment of its 
 transformers = pytest.importorskip("transformers", reason=REASON)
 torch = pytest.importorskip("torch", reason=REASON)
 
-from ser_core import cache, child, corpora, experiment, features, inputs, ssl  # noqa: E402
-from ser_core.errors import SerError  # noqa: E402
-from ser_core.experiment import Spec  # noqa: E402
+from ser_core import corpora, features
+from ser_core._utils.errors import SerError  # noqa: E402
+from ser_core.experiments import worker
+from ser_core.experiments.run import run_spec
+from ser_core.experiments.spec import Spec  # noqa: E402
+from ser_core.features import cache, encoders, inputs  # noqa: E402
 from ser_core.models import probes  # noqa: E402
 
 LAYERS, SIZE = 3, 16
@@ -53,9 +56,9 @@ def tiny(weights, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_CACHE", str(weights.parent / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    for name, checkpoint in ssl.CHECKPOINTS.items():
-        monkeypatch.setitem(ssl.CHECKPOINTS, name, replace(checkpoint, layers=LAYERS, size=SIZE))
-    ssl._from_hub.cache_clear()
+    for name, checkpoint in encoders.CHECKPOINTS.items():
+        monkeypatch.setitem(encoders.CHECKPOINTS, name, replace(checkpoint, layers=LAYERS, size=SIZE))
+    encoders._from_hub.cache_clear()
     return tmp_path / "data" / "weights"
 
 
@@ -70,50 +73,52 @@ def directly(folder, samples, normalise):
 
 @pytest.mark.parametrize(("name", "normalise"), [("wav2vec2_base", True), ("hubert_base", True), ("wavlm_base", False)])
 def test_hidden_states_are_those_of_transformers(name, normalise, tiny):
-    states = ssl.hidden_states(SAMPLES, name)
+    states = encoders.hidden_states(SAMPLES, name)
     assert states.dtype == np.float32 and states.shape == (LAYERS, 62, SIZE)
     assert np.allclose(states, directly(tiny / name, SAMPLES, normalise), atol=1e-5)
-    assert np.array_equal(states, ssl.hidden_states(SAMPLES, name))
+    assert np.array_equal(states, encoders.hidden_states(SAMPLES, name))
     assert not np.allclose(states, directly(tiny / name, SAMPLES, not normalise), atol=1e-3)
 
 
 def test_the_folder_says_whether_waveforms_are_scaled(tiny):
     (tiny / "wavlm_base" / "preprocessor_config.json").write_text('{"do_normalize": true}')
-    states = ssl.hidden_states(SAMPLES, "wavlm_base")
+    states = encoders.hidden_states(SAMPLES, "wavlm_base")
     assert np.allclose(states, directly(tiny / "wavlm_base", SAMPLES, True), atol=1e-5)
 
 
 def test_means_and_steps_are_means_of_hidden_states():
-    states = ssl.hidden_states(SAMPLES, "wavlm_base")
+    states = encoders.hidden_states(SAMPLES, "wavlm_base")
     assert np.allclose(inputs.RAW["wavlm_base"](SAMPLES, 16_000), states.mean(axis=1), atol=1e-6)
     steps = inputs.RAW["wavlm_base_steps"](SAMPLES, 16_000)
     assert steps.dtype == np.float16 and steps.shape == (8, LAYERS, SIZE)
     assert np.allclose(steps[2], states[:, 16:24].mean(axis=1), atol=2e-3)
     assert np.allclose(steps[7], states[:, 56:].mean(axis=1), atol=2e-3)
-    settings = features.Settings(channels="wavlm_base_steps", frames=25)
-    padded = inputs.finish(steps, settings)
-    assert padded.shape == inputs.shape(settings) == (25, LAYERS, SIZE) and padded.dtype == np.float32
+    settings = features.FeatureSettings(channels="wavlm_base_steps", frames=25)
+    padded = inputs.to_input(steps, settings)
+    assert padded.shape == inputs.input_shape(settings) == (25, LAYERS, SIZE) and padded.dtype == np.float32
     assert np.array_equal(padded[:8], steps) and not padded[8:].any()
-    assert inputs.finish(steps, replace(settings, frames=5)).shape == (5, LAYERS, SIZE)
+    assert inputs.to_input(steps, replace(settings, frames=5)).shape == (5, LAYERS, SIZE)
 
 
 def test_the_mixtures_input_holds_means_and_functionals():
     values = inputs.RAW["wavlm_base_functionals"](SAMPLES, 16_000)
-    settings = features.Settings(channels="wavlm_base_functionals", frames=1)
-    assert values.dtype == np.float32 and values.shape == inputs.shape(settings) == (LAYERS + 1, 294)
+    settings = features.FeatureSettings(channels="wavlm_base_functionals", frames=1)
+    assert values.dtype == np.float32 and values.shape == inputs.input_shape(settings) == (LAYERS + 1, 294)
     assert np.array_equal(values[:-1, :SIZE], inputs.RAW["wavlm_base"](SAMPLES, 16_000))
-    assert np.array_equal(values[-1], inputs.functionals(features.raw(SAMPLES))) and not values[:-1, SIZE:].any()
+    assert (
+        np.array_equal(values[-1], inputs.functionals(features.raw_channels(SAMPLES))) and not values[:-1, SIZE:].any()
+    )
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (399, 1), (400, 1), (720, 2), (31 * 16_000, 1499)])
 def test_short_is_padded_and_long_is_cut(samples, frames):
-    states = ssl.hidden_states(np.resize(SAMPLES, samples), "wavlm_base")
+    states = encoders.hidden_states(np.resize(SAMPLES, samples), "wavlm_base")
     assert states.shape == (LAYERS, frames, SIZE) and np.isfinite(states).all()
 
 
 def test_another_rate_is_refused():
     with pytest.raises(SerError, match="rate 8000: wavlm_base hears 16000 Hz only"):
-        ssl.layer_means(SAMPLES, 8_000, name="wavlm_base")
+        encoders.layer_means(SAMPLES, 8_000, name="wavlm_base")
 
 
 # Where weights come from
@@ -122,21 +127,21 @@ def test_another_rate_is_refused():
 def test_missing_weights_are_one_line(tiny):
     shutil.rmtree(tiny / "hubert_base")
     with pytest.raises(SerError) as caught:
-        ssl.find("hubert_base")
+        encoders.find_weights("hubert_base")
     message = str(caught.value)
     assert message.startswith("not measured here: the weights of hubert_base (facebook/hubert-base-ls960) are not")
     assert str(tiny / "hubert_base") in message and "\n" not in message
 
 
 def test_the_hubs_cache_is_used_without_a_network(tiny, tmp_path):
-    before = ssl.hidden_states(SAMPLES, "hubert_base")
+    before = encoders.hidden_states(SAMPLES, "hubert_base")
     kept = tmp_path / "hub" / "models--facebook--hubert-base-ls960"
     (kept / "refs").mkdir(parents=True)
     (kept / "refs" / "main").write_text("0123abc")
     (kept / "snapshots").mkdir()
     shutil.move(tiny / "hubert_base", kept / "snapshots" / "0123abc")
-    assert ssl.find("hubert_base") == kept / "snapshots" / "0123abc"
-    assert np.array_equal(before, ssl.hidden_states(SAMPLES, "hubert_base"))
+    assert encoders.find_weights("hubert_base") == kept / "snapshots" / "0123abc"
+    assert np.array_equal(before, encoders.hidden_states(SAMPLES, "hubert_base"))
 
 
 def test_what_is_not_here_is_downloaded_once(tiny, tmp_path, monkeypatch):
@@ -156,11 +161,11 @@ def test_what_is_not_here_is_downloaded_once(tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(SerError, match="not measured here"):
-        ssl.find("wavlm_base")
+        encoders.find_weights("wavlm_base")
     assert not asked
-    ssl._from_hub.cache_clear()
+    encoders._from_hub.cache_clear()
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *a, **k: None)
-    assert ssl.find("wavlm_base") == ssl.find("wavlm_base") == published
+    assert encoders.find_weights("wavlm_base") == encoders.find_weights("wavlm_base") == published
     assert {name.rsplit("/")[-1] for name in asked} == {"config.json", "pytorch_model.bin"}
     assert len(asked) == 3 and all(name.startswith("microsoft/wavlm-base/") for name in asked)
 
@@ -168,7 +173,7 @@ def test_what_is_not_here_is_downloaded_once(tiny, tmp_path, monkeypatch):
 def test_checkpoints_as_they_were_published(tiny):
     """A pickle instead of safetensors, names with a prefix, weight normalisation by its old names, unused heads."""
     folder = tiny / "wav2vec2_base"
-    before = ssl.hidden_states(SAMPLES, "wav2vec2_base")
+    before = encoders.hidden_states(SAMPLES, "wav2vec2_base")
     state = transformers.AutoModel.from_pretrained(folder).state_dict()
     names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
     published = {"project_q.weight": torch.zeros(2, 2)}
@@ -178,8 +183,8 @@ def test_checkpoints_as_they_were_published(tiny):
         published[f"wav2vec2.{name}"] = value
     (folder / "model.safetensors").unlink()
     torch.save(published, folder / "pytorch_model.bin")
-    ssl._loaded.cache_clear()
-    assert np.array_equal(before, ssl.hidden_states(SAMPLES, "wav2vec2_base"))
+    encoders._load_encoder.cache_clear()
+    assert np.array_equal(before, encoders.hidden_states(SAMPLES, "wav2vec2_base"))
 
 
 def test_weights_that_lack_something_are_refused(tiny):
@@ -189,32 +194,32 @@ def test_weights_that_lack_something_are_refused(tiny):
     (tiny / "wavlm_base" / "model.safetensors").unlink()
     torch.save(state, tiny / "wavlm_base" / "pytorch_model.bin")
     with pytest.raises(SerError, match=r"1 of the weights of wavlm_base are missing, encoder\.layers\.1\.attention"):
-        ssl.hidden_states(SAMPLES, "wavlm_base")
+        encoders.hidden_states(SAMPLES, "wavlm_base")
 
 
 def test_another_encoder_in_the_folder_is_refused(tiny):
     shutil.copytree(tiny / "hubert_base", tiny / "wavlm_base", dirs_exist_ok=True)
     with pytest.raises(SerError, match="is no wavlm_base: hubert with 3 hidden states of 16"):
-        ssl.hidden_states(SAMPLES, "wavlm_base")
+        encoders.hidden_states(SAMPLES, "wavlm_base")
 
 
 @pytest.mark.parametrize("damaged", ["model.safetensors", "config.json"])
 def test_damaged_files_are_one_line(damaged, tiny):
     (tiny / "wavlm_base" / damaged).write_bytes(b"{")
     with pytest.raises(SerError, match="cannot be loaded as wavlm_base: ") as caught:
-        ssl.hidden_states(SAMPLES, "wavlm_base")
+        encoders.hidden_states(SAMPLES, "wavlm_base")
     assert "\n" not in str(caught.value)
 
 
 def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
     table = corpora.load("demo").iloc[:2]
-    settings = features.Settings(channels="wavlm_base", frames=1)
-    first, name = cache.feature_matrix(table, settings, progress=False), ssl.fingerprint("wavlm_base")
+    settings = features.FeatureSettings(channels="wavlm_base", frames=1)
+    first, name = cache.feature_matrix(table, settings, progress=False), encoders.fingerprint("wavlm_base")
     assert np.array_equal(first, cache.feature_matrix(table, settings, progress=False))
     torch.manual_seed(1)
     transformers.WavLMModel(transformers.WavLMConfig(**TINY)).save_pretrained(tiny / "wavlm_base")
-    ssl._loaded.cache_clear()
-    assert ssl.fingerprint("wavlm_base") != name
+    encoders._load_encoder.cache_clear()
+    assert encoders.fingerprint("wavlm_base") != name
     assert not np.allclose(first, cache.feature_matrix(table, settings, progress=False))
 
 
@@ -228,7 +233,7 @@ def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
 )
 def test_a_row(model, own_store, monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 2)
-    row = experiment.run(Spec(corpus="demo", model=model, epochs=2), progress=False)
+    row = run_spec(Spec(corpus="demo", model=model, epochs=2), progress=False)
     assert json.loads(json.dumps(row)) == row
     assert row["status"] == "ok" and row["n_augmented"] == 0 and np.sum(row["confusion"]) == row["n_test"]
     assert 0.0 <= row["scores"]["uar"] <= 1.0 and row["parameters"] > 0
@@ -240,5 +245,5 @@ def test_a_row(model, own_store, monkeypatch):
 
 def test_a_sweep_says_what_was_not_measured(tiny, own_store):
     shutil.rmtree(tiny / "hubert_base")
-    row = child.run_cell(Spec(corpus="demo", model="hubert_base"))
-    assert row["status"] == "error" and row["error"].startswith(ssl.NOT_MEASURED + ": ") and "scores" not in row
+    row = worker.run_or_record_failure(Spec(corpus="demo", model="hubert_base"))
+    assert row["status"] == "error" and row["error"].startswith(encoders.NOT_MEASURED + ": ") and "scores" not in row

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ser_core import metrics, statistics
+from ser_core import metrics
+from ser_core.metrics import uncertainty
 
 LABELS = ("neutral", "happy", "sad", "angry")
 SPEAKERS, EACH = 24, 10  # a speaker's utterances per emotion
@@ -38,35 +39,35 @@ def test_every_exchange_is_counted():
     for count in (1, 2, 5, 9):
         each = random.standard_normal(count).round(1)
         sums = np.array([np.dot(signs, each) for signs in product((1, -1), repeat=count)])
-        assert statistics.signflip(each) == pytest.approx((np.abs(sums) >= abs(each.sum()) - 1e-9).mean())
-    assert statistics.signflip(np.ones(24)) == pytest.approx(2.0**-23)
-    assert statistics.signflip(np.array([0.1, -0.1, 0.2, -0.2])) == 1.0
+        assert uncertainty.signflip(each) == pytest.approx((np.abs(sums) >= abs(each.sum()) - 1e-9).mean())
+    assert uncertainty.signflip(np.ones(24)) == pytest.approx(2.0**-23)
+    assert uncertainty.signflip(np.array([0.1, -0.1, 0.2, -0.2])) == 1.0
 
 
 def test_it_is_scipys_permutation_test():
     each = np.random.default_rng(5).normal(0.3, 1, 12)
     found = stats.permutation_test((each,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert statistics.signflip(each) == pytest.approx(found.pvalue)
+    assert uncertainty.signflip(each) == pytest.approx(found.pvalue)
 
 
 def test_many_units_are_flipped_at_random_and_seeded():
     each = np.random.default_rng(1).normal(0.2, 1, 91)
-    found = statistics.signflip(each)
-    assert found == statistics.signflip(each) and found != statistics.signflip(each, seed=1)
+    found = uncertainty.signflip(each)
+    assert found == uncertainty.signflip(each) and found != uncertainty.signflip(each, seed=1)
     assert found == pytest.approx(stats.ttest_1samp(each, 0).pvalue, abs=0.01)
 
 
 def test_holm_by_hand():
-    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert statistics.holm([0.5, None, 0.9]) == [1.0, None, 1.0]
-    assert statistics.holm([]) == []
+    assert uncertainty.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert uncertainty.holm([0.5, None, 0.9]) == [1.0, None, 1.0]
+    assert uncertainty.holm([]) == []
 
 
 def test_contributions_sum_to_the_difference():
     first, second = (matrices(hits[0]) for hits in systems(np.random.default_rng(2), 1, better=0.05))
-    found = statistics.contributions(first, second)
-    before, after = (metrics.scores_of(each.sum(axis=0)) for each in (first, second))
-    for name in statistics.TESTED:
+    found = uncertainty.contributions(first, second)
+    before, after = (metrics.scores_from_confusion(each.sum(axis=0)) for each in (first, second))
+    for name in uncertainty.TESTED:
         assert found[name].sum() == pytest.approx(after[name] - before[name])
 
 
@@ -74,7 +75,7 @@ def test_the_paired_test_is_wrong_as_often_as_it_says():
     """Two systems that are alike, with speaker effects: 3 to 7 % false positives at 5 %, over 24 speakers."""
     first, second = systems(np.random.default_rng(11), 3000)
     each = (second - first).sum(axis=2) / (SPEAKERS * EACH * len(LABELS))
-    wrong = np.mean([statistics.signflip(one) <= 0.05 for one in each])
+    wrong = np.mean([uncertainty.signflip(one) <= 0.05 for one in each])
     assert 0.03 <= wrong <= 0.07, wrong
 
 
@@ -84,9 +85,9 @@ def test_the_paired_interval_covers_the_truth():
     pair = [matrices(hits) for hits in systems(np.random.default_rng(12), draws, better=0.04)]
     wide = systems(np.random.default_rng(13), 100_000, better=0.04)
     truth = (wide[1] - wide[0]).mean() / EACH
-    whole = [metrics.scores_of(each.sum(axis=1))["accuracy"] for each in pair]
-    without = [metrics.scores_of(each.sum(axis=1, keepdims=True) - each)["accuracy"] for each in pair]
-    found = [statistics.jackknife(*both) for both in zip(without[1] - without[0], whole[1] - whole[0], strict=True)]
+    whole = [metrics.scores_from_confusion(each.sum(axis=1))["accuracy"] for each in pair]
+    without = [metrics.scores_from_confusion(each.sum(axis=1, keepdims=True) - each)["accuracy"] for each in pair]
+    found = [uncertainty.jackknife(*both) for both in zip(without[1] - without[0], whole[1] - whole[0], strict=True)]
     held = sum(low <= truth <= high for low, high in found)
     assert 0.93 <= held / draws <= 0.97, held / draws
 
@@ -95,14 +96,14 @@ def test_power_is_what_the_test_reaches():
     """At the difference that is said to be found in 80 % of draws, the sign-flip test finds it in about 80 %."""
     random = np.random.default_rng(21)
     null = random.normal(0, 0.1, 24) / 24
-    wanted = statistics.detectable(null)
+    wanted = uncertainty.minimum_detectable_effect(null)
     deviation = np.std(24 * null, ddof=1)
-    assert statistics.power(wanted, deviation, 24) == pytest.approx(0.8)
+    assert uncertainty.paired_power(wanted, deviation, 24) == pytest.approx(0.8)
     draws = random.normal(wanted, deviation, (1500, 24)) / 24
-    assert np.mean([statistics.signflip(one) <= 0.05 for one in draws]) == pytest.approx(0.8, abs=0.035)
-    assert statistics.detectable(null, units=96) < wanted / 1.9
-    assert statistics.detectable(np.full(24, 0.1)) is None
-    assert statistics.power(0.0, 1.0, 24) == pytest.approx(0.05)
+    assert np.mean([uncertainty.signflip(one) <= 0.05 for one in draws]) == pytest.approx(0.8, abs=0.035)
+    assert uncertainty.minimum_detectable_effect(null, units=96) < wanted / 1.9
+    assert uncertainty.minimum_detectable_effect(np.full(24, 0.1)) is None
+    assert uncertainty.paired_power(0.0, 1.0, 24) == pytest.approx(0.05)
 
 
 def frame(hits):
@@ -118,19 +119,19 @@ def frame(hits):
 
 def test_paired_gives_the_p_of_the_speakers_differences():
     first, second = (hits[0] for hits in systems(np.random.default_rng(4), 1, better=0.1))
-    found = statistics.paired(frame(first), frame(second), LABELS)
+    found = uncertainty.paired(frame(first), frame(second), LABELS)
     each = (second - first).sum(axis=1) / (EACH * len(LABELS) * SPEAKERS)
-    assert found["accuracy"]["p"] == pytest.approx(statistics.signflip(each))
+    assert found["accuracy"]["p"] == pytest.approx(uncertainty.signflip(each))
     assert found["uar"]["p"] == pytest.approx(found["accuracy"]["p"])  # equal supports
-    assert found["accuracy"]["found"] == pytest.approx(statistics.detectable(each))
-    few = statistics.paired(frame(first[:3]), frame(second[:3]), LABELS)
+    assert found["accuracy"]["found"] == pytest.approx(uncertainty.minimum_detectable_effect(each))
+    few = uncertainty.paired(frame(first[:3]), frame(second[:3]), LABELS)
     assert few["accuracy"]["p"] is None and few["accuracy"]["interval"] is None
 
 
 def test_seeds_and_speakers_are_told_apart():
     first, second = (hits[0] for hits in systems(np.random.default_rng(6), 1))
-    found = statistics.spread([frame(first), frame(second)], LABELS)["accuracy"]
+    found = uncertainty.spread([frame(first), frame(second)], LABELS)["accuracy"]
     each = np.array([hits.sum(axis=1) / (EACH * len(LABELS)) for hits in (first, second)])
     assert found["seeds"] == pytest.approx(each.mean(axis=1).std(ddof=1))
     assert found["units"] == pytest.approx(each.mean(axis=0).std(ddof=1))
-    assert statistics.spread([frame(first)], LABELS)["accuracy"]["seeds"] is None
+    assert uncertainty.spread([frame(first)], LABELS)["accuracy"]["seeds"] is None

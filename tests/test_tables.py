@@ -7,31 +7,35 @@ import pandas as pd
 import pytest
 from made_rows import made_row, made_rows
 
-from ser_core import metrics, paper, recordings, statistics, tables
-from ser_core.errors import SerError
+from ser_core import metrics
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.corpora import inventory
+from ser_core.metrics import uncertainty
+from ser_core.results import tables
 
 
 def together(rows, folder):
-    return pd.concat([tables.predictions(row, folder) for row in rows], ignore_index=True)
+    return pd.concat([tables.subset_predictions(row, folder) for row in rows], ignore_index=True)
 
 
 def test_predictions_are_the_test_side_with_the_most_probable_label(tmp_path):
     row = made_row(tmp_path)
-    test, validation = (tables.predictions(row, tmp_path, side) for side in ("test", "validation"))
+    test, validation = (tables.subset_predictions(row, tmp_path, side) for side in ("test", "validation"))
     assert (len(test), len(validation)) == (row["n_test"], row["n_validation"])
     assert metrics.scores(test["truth"], test["prediction"], row["labels"]) == pytest.approx(row["scores"])
 
 
 def test_folds_are_pooled_and_not_averaged(tmp_path):
     rows = made_rows(tmp_path)
-    (one,) = tables.pool(rows, tmp_path)
+    (one,) = tables.pool_results(rows, tmp_path)
     everything = together(rows, tmp_path)
     expected = metrics.scores(everything["truth"], everything["prediction"], rows[0]["labels"])
     assert one["scores"] == pytest.approx(expected)
     assert one["scores"]["f1"] != pytest.approx(np.mean([row["scores"]["f1"] for row in rows]), abs=1e-6)
     assert (one["folds"], one["folds_total"], one["seeds"]) == ([0, 1, 2, 3, 4, 5], 6, [0])
     assert one["n_test"] == sum(row["n_test"] for row in rows) == np.sum(one["confusion"])
-    assert one["intervals"] == statistics.intervals(everything, rows[0]["labels"])
+    assert one["intervals"] == uncertainty.intervals(everything, rows[0]["labels"])
     assert (one["intervals"]["unit"], one["intervals"]["n"]) == ("speaker", 24)
     low, high = one["intervals"]["accuracy"]
     assert low < one["scores"]["accuracy"] < high
@@ -40,7 +44,7 @@ def test_folds_are_pooled_and_not_averaged(tmp_path):
 
 def test_seeds_are_averaged(tmp_path):
     rows = made_rows(tmp_path, folds=2, seeds=(0, 1, 2))
-    (one,) = tables.pool(rows, tmp_path)
+    (one,) = tables.pool_results(rows, tmp_path)
     each = [together([row for row in rows if row["spec"]["seed"] == seed], tmp_path) for seed in (0, 1, 2)]
     scores = [metrics.scores(frame["truth"], frame["prediction"], rows[0]["labels"])["uar"] for frame in each]
     assert len(set(scores)) == 3
@@ -51,16 +55,16 @@ def test_seeds_are_averaged(tmp_path):
 
 def test_a_seed_with_fewer_folds_is_left_out_and_named(tmp_path):
     rows = made_rows(tmp_path, folds=3) + made_rows(tmp_path, folds=2, seeds=(7,))
-    (one,) = tables.pool(rows, tmp_path)
+    (one,) = tables.pool_results(rows, tmp_path)
     assert (one["folds"], one["seeds"], one["seeds_left_out"]) == ([0, 1, 2], [0], [7])
     assert set(tables.results_table([one])["folds"]) == {"3 of 6"}
-    (shared,) = tables.pool(rows, tmp_path, folds=[0, 1])
+    (shared,) = tables.pool_results(rows, tmp_path, folds=[0, 1])
     assert (shared["folds"], shared["seeds"]) == ([0, 1], [0, 7])
 
 
 def test_other_settings_are_not_pooled(tmp_path):
     rows = [*made_rows(tmp_path, folds=1), *made_rows(tmp_path, folds=1, learning_rate=0.0001, augment="")]
-    first, second = tables.pool(rows, tmp_path)
+    first, second = tables.pool_results(rows, tmp_path)
     settings = tables.results_table([first, second])["setting"].unique().tolist()
     assert settings == ["as the paper", "no augmentation, learning rate 0.0001"]
 
@@ -76,45 +80,45 @@ def test_other_settings_are_not_pooled(tmp_path):
 )
 def test_patience_that_never_ends_a_training_is_called_so(tmp_path, epochs, patience, words):
     rows = made_rows(tmp_path, folds=1, epochs=epochs, patience=patience)
-    assert set(tables.results_table(tables.pool(rows, tmp_path))["setting"]) == {words}
+    assert set(tables.results_table(tables.pool_results(rows, tmp_path))["setting"]) == {words}
 
 
 def test_a_failed_run_is_a_line(tmp_path):
     good, bad = made_row(tmp_path), made_row(tmp_path, fold=1, status="error")
-    (one,) = tables.pool([good, bad], tmp_path)
+    (one,) = tables.pool_results([good, bad], tmp_path)
     assert (one["folds"], one["errors"]) == ([0], ["ValueError: made up"])
-    (lost,) = tables.pool([bad], tmp_path)
+    (lost,) = tables.pool_results([bad], tmp_path)
     line = tables.results_table([lost]).iloc[0]
     assert (line["ours: accuracy %"], line["folds"], line["95 % interval"]) == ("failed", "0 of 6", "–")
 
 
 def test_two_speakers_give_an_interval_over_words(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path, corpus="tess", folds=2), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path)
     line = tables.results_table([one]).iloc[0]
     assert (line["over"], line["folds"], line["paper: accuracy %"]) == ("12 words", "2 of 2", "–")
 
 
 def test_the_claim_stands_beside_ours(tmp_path):
-    line = tables.results_table(tables.pool(made_rows(tmp_path), tmp_path)).iloc[0]
+    line = tables.results_table(tables.pool_results(made_rows(tmp_path), tmp_path)).iloc[0]
     assert line["paper: accuracy %"] == "91.74"
     assert line["95 % interval"].startswith("[") and line["95 % interval"].count(".") == 2
     assert line["corpus complete"] == "1,438 of 1,440"
 
 
 def test_only_ravdess_is_also_scored_with_calm_as_neutral(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path), tmp_path)
     merged = one["calm_is_neutral"]
     matrix = pd.DataFrame(one["confusion"], one["labels"], one["labels"])
     gained = (matrix.loc["calm", "neutral"] + matrix.loc["neutral", "calm"]) / one["n_test"]
     assert gained > 0
     assert merged["scores"]["accuracy"] == pytest.approx(one["scores"]["accuracy"] + gained)
     for corpus in ("tess", "demo_ravdess"):
-        (other,) = tables.pool(made_rows(tmp_path, corpus=corpus, folds=1), tmp_path)
+        (other,) = tables.pool_results(made_rows(tmp_path, corpus=corpus, folds=1), tmp_path)
         assert "calm_is_neutral" not in other
 
 
 def test_a_composed_corpus_is_scored_on_each_part(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path, corpus="ravtess", folds=2), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path, corpus="ravtess", folds=2), tmp_path)
     assert list(one["parts"]) == ["ravdess", "tess"]
     assert sum(part["n_test"] for part in one["parts"].values()) == one["n_test"]
     corpus = tables.results_table([one])["corpus"].tolist()
@@ -122,17 +126,17 @@ def test_a_composed_corpus_is_scored_on_each_part(tmp_path):
 
 
 def test_demo_rows_say_demo(tmp_path):
-    pooled = tables.pool(made_rows(tmp_path, corpus="demo_ravdess", folds=1), tmp_path)
+    pooled = tables.pool_results(made_rows(tmp_path, corpus="demo_ravdess", folds=1), tmp_path)
     assert "demo" in tables.results_table(pooled)["corpus"].iloc[0].lower()
     assert "Demo: synthetic speech" in tables.results_markdown(pooled)
 
 
 def test_a_table_never_mixes_protocols(tmp_path):
     rows = made_rows(tmp_path, folds=1) + made_rows(tmp_path, folds=1, protocol="random")
-    pooled = tables.pool(rows, tmp_path)
+    pooled = tables.pool_results(rows, tmp_path)
     with pytest.raises(SerError, match="cannot mix the protocols random, speaker"):
         tables.results_table(pooled)
-    lines = tables.records(pooled)
+    lines = tables.table_records(pooled)
     assert [line["protocol"] for line in lines] == ["speaker", "speaker", "random", "random"]
     assert json.loads(json.dumps(lines)) == lines
     text = tables.results_markdown(pooled)
@@ -140,7 +144,7 @@ def test_a_table_never_mixes_protocols(tmp_path):
 
 
 def test_table_iii_stands_beside_ours(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path), tmp_path)
     table = tables.per_class_table(one).set_index("emotion")
     assert table.index.tolist() == one["labels"]
     assert table.loc["sad", "F1 %, paper"] == "95.13"
@@ -149,8 +153,8 @@ def test_table_iii_stands_beside_ours(tmp_path):
 
 
 def test_the_compact_table_keeps_every_figure(tmp_path):
-    table = tables.results_table(tables.pool(made_rows(tmp_path, corpus="tess", folds=2), tmp_path))
-    short = tables.compact(table)
+    table = tables.results_table(tables.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path))
+    short = tables.compact_table(table)
     score = short["ours: accuracy % [95 %]"][0].replace("\N{NO-BREAK SPACE}", " ")
     assert score == f"{table['ours: accuracy %'][0]} {table['95 % interval'][0]}"
     assert "setting" not in short and short["tested on"][0] == "112; 12 words"
@@ -163,7 +167,10 @@ def test_markdown_escapes_bars_and_aligns_figures():
 
 
 def test_the_readme_block_is_replaced_and_nothing_else(tmp_path):
-    readme, text = tmp_path / "README.md", tables.results_markdown(tables.pool(made_rows(tmp_path, folds=2), tmp_path))
+    readme, text = (
+        tmp_path / "README.md",
+        tables.results_markdown(tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)),
+    )
     readme.write_text(f"# Title\n\n{tables.OPEN}\noutdated\n{tables.CLOSE}\n\nAfter.\n")
     assert tables.update_readme(readme, text) is True
     whole = readme.read_text()
@@ -185,7 +192,7 @@ def test_a_readme_without_the_marks_is_refused(tmp_path, text):
 
 def test_completeness_names_the_missing():
     facts = {"expected": 2800, "found": 2798, "missing": [f"m{n}" for n in range(6)]}
-    table = recordings.completeness({"tess": facts, "ravdess": None})
+    table = inventory.completeness_table({"tess": facts, "ravdess": None})
     assert table["missing"].tolist() == ["m0, m1, m2, m3 and 2 more", "–"]
     assert table["found"].tolist() == ["2,798", "not here"]
 
@@ -193,27 +200,30 @@ def test_completeness_names_the_missing():
 def test_the_published_list_stands_in_for_absent_audio(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     with pytest.raises(SerError, match="ser data fetch ravdess"):
-        recordings.headers("ravdess")
-    listed = recordings.headers("ravdess", listed=True)
+        inventory.read_headers("ravdess")
+    listed = inventory.read_headers("ravdess", listed=True)
     assert (len(listed), listed.attrs["source"]) == (1440, "published list")
     assert (listed["seconds"] > 4).sum() == 255  # those that 400 frames cut
 
 
 def test_recordings_read_the_headers():
-    table = recordings.headers("demo_ravdess")
+    table = inventory.read_headers("demo_ravdess")
     assert table.attrs["source"] == "recordings"
     assert table["seconds"].between(0.1, 20).all() and (table["rate"] > 0).all()
 
 
 def test_claims_are_as_printed():
-    assert paper.claim("cnn_bilstm_attention", "demo")["accuracy"] == 0.9174
-    assert paper.claim("cnn_bilstm_attention_lite", "ravtess") == {
+    assert paper.claimed_scores("cnn_bilstm_attention", "demo")["accuracy"] == 0.9174
+    assert paper.claimed_scores("cnn_bilstm_attention_lite", "ravtess") == {
         "accuracy": 0.981,
         "precision": 0.9795,
         "recall": 0.9802,
         "f1": 0.9798,
         "source": "Table IV",
     }
-    assert paper.claim("a3", "ravdess") == {"accuracy": 0.8876, "f1": 0.8871, "source": "Table V"}
-    assert paper.claim("cnn_bilstm_attention", "tess") is None and paper.claim("svm_egemaps", "ravdess") is None
+    assert paper.claimed_scores("a3", "ravdess") == {"accuracy": 0.8876, "f1": 0.8871, "source": "Table V"}
+    assert (
+        paper.claimed_scores("cnn_bilstm_attention", "tess") is None
+        and paper.claimed_scores("svm_egemaps", "ravdess") is None
+    )
     assert [len(paper.table(number)) for number in paper.TABLES] == [3, 5, 8, 3, 5, 5]

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from ser_core import experiment, models, paper, timing, timing_tables
-from ser_core.errors import SerError
+from ser_core import models
+from ser_core._utils import machine
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.inference import latency, latency_tables
 
 LENGTHS = (0.5, 1.5)  # seconds of the two recordings that are measured
 
@@ -30,7 +33,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(table):
     ballast = np.ones(300 * 2**17)  # 300 MiB in this process, which must not count for the one that is measured
-    rows = timing.measure("cnn_bilstm_attention", table, repeats=2, warmup=1)
+    rows = latency.measure_latency("cnn_bilstm_attention", table, repeats=2, warmup=1)
     assert ballast.nbytes == 300 * 2**20
     return rows
 
@@ -42,26 +45,26 @@ def clock_of(times):
 
 def test_repeat_counts_what_follows_the_warmup():
     called = []
-    seconds = timing.repeat(called.append, repeats=3, warmup=2, clock=clock_of([10, 11, 20, 22, 30, 34]))
+    seconds = latency.time_calls(called.append, repeats=3, warmup=2, clock=clock_of([10, 11, 20, 22, 30, 34]))
     assert seconds == [1, 2, 4]
     assert called == [0, 1, 0, 1, 2]
 
 
 def test_percentiles_are_linear_between_neighbours():
-    figures = timing.summarise([n / 1000 for n in range(1, 101)], [1.0] * 100, batch=1)
+    figures = latency.summarise([n / 1000 for n in range(1, 101)], [1.0] * 100, batch=1)
     assert figures["latency_p50_ms"] == pytest.approx(50.5)
     assert figures["latency_p95_ms"] == pytest.approx(95.05)
 
 
 def test_throughput_and_rtf_count_utterances_and_their_true_length():
-    figures = timing.summarise([0.2, 0.4], [64.0, 64.0], batch=32)
+    figures = latency.summarise([0.2, 0.4], [64.0, 64.0], batch=32)
     assert figures["latency_p50_ms"] == pytest.approx(300)
     assert figures["throughput"] == pytest.approx(64 / 0.6)
     assert figures["rtf"] == pytest.approx(0.6 / 128)
 
 
 def test_rtf_of_one_call_is_latency_over_clip_length():
-    figures = timing.summarise([0.048], [3.7], batch=1)
+    figures = latency.summarise([0.048], [3.7], batch=1)
     assert figures["rtf"] == pytest.approx(figures["latency_p50_ms"] / 1000 / 3.7)
 
 
@@ -79,14 +82,14 @@ def test_rows_are_plain_and_complete(measured):
     for row in measured:
         assert set(row) == set(measured[0])
         if row["status"] == "measured":
-            assert all(row[figure] > 0 for figure in timing.FIGURES)
+            assert all(row[figure] > 0 for figure in latency.FIGURES)
             assert row["latency_p50_ms"] <= row["latency_p95_ms"]
             assert row["repeats"] == (2 if row["batch"] == 1 else 3)
             assert row["hardware"]
         else:
             assert row["status"] == "not measured"
             assert row["reason"]
-            assert all(row[figure] is None for figure in timing.FIGURES)
+            assert all(row[figure] is None for figure in latency.FIGURES)
 
 
 def test_gpu_rows_say_when_there_is_none(measured):
@@ -114,13 +117,13 @@ def test_peak_memory_is_that_of_the_measured_process(measured):
         (row["stage"], row["call"], row["batch"]): row["peak_memory_mib"] for row in measured if row["device"] == "cpu"
     }
     assert peaks["read", None, 1] <= peaks["features", None, 1] < peaks["network", "compiled", 1]
-    assert peaks["read", None, 1] < 300 < timing.peak_memory_mib()
+    assert peaks["read", None, 1] < 300 < latency.peak_memory_mib()
 
 
 def test_compiled_call_and_predict_agree():
     model = models.build("cnn_bilstm_attention_lite", (400, 42), 8)
     features = np.random.default_rng(1).standard_normal((3, 400, 42)).astype(np.float32)
-    once = timing.compiled(model, 3)(features)
+    once = latency.compiled_network(model, 3)(features)
     assert once.shape == (3, 8)
     np.testing.assert_allclose(once, model.predict(features, verbose=0), atol=1e-5)
 
@@ -128,66 +131,74 @@ def test_compiled_call_and_predict_agree():
 @pytest.mark.parametrize("wrong", [{"repeats": 0}, {"warmup": -1}, {"threads": 0}])
 def test_senseless_numbers_are_refused(table, wrong):
     with pytest.raises(SerError, match="at least"):
-        timing.measure("a1", table, **wrong)
+        latency.measure_latency("a1", table, **wrong)
 
 
 def test_an_empty_table_is_refused(table):
     with pytest.raises(SerError, match="empty"):
-        timing.measure("a1", table.iloc[:0])
+        latency.measure_latency("a1", table.iloc[:0])
 
 
 def test_a_failed_measurement_is_one_line_that_names_the_file(table, tmp_path):
     (tmp_path / "note.wav").write_text("no audio")
     broken = table.assign(path=str(tmp_path / "note.wav"))
     with pytest.raises(SerError, match=r"note\.wav") as caught:
-        timing.measure("a1", broken, repeats=1, warmup=0)
+        latency.measure_latency("a1", broken, repeats=1, warmup=0)
     assert "\n" not in str(caught.value)
 
 
 def test_results_are_kept_and_served(table, measured, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
     asked = []
-    monkeypatch.setattr(timing, "measure", lambda name, *_, **settings: asked.append((name, settings)) or measured)
-    first = timing.results(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
+    monkeypatch.setattr(
+        latency, "measure_latency", lambda name, *_, **settings: asked.append((name, settings)) or measured
+    )
+    first = latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
     (kept,) = (tmp_path / "store").glob("timing-*.json")
     assert kept.stem == f"timing-{first['hash']}"
-    assert timing.results(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False) == first
+    assert latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False) == first
     assert len(asked) == 1
-    timing.results(["cnn_bilstm_attention"], table, repeats=3, warmup=1, progress=False)
-    timing.results(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False, fresh=True)
+    latency.measure_networks(["cnn_bilstm_attention"], table, repeats=3, warmup=1, progress=False)
+    latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False, fresh=True)
     assert len(asked) == 3
     kept.write_text("{")
-    again = timing.results(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
+    again = latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
     assert len(asked) == 4
     assert again["rows"] == measured
-    assert again["machine"]["processor"] == experiment.processor_name()
+    assert again["machine"]["processor"] == machine.processor_name()
 
 
 def test_published_figures_are_read_back(measured, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
     with pytest.raises(SerError, match=r"timing\.json"):
-        timing.read(timing.published_path())
-    document = {"hash": "0", "settings": {}, "machine": timing.machine(), "rows": measured, "when": "2026-01-01"}
-    assert timing.publish(document) == tmp_path / "published" / "timing.json"
-    assert timing.read(timing.published_path()) == document
+        latency.read_timing(latency.published_path())
+    document = {
+        "hash": "0",
+        "settings": {},
+        "machine": latency.describe_machine(),
+        "rows": measured,
+        "when": "2026-01-01",
+    }
+    assert latency.publish_timing(document) == tmp_path / "published" / "timing.json"
+    assert latency.read_timing(latency.published_path()) == document
 
 
 def test_the_papers_rtf_implies_a_quarter_of_a_second():
     for claim in paper.SPEED:
-        assert timing_tables.implied_seconds(claim["latency_ms"], claim["rtf"]) == pytest.approx(0.25)
+        assert latency_tables.implied_seconds(claim["latency_ms"], claim["rtf"]) == pytest.approx(0.25)
 
 
 def test_tables_for_people(measured):
-    document = {"rows": measured, "machine": timing.machine()}
-    beside = timing_tables.claims_beside(document).set_index("one utterance")
+    document = {"rows": measured, "machine": latency.describe_machine()}
+    beside = latency_tables.latency_claims(document).set_index("one utterance")
     assert list(beside.columns) == ["GPU", "CPU"]
     assert beside.loc["its latency over the true length, 1.00 s (RTF)", "CPU"] == "0.0480"
-    ours = timing.pick(document, device="cpu", stage="end to end", call="predict", batch=1)[0]
+    ours = latency.select_rows(document, device="cpu", stage="end to end", call="predict", batch=1)[0]
     assert beside.loc["ours: median latency, predict (ms)", "CPU"] == f"{ours['latency_p50_ms']:.1f}"
-    ablation = timing_tables.ablation_beside(document)
+    ablation = latency_tables.ablation_latency(document)
     assert ablation["configuration"].tolist() == ["A5"]
     assert ablation["Table V (ms)"].tolist() == ablation["Table VI (ms)"].tolist() == [12]
-    shown = timing_tables.show(measured)
+    shown = latency_tables.latency_table(measured)
     assert len(shown) == len(measured)
     missing = [row["status"] == "not measured" for row in measured]
     assert (shown["RTF"] == "not measured").tolist() == missing

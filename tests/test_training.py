@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from ser_core import training
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
+from ser_core.training import fit as fitting
 
 
 def data(n=48, seed=0):
@@ -22,13 +22,13 @@ def data(n=48, seed=0):
 
 
 def network():
-    training.prepare_backend(3)
-    return training.build("cnn_bilstm_attention_lite", (40, 6), 3, "float32")
+    fitting.prepare_backend(3)
+    return fitting.build_network("cnn_bilstm_attention_lite", (40, 6), 3, "float32")
 
 
 def fit(folder, epochs, patience=50):
-    plan = training.Plan(epochs=epochs, patience=patience, batch=16, seed=3)
-    return training.fit(network(), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
+    plan = fitting.TrainingConfig(epochs=epochs, patience=patience, batch=16, seed=3)
+    return fitting.fit_network(network(), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
@@ -91,14 +91,16 @@ def test_killed_by_force_it_goes_on_where_it_was(tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_said_and_leaves_nothing_behind(tmp_path):
-    training.prepare_backend(0)
+    fitting.prepare_backend(0)
     inputs = keras.Input((3,))
     network = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
     x = np.full((8, 3), np.nan, "float32")
     y = np.arange(8) % 2
-    plan = training.Plan(epochs=2)
+    plan = fitting.TrainingConfig(epochs=2)
     with pytest.raises(
         SerError, match="net of mine: after epoch 1 the validation loss is nan; lower the learning rate"
     ):
-        training.fit(network, (x, y), (x, y), plan, checkpoint=tmp_path / "c", progress=False, label="net of mine")
+        fitting.fit_network(
+            network, (x, y), (x, y), plan, checkpoint=tmp_path / "c", progress=False, label="net of mine"
+        )
     assert not (tmp_path / "c").exists()

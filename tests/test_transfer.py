@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from made_rows import made_row
 
-from ser_core import comparison, pages, plots, tables, transfer, transfer_plots
-from ser_core.spec import Spec
+from ser_core.experiments.spec import Spec
+from ser_core.figures import plots
+from ser_core.figures.cross_corpus import plot_cross_corpus_scores
+from ser_core.report.html import export_html, headline_table
+from ser_core.results import comparison, cross_corpus, tables
 
 PLAIN = {"corpus": "tess", "test_corpus": "ravdess", "protocol": "cross", "augment": ""}
 
@@ -22,58 +25,61 @@ def made(tmp_path_factory):
         for skill, fields in ((0.2, {}), (0.9, {"padding": "masked"}), (0.25, {"adapt": "coral"}))
     ]
     rows += [made_row(folder, skill=0.3, size=140, **back), made_row(folder, condition="white:0", **PLAIN)]
-    return tables.pool(rows, folder), folder
+    return tables.pool_results(rows, folder), folder
 
 
 def test_the_matrix_has_plain_rows_alone(made):
     pooled, _ = made
-    (some,) = transfer.systems(pooled).values()
+    (some,) = cross_corpus.rows_by_system(pooled).values()
     assert len(some) == 4, "not the noisy one"
-    frame = transfer.matrix(some).set_index("trained on")
-    plain = next(one for one in some if transfer.is_plain(one) and one["spec"]["test_corpus"] == "ravdess")
-    assert frame.loc["TESS", "tested on RAVDESS"] == comparison.scored(plain, "uar")
+    frame = cross_corpus.cross_matrix(some).set_index("trained on")
+    plain = next(one for one in some if cross_corpus.is_plain(one) and one["spec"]["test_corpus"] == "ravdess")
+    assert frame.loc["TESS", "tested on RAVDESS"] == comparison.format_score(plain, "uar")
     assert frame.loc["RAVDESS", "tested on TESS"] == "–"
-    assert len(frame) == 3 and set(transfer.common(some)["direction"]) == {transfer.direction(plain), "TESS → EmoDB"}
+    assert len(frame) == 3 and set(cross_corpus.shared_emotions(some)["direction"]) == {
+        cross_corpus.direction(plain),
+        "TESS → EmoDB",
+    }
 
 
 def test_a_network_that_gives_one_answer_is_seen_to_do_so(made):
     pooled, folder = made
-    one = next(one for one in pooled if transfer.is_plain(one))
-    answers = pd.concat([tables.predictions(row, folder) for row in one["rows"]])["prediction"].value_counts()
-    emotion, share = transfer.favourite(one).split(", ")
+    one = next(one for one in pooled if cross_corpus.is_plain(one))
+    answers = pd.concat([tables.subset_predictions(row, folder) for row in one["rows"]])["prediction"].value_counts()
+    emotion, share = cross_corpus.most_frequent_answer(one).split(", ")
     assert answers[emotion] == answers.max() and share == f"{100 * answers.max() / answers.sum():.0f} %"
-    (some,) = transfer.systems(pooled).values()
-    assert transfer.favourite(one) in list(transfer.common(some)["most frequent answer"])
+    (some,) = cross_corpus.rows_by_system(pooled).values()
+    assert cross_corpus.most_frequent_answer(one) in list(cross_corpus.shared_emotions(some)["most frequent answer"])
 
 
 def test_changes_are_paired_against_the_plain_row(made):
     pooled, folder = made
-    (some,) = transfer.systems(pooled).values()
-    found = transfer.changes(some, folder, "padding")
+    (some,) = cross_corpus.rows_by_system(pooled).values()
+    found = cross_corpus.adaptation_changes(some, folder, "padding")
     assert [line["choice"] for line in found] == ["zero", "masked"] and found[0]["change"] is None
     scores = [line["one"]["scores"]["uar"] for line in found]
     assert found[1]["change"]["difference"] == pytest.approx(scores[1] - scores[0])
-    assert transfer.clear(found) == [found[1]]
-    assert "of 1 differences 1 told from none" in transfer.told(found, "Masked padding")
-    adapted = transfer.changes(some, folder, "adapt")
+    assert cross_corpus.significant_changes(found) == [found[1]]
+    assert "of 1 differences 1 told from none" in cross_corpus.changes_sentence(found, "Masked padding")
+    adapted = cross_corpus.adaptation_changes(some, folder, "adapt")
     assert [line["choice"] for line in adapted] == ["none", "coral"]
-    table = transfer.changes_table(adapted, "adapt")
+    table = cross_corpus.changes_table(adapted, "adapt")
     assert list(table["direction"]) == ["TESS → RAVDESS"] * 2 and "CORAL" in table["adapt"][1]
-    figure = transfer_plots.choices(adapted, "adapt", title="x")
+    figure = plot_cross_corpus_scores(adapted, "adapt", title="x")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()][0].startswith("TESS → RAVDESS")
 
 
 def test_pairs_that_a_profile_has_not_are_added(made):
     pooled, _ = made
     rows = [row for one in pooled for row in one["rows"]]
-    found = transfer.of_other_pairs(rows, [Spec(**PLAIN)])
+    found = cross_corpus.other_pairs(rows, [Spec(**PLAIN)])
     assert {row["spec"]["test_corpus"] for row in found} == {"emodb"}
 
 
 def test_nothing_measured_is_said():
-    assert transfer.systems([]) == {} and transfer.changes([], ".", "padding") == []
-    assert "nothing was measured" in transfer.told([], "Adaptation")
-    assert transfer.matrix([]).empty and transfer_plots.choices([], "padding", title="x").axes
+    assert cross_corpus.rows_by_system([]) == {} and cross_corpus.adaptation_changes([], ".", "padding") == []
+    assert "nothing was measured" in cross_corpus.changes_sentence([], "Adaptation")
+    assert cross_corpus.cross_matrix([]).empty and plot_cross_corpus_scores([], "padding", title="x").axes
 
 
 def test_several_folds_test_the_same_utterances_and_count_them_once(made):
@@ -84,7 +90,7 @@ def test_several_folds_test_the_same_utterances_and_count_them_once(made):
     frame = pd.read_parquet(path)
     frame["id"] = frame["id"].str.replace("1-", "0-")
     frame.to_parquet(path)
-    (one,) = tables.pool([*rows, second], folder)
+    (one,) = tables.pool_results([*rows, second], folder)
     assert one["n_test"] == 70 and one["folds"] == [0, 1]
     assert sum(each["support"] for each in one["per_class"].values()) == 70
     assert one["claimed"] is None and "calm_is_neutral" not in one
@@ -98,12 +104,12 @@ def leaky(tmp_path_factory):
     frame = pd.read_parquet(path)
     frame["copy"] = ["" if number % 3 else "noise" for number in range(len(frame))]
     frame.to_parquet(path)
-    return tables.pool([row], folder), frame[frame["side"] == "test"]
+    return tables.pool_results([row], folder), frame[frame["side"] == "test"]
 
 
 def test_leaky_is_red_and_says_so(leaky):
     pooled, test = leaky
-    page = pages.headline_table(pooled)
+    page = headline_table(pooled)
     assert 'class="badge bad">leaky<' in page and page.count("clips") == 2
     figure = plots.claim_versus_ours(pooled)
     label = figure.axes[0].get_yticklabels()[0]
@@ -120,12 +126,12 @@ def test_leaky_is_red_in_a_notebooks_page(tmp_path):
     cell = nbformat.v4.new_markdown_cell("**Protocol `leaky`** and\n\n| protocol |\n| --- |\n| leaky |\n\nleaky pipes")
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps(nbformat.v4.new_notebook(cells=[cell])))
-    page = pages.export_html(path, tmp_path / "a.html").read_text()
+    page = export_html(path, tmp_path / "a.html").read_text()
     assert page.count('<span class="leaky">leaky</span>') == 2
 
 
 def test_conditions_stand_in_no_table_of_results(made):
     pooled, _ = made
     assert any(one["spec"]["condition"] != "clean" for one in pooled)
-    for text in (tables.results_markdown(pooled), pages.headline_table(pooled)):
+    for text in (tables.results_markdown(pooled), headline_table(pooled)):
         assert "white:0" not in text and "coral" in text

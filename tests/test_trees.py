@@ -7,8 +7,8 @@ import pytest
 from made_trees import plant
 
 from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.corpora import folder
-from ser_core.errors import SerError
 
 # --- trees as people have them
 
@@ -155,7 +155,7 @@ def test_folder_of_emotions(tmp_path):
     assert found.attrs["extra"] == ["stray.wav", "sad/notes.txt"] and found.attrs["missing"] == []
     assert found.attrs["expected"] == 5 and found.attrs["corpus"] == name
     assert corpora.labels(name) == ("happy", "sad", "angry", "contempt")
-    corpus = corpora.lookup(name)
+    corpus = corpora.get_corpus(name)
     assert (corpus.speakers, corpus.expected) == (3, 5)
 
 
@@ -244,4 +244,4 @@ def test_csv_that_is_none(tmp_path):
     [("Anger", "angry"), (" HAPPY ", "happy"), ("Pleasant-Surprise", "surprised"), ("fear", "fearful"), ("Awe", "awe")],
 )
 def test_emotion_spellings(spelt, meant):
-    assert folder.emotion(spelt) == meant
+    assert folder.normalise_emotion(spelt) == meant

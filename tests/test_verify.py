@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ser_core import corpora
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import data_dir
 from ser_core.corpora import demo
 from ser_core.corpora import verify as verifying
 from ser_core.corpora.verify import LISTS, sha256, verify
-from ser_core.errors import SerError
-from ser_core.paths import data_dir
 
 KEYS = ["corpus", "folder", "expected", "found", *LISTS]
 

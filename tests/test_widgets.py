@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 from made_rows import made_rows
 
-from ser_core import audio, corpora, explorer, offers, predict, sketch, tables, trained, widgets
-from ser_core.export import to_onnx
-from ser_core.intake import LARGEST, Intake
+from ser_core import audio, corpora
+from ser_core.inference import predict, saved_models
+from ser_core.inference.export import to_onnx
+from ser_core.results import tables
+from ser_core.widgets import explorer, model_card, predictor, svg
+from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
 
 
 def tone(seconds=2.0, rate=16_000, hertz=440.0):
     return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
-def arrive(intake: Intake, name: str, content: bytes, *, what="file", piece=4 << 20, key="k"):
+def arrive(intake: AudioUpload, name: str, content: bytes, *, what="file", piece=4 << 20, key="k"):
     """What the browser sends of one file."""
     for at in range(0, max(1, len(content)), piece):
         message = {"kind": "piece", "what": what, "key": key, "name": name, "at": at, "size": len(content)}
@@ -39,10 +42,10 @@ def shown(panel):
 def network(tmp_path_factory):
     """The shipped network, or an untrained one in its place where there is none yet."""
     with pytest.MonkeyPatch.context() as patch:
-        if not predict.SHIPPED.is_file():
+        if not predict.PRETRAINED.is_file():
             path = made_network.keep(tmp_path_factory.mktemp("network"))
-            to_onnx(trained.load(path), path.with_suffix(".onnx"))
-            patch.setattr(predict, "SHIPPED", path.with_suffix(".onnx"))
+            to_onnx(saved_models.load_model(path), path.with_suffix(".onnx"))
+            patch.setattr(predict, "PRETRAINED", path.with_suffix(".onnx"))
         yield
 
 
@@ -54,7 +57,7 @@ def clip():
 
 @pytest.fixture
 def panel(own_store):
-    return widgets.predictor(samples={})
+    return predictor.predictor(samples={})
 
 
 # What comes from the browser
@@ -62,7 +65,7 @@ def panel(own_store):
 
 def test_pieces_become_the_file_again():
     got = []
-    intake = Intake(lambda names: None, lambda *given: got.append(given), lambda *given: got.append(given))
+    intake = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: got.append(given))
     content = np.random.default_rng(0).bytes(10_000)
     arrive(intake, "ä b.wav", content, piece=999)
     assert got == [("k", "ä b.wav", content)]
@@ -75,7 +78,7 @@ def test_pieces_become_the_file_again():
 
 def test_a_file_that_was_interrupted_begins_anew():
     got = []
-    intake = Intake(lambda names: None, lambda *given: got.append(given), lambda *given: None)
+    intake = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: None)
     intake._receive(intake, {"kind": "piece", "what": "file", "key": "k", "name": "a", "at": 0, "size": 9}, [b"xxx"])
     arrive(intake, "a", b"123456789", piece=3)
     assert got == [("k", "a", b"123456789")]
@@ -105,11 +108,11 @@ BAD = {
     "empty.wav": (b"", "empty"),
     "text.wav": (b"this is no audio", "not audio"),
     "archive.zip": (Path(corpora.demo.ARCHIVE).read_bytes()[:5000], "not audio"),
-    "silent.wav": (widgets.wav(np.zeros(16_000, np.float32), 16_000), "silent"),
-    "short.wav": (widgets.wav(tone(0.05), 16_000), "at least 0.1 s"),
-    "cut.wav": (widgets.wav(tone(), 16_000)[:30_000], "truncated"),
-    "header.wav": (widgets.wav(tone(), 16_000)[:20], "not audio"),
-    "rate.wav": (widgets.wav(tone(), 100), "sampling rate"),
+    "silent.wav": (predictor.wav_bytes(np.zeros(16_000, np.float32), 16_000), "silent"),
+    "short.wav": (predictor.wav_bytes(tone(0.05), 16_000), "at least 0.1 s"),
+    "cut.wav": (predictor.wav_bytes(tone(), 16_000)[:30_000], "truncated"),
+    "header.wav": (predictor.wav_bytes(tone(), 16_000)[:20], "not audio"),
+    "rate.wav": (predictor.wav_bytes(tone(), 100), "sampling rate"),
     "<b>name</b>.wav": (b"x", "not audio"),
 }
 
@@ -129,7 +132,7 @@ def test_a_bad_file_is_one_line_and_the_next_good_one_is_answered(panel, clip, n
 def test_what_the_browser_refuses_or_cannot_open_is_a_line(panel):
     panel.intake._receive(panel.intake, {"kind": "failed", "key": "k", "name": "a.wav", "text": "70 MB; at most"}, [])
     assert "a.wav: 70 MB; at most" in shown(panel)
-    panel._audio("k", "large.wav", bytes(LARGEST + 1))
+    panel._audio("k", "large.wav", bytes(LARGEST_UPLOAD + 1))
     assert "large.wav: 60 MB; at most 60 MB" in shown(panel)
 
 
@@ -179,7 +182,7 @@ def test_a_long_recording_shows_its_windows_and_is_heard_in_parts(panel):
 
 
 def test_another_model_is_asked_again_and_a_missing_one_is_a_line(own_store, clip, tmp_path):
-    panel = widgets.Panel({"shipped": None, "gone": tmp_path / "gone.onnx"}, {})
+    panel = predictor.PredictorPanel({"shipped": None, "gone": tmp_path / "gone.onnx"}, {})
     panel.give(clip, "a")
     before = panel.heard[0].prediction
     panel.model.value = "gone"
@@ -192,10 +195,10 @@ def test_another_model_is_asked_again_and_a_missing_one_is_a_line(own_store, cli
 
 
 def test_samples_are_marked_and_can_be_picked(own_store):
-    found = offers.samples_here()
+    found = model_card.available_samples()
     demo = [name for name, (mark, _) in found.items() if mark == "demo"]
     assert len(demo) == len(corpora.labels("demo_ravdess")) and all("demo" in name for name in demo)
-    panel = widgets.predictor()
+    panel = predictor.predictor()
     panel.sample.value = demo[0]
     assert '<span class="ser-mark">demo</span>' in panel.result.value
     assert panel.sample.value == panel.sample.options[0]
@@ -207,7 +210,7 @@ def test_models_of_the_store_are_offered_where_their_weights_are(own_store):
     for row in rows:
         (own_store / f"{row['hash']}.json").write_text(json.dumps(row | {"demo": False}))
     (own_store / f"{rows[0]['hash']}.keras").write_bytes(b"")
-    found = offers.models_here()
+    found = model_card.available_models()
     assert list(found.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
 
 
@@ -216,25 +219,25 @@ def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
     model = tmp_path / f"{row['hash']}.keras"
     model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
     about = SimpleNamespace(name="a <network>", demo=False, licence="CC BY-NC-SA 4.0")
-    text = offers.limits(about, model)
-    (one,) = tables.pool([row], tmp_path)
+    text = model_card.limitations(about, model)
+    (one,) = tables.pool_results([row], tmp_path)
     assert f"UAR of {100 * one['scores']['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
     assert "a &lt;network&gt;" in text and about.licence in text and "12.5 %" in text
     assert "acted speech" in text and "Do not use it to judge" in text
-    demo = offers.limits(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
+    demo = model_card.limitations(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
     assert "synthetic speech" in demo and "not known here" in demo and "UAR" not in demo
 
 
-@pytest.mark.skipif(not predict.SHIPPED.is_file(), reason="no shipped network in the package")
+@pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no shipped network in the package")
 def test_the_shipped_networks_limits_are_those_of_the_published_rows(panel):
     assert "UAR of" in panel.limits.value and "6 of 6 folds" in panel.limits.value
     assert "acted speech" in panel.limits.value and panel.predictor.licence in panel.limits.value
 
 
 def test_the_oldest_recordings_are_let_go(panel, monkeypatch):
-    monkeypatch.setattr(widgets, "KEPT", 200_000)
+    monkeypatch.setattr(predictor, "KEPT", 200_000)
     for name in "abc":
-        panel.give(widgets.wav(tone(4), 16_000), name)
+        panel.give(predictor.wav_bytes(tone(4), 16_000), name)
     assert [one.source is None for one in panel.heard] == [True, False, False]
     panel.shown.value = 0
     assert "no longer kept" in panel.pictures.value and "ser-answer" in panel.result.value
@@ -242,7 +245,7 @@ def test_the_oldest_recordings_are_let_go(panel, monkeypatch):
 
 def test_an_answer_for_a_report_needs_no_kernel_and_no_script(clip):
     told = predict.Predictor().predict(clip)
-    text = widgets.still(told, clip, mark="demo").data
+    text = predictor.static_answer(told, clip, mark="demo").data
     assert "<script" not in text and "http" not in text and told.emotion in text
     (data,) = re.findall(r'src="data:audio/wav;base64,([^"]+)"', text)
     assert len(audio.decode(base64.b64decode(data))[0]) == len(audio.read(clip))
@@ -253,16 +256,16 @@ def test_an_answer_for_a_report_needs_no_kernel_and_no_script(clip):
 
 def test_the_envelope_holds_the_extremes_of_every_column():
     samples = np.random.default_rng(1).normal(size=10_007)
-    found = sketch.envelope(samples, 100)
+    found = svg.envelope(samples, 100)
     assert found.shape == (100, 2) and found.min() == samples.min() and found.max() == samples.max()
     starts = np.linspace(0, len(samples), 100, endpoint=False).astype(int)
     assert found[7].tolist() == [samples[starts[7] : starts[8]].min(), samples[starts[7] : starts[8]].max()]
-    assert len(sketch.envelope(samples[:3], 100)) == 3
+    assert len(svg.envelope(samples[:3], 100)) == 3
 
 
 def test_attention_stands_where_it_was_paid():
     weights = np.array([0.1, 0.2, 0.6, 0.1])
-    text = sketch.waveform(tone(4), 16_000, weights, np.array([0.5, 1.5, 2.5, 3.5]))
+    text = svg.waveform(tone(4), 16_000, weights, np.array([0.5, 1.5, 2.5, 3.5]))
     assert "strongest at 2.5 s" in text
     bars = re.findall(r'<rect x="([\d.]+)" width="([\d.]+)" y="[\d.]+" height="([\d.]+)"', text)
     assert [float(x) for x, _, _ in bars] == [0, 250, 500, 750]
@@ -271,8 +274,8 @@ def test_attention_stands_where_it_was_paid():
 
 
 def test_names_cannot_become_markup():
-    assert "<i>" not in sketch.table([{"a": "<i>x"}]) + sketch.bars({"<i>": 1.0})
-    assert sketch.clock(3.21) == "3.2 s" and sketch.clock(125) == "2:05"
+    assert "<i>" not in svg.html_table([{"a": "<i>x"}]) + svg.bars({"<i>": 1.0})
+    assert svg.format_seconds(3.21) == "3.2 s" and svg.format_seconds(125) == "2:05"
 
 
 # The explorer and the matrix
@@ -298,7 +301,7 @@ def test_the_explorer_filters_and_shows(own_store):
 
 
 def test_a_cell_opens_the_utterances_that_fell_into_it(tmp_path):
-    (one,) = tables.pool(made_rows(tmp_path, folds=2), tmp_path)
+    (one,) = tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)
     made = explorer.confusions({"made": one}, tmp_path)
     frame = made._frame
     truth, answer = frame[frame["truth"] != frame["prediction"]][["truth", "prediction"]].iloc[0]

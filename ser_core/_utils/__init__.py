@@ -1,0 +1,1 @@
+"""Help every room: errors, folders, quiet consoles, safe writing."""

@@ -11,7 +11,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
+def silence_stderr() -> Iterator[None]:
     """Standard error of the whole process leads nowhere inside; Python's own ``sys.stderr`` included."""
     with _ONE_AT_A_TIME:
         try:
@@ -30,7 +30,7 @@ def silence() -> Iterator[None]:
             os.close(kept)
 
 
-def loading():
+def quiet_loading():
     """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return silence()
+    return silence_stderr()

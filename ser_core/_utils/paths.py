@@ -9,9 +9,14 @@ import os
 from pathlib import Path
 
 
+def package_dir() -> Path:
+    """Return the folder of the package itself, ``ser_core/``."""
+    return Path(__file__).resolve().parents[1]
+
+
 def root() -> Path:
     """The checkout that holds the package, or the current folder when it is installed elsewhere."""
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = package_dir().parent
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 

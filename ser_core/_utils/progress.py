@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @contextmanager
-def terminal_kept(log: Path) -> Iterator[int]:
+def redirect_stderr(log: Path) -> Iterator[int]:
     """Send what kernels and TensorFlow write to standard error into a log; yields where people read."""
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -26,7 +26,9 @@ def terminal_kept(log: Path) -> Iterator[int]:
 
 
 @contextmanager
-def heartbeat(where: str, start: float, done: Callable[[], str], terminal: int, every: float = 20.0) -> Iterator[None]:
+def report_progress(
+    where: str, start: float, done: Callable[[], str], terminal: int, every: float = 20.0
+) -> Iterator[None]:
     """While a notebook runs, say every ``every`` seconds how long it took so far, what is done, and which epochs the
     cells in training have reached.
 
@@ -36,7 +38,7 @@ def heartbeat(where: str, start: float, done: Callable[[], str], terminal: int, 
 
     def beat() -> None:
         while not over.wait(every):
-            say(f"{where}: {time.monotonic() - start:.0f} s{done()}{in_training(since)}", terminal)
+            print_progress(f"{where}: {time.monotonic() - start:.0f} s{done()}{epochs_in_training(since)}", terminal)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -47,9 +49,9 @@ def heartbeat(where: str, start: float, done: Callable[[], str], terminal: int, 
         thread.join()
 
 
-def in_training(since: float) -> str:
+def epochs_in_training(since: float) -> str:
     """ ", in training: epoch 3, 7", from the checkpoints written since a time in seconds; "" where there are none."""
-    from ser_core.experiment import store_dir
+    from ser_core.experiments.store import store_dir
 
     reached = []
     for state in store_dir().glob("*.checkpoint/state.json"):
@@ -61,6 +63,6 @@ def in_training(since: float) -> str:
     return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""
 
 
-def say(text: str, terminal: int = 2) -> None:
+def print_progress(text: str, terminal: int = 2) -> None:
     """One line of progress, on stderr or another file descriptor."""
     os.write(terminal, f"{text}\n".encode())

@@ -1,0 +1,40 @@
+"""Read recordings and change them: augmentation, degradation, streams.
+
+The functions of ``io`` are reached through the package: ``audio.read(path)``.
+"""
+
+from ser_core.audio.io import (
+    LONGEST,
+    SAMPLE_RATE,
+    SHORTEST,
+    SILENCE,
+    SUFFIXES,
+    as_float,
+    check_rate,
+    check_samples,
+    decode,
+    measure_level,
+    peak_normalise,
+    preprocess,
+    read,
+    reduce_noise,
+    resample,
+)
+
+__all__ = [
+    "LONGEST",
+    "SAMPLE_RATE",
+    "SHORTEST",
+    "SILENCE",
+    "SUFFIXES",
+    "as_float",
+    "check_rate",
+    "check_samples",
+    "decode",
+    "measure_level",
+    "peak_normalise",
+    "preprocess",
+    "read",
+    "reduce_noise",
+    "resample",
+]

@@ -1,7 +1,7 @@
 """The paper's four augmentations (II.B), each alone, each seeded.
 
 The paper gives no ranges; the defaults are this suite's reading and are parameters of every run. Copies are made of
-training utterances only: :func:`ser_core.sides.inputs` is the one place that asks for them.
+training utterances only: :func:`ser_core.experiments.data.network_inputs` is the one place that asks for them.
 """
 
 import zlib
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.errors import SerError
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def shift_pitch(samples: np.ndarray, random: np.random.Generator, ranges: Ranges
 TECHNIQUES = {"noise": add_noise, "stretch": stretch_time, "shift": shift_time, "pitch": shift_pitch}
 
 
-def parse(names: str) -> tuple[str, ...]:
+def parse_techniques(names: str) -> tuple[str, ...]:
     """``"noise,pitch"`` to ``("noise", "pitch")``; ``""`` and ``"none"`` to ``()``. Unknown names raise SerError."""
     chosen = tuple(name.strip() for name in names.split(",") if name.strip() not in ("", "none"))
     for name in chosen:

@@ -1,6 +1,6 @@
 """What is done to a test recording before the network hears it: noise, a room, a telephone line, a codec.
 
-A condition is a name such as ``white:10`` or ``codec:mp3:16``, the ``condition`` of a :class:`~ser_core.spec.Spec`. It
+A condition is a name such as ``white:10`` or ``codec:mp3:16``, the ``condition`` of a :class:`~ser_core.experiments.spec.Spec`. It
 falls on test utterances only; training and validation stay clean. Every condition keeps the length, is fixed by the
 utterance's id and the seed, and leaves the level as it comes out: whoever reads recordings normalised to their peak
 normalises again, as a reader of the degraded recording would.
@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
+from ser_core._utils.errors import SerError
 from ser_core.audio import resample
-from ser_core.errors import SerError
 
 CONDITIONS: dict[str, str] = {
     "clean": "the recording as it is",
@@ -83,18 +83,18 @@ def _parse(name: str) -> Callable[..., np.ndarray]:
     return partial({"white": _white, "babble": _babble}[kind], snr=_number(name, given[0], *SNR_RANGE, "dB"))
 
 
-def check(name: str) -> None:
+def check_condition(name: str) -> None:
     """Raise SerError for a condition that is unknown or cannot be: ``white:loud``, ``codec:mp3:17``, ``white:20.0``."""
     _parse(name)
 
 
-def needs_others(name: str) -> bool:
+def needs_other_speakers(name: str) -> bool:
     """Whether :func:`apply` needs recordings of other speakers."""
-    check(name)
+    check_condition(name)
     return _kind(name) == "babble"
 
 
-def apply(
+def degrade(
     samples: np.ndarray,
     condition: str,
     *,
@@ -128,7 +128,7 @@ def apply(
     return np.asarray(change(np.asarray(samples, dtype=np.float32), rate, random, others), dtype=np.float32)
 
 
-def active_level(samples: np.ndarray, rate: int) -> float:
+def active_speech_level(samples: np.ndarray, rate: int) -> float:
     """Mean square of an utterance where somebody speaks: pauses do not count (ITU-T P.56, method B).
 
     The rectified signal is smoothed twice with a time constant of 30 ms; a threshold is active while the envelope has
@@ -161,7 +161,7 @@ def active_level(samples: np.ndarray, rate: int) -> float:
 def _mixed(samples: np.ndarray, noise: np.ndarray, rate: int, snr: float) -> np.ndarray:
     """Speech plus noise whose mean power lies ``snr`` dB below the active speech level."""
     power = np.mean(noise**2)
-    gain = np.sqrt(active_level(samples, rate) / 10.0 ** (snr / 10.0) / power) if power > 0 else 0.0
+    gain = np.sqrt(active_speech_level(samples, rate) / 10.0 ** (snr / 10.0) / power) if power > 0 else 0.0
     return samples + gain * noise
 
 
@@ -177,12 +177,12 @@ def _babble(samples, rate, random, others, *, snr: float) -> np.ndarray:
     for i in random.permutation(len(others))[:TALKERS]:
         talker = np.asarray(others[i], dtype=np.float64)
         place = random.integers(len(talker)) + np.arange(len(samples))
-        level = active_level(talker, rate)
+        level = active_speech_level(talker, rate)
         total += talker[place % len(talker)] / np.sqrt(level) if level > 0 else 0.0
     return _mixed(samples, total, rate, snr)
 
 
-def room(rt60: float, rate: int, random: np.random.Generator) -> np.ndarray:
+def room_impulse_response(rt60: float, rate: int, random: np.random.Generator) -> np.ndarray:
     """Impulse response of a room: a direct sound of 1, then Gaussian noise that decays by 60 dB in ``rt60`` seconds.
 
     Polack's statistical model of late reverberation (J.-D. Polack, La transmission de l'energie sonore dans les
@@ -204,7 +204,7 @@ def room(rt60: float, rate: int, random: np.random.Generator) -> np.ndarray:
 def _reverb(samples, rate, random, others, *, rt60: float) -> np.ndarray:
     from scipy.signal import fftconvolve
 
-    return fftconvolve(samples, room(rt60, rate, random))[: len(samples)]
+    return fftconvolve(samples, room_impulse_response(rt60, rate, random))[: len(samples)]
 
 
 def _fitted(samples: np.ndarray, length: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 ``libsndfile`` decides by content what a file holds, so that AIFF data in a ``.wav`` name is read as what it is;
 ``soxr`` resamples. Whatever cannot be used is refused with one line that names the file
-(:class:`~ser_core.errors.SerError`).
+(:class:`~ser_core._utils.errors.SerError`).
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.errors import SerError
-from ser_core.quiet import silence
+from ser_core._utils.console import silence_stderr
+from ser_core._utils.errors import SerError
 
 SAMPLE_RATE = 16_000
 """Rate of every signal after reading, in Hz. The paper says only "a uniform sampling rate" (II.B)."""
@@ -70,7 +70,7 @@ def _quietly(handle):
     """Out of sight what libmpg123, to which everything without another beginning is given, says of damaged files."""
     start = handle.read(4)
     handle.seek(0)
-    return contextlib.nullcontext() if start in _KNOWN_STARTS else silence()
+    return contextlib.nullcontext() if start in _KNOWN_STARTS else silence_stderr()
 
 
 def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[np.ndarray, int, dict]:
@@ -104,7 +104,7 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
         if shortened and int(shortened[2]) < int(shortened[1]) and int(shortened[1]) < 0x7FFFFF00:
             raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes are there); copy it again")
         try:
-            with silence() if file.format == "MPEG" else contextlib.nullcontext():
+            with silence_stderr() if file.format == "MPEG" else contextlib.nullcontext():
                 samples = file.read(dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
             raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
@@ -153,7 +153,7 @@ def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
     return ((samples - offset) / (offset or -float(limits.min))).astype(np.float32)
 
 
-def checked(samples: np.ndarray, rate: int, name: str = "recording") -> tuple[np.ndarray, int]:
+def check_samples(samples: np.ndarray, rate: int, name: str = "recording") -> tuple[np.ndarray, int]:
     """Samples that are in memory already, checked as :func:`decode` checks a file.
 
     Parameters
@@ -222,7 +222,7 @@ def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: floa
     return cleaned.astype(np.float32)
 
 
-def prepare(
+def preprocess(
     samples: np.ndarray, rate: int, *, target: int = SAMPLE_RATE, normalise: bool = True, denoise: bool = False
 ) -> np.ndarray:
     """Mono, one rate, and the chosen clean-up: float32 [samples] from [samples] or [samples, channels]."""
@@ -260,10 +260,10 @@ def read(
         see :func:`decode`
     """
     samples, native, _ = decode(source, name)
-    return prepare(samples, native, target=rate, normalise=normalise, denoise=denoise)
+    return preprocess(samples, native, target=rate, normalise=normalise, denoise=denoise)
 
 
-def level(samples: np.ndarray) -> dict[str, float]:
+def measure_level(samples: np.ndarray) -> dict[str, float]:
     """Peak and RMS in dBFS, and the DC offset, of ``samples`` (any shape, full scale is 1)."""
     x = np.asarray(samples, dtype=np.float64)
     decibel = lambda value: float(20 * np.log10(max(value, 1e-10)))  # noqa: E731

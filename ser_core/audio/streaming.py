@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 CHUNK_SECONDS = 0.1
 HEADER = 64 * 1024
@@ -14,7 +14,7 @@ HEADER = 64 * 1024
 Chunk = tuple[np.ndarray, int]
 
 
-def predictions(stream, chunks: Iterable[Chunk], seconds: float | None = None) -> Iterator:
+def stream_predictions(stream, chunks: Iterable[Chunk], seconds: float | None = None) -> Iterator:
     """Predictions of a ``predict.Stream`` as they become due, until the chunks end or ``seconds`` were heard."""
     heard = 0.0
     for samples, rate in chunks:
@@ -26,7 +26,7 @@ def predictions(stream, chunks: Iterable[Chunk], seconds: float | None = None) -
             return
 
 
-def microphone() -> Iterator[Chunk]:
+def read_microphone() -> Iterator[Chunk]:
     """The default microphone, mono, at its own rate, until it is closed.
 
     Raises
@@ -52,7 +52,7 @@ def microphone() -> Iterator[Chunk]:
             yield samples[:, 0], rate
 
 
-def piped(pipe, rate: int, channels: int) -> Iterator[Chunk]:
+def read_pipe(pipe, rate: int, channels: int) -> Iterator[Chunk]:
     """A pipe of a WAV file (16-bit PCM or 32-bit float, its header says rate and channels) or of raw 16-bit samples.
 
     Parameters

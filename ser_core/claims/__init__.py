@@ -1,0 +1,1 @@
+"""State what the paper prints, and check claims by computation."""

@@ -4,13 +4,13 @@ import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from ser_core import claimfile
-from ser_core.checks import CHECKS, VERDICTS
-from ser_core.claimfile import Claim, Claims
+from ser_core.claims import claim_file
+from ser_core.claims.checks import CHECKS, VERDICTS
+from ser_core.claims.claim_file import Claim, Claims
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckedClaim:
     """One checked claim. ``printed`` and ``computed`` carry the printed decimals; ``value`` is the bare number."""
 
     id: str
@@ -25,7 +25,7 @@ class Result:
     value: float | None
 
 
-def check(claim: Claim) -> Result:
+def check_claim(claim: Claim) -> CheckedClaim:
     """One claim, checked.
 
     Raises
@@ -42,10 +42,10 @@ def check(claim: Claim) -> Result:
     if claim.unused():
         raise claim.wrong(f"{', '.join(claim.unused())}: not used by the check {claim.check}")
     common = {"id": claim.id, "group": claim.group, "where": claim.where, "claim": claim.text, "check": claim.check}
-    return Result(**common, **asdict(found))
+    return CheckedClaim(**common, **asdict(found))
 
 
-def run(path: str | os.PathLike | None = None) -> tuple[Claims, list[Result]]:
+def check_claims(path: str | os.PathLike | None = None) -> tuple[Claims, list[CheckedClaim]]:
     """All claims of a file (None: those of the paper that this suite is about), in its order.
 
     Raises
@@ -53,31 +53,31 @@ def run(path: str | os.PathLike | None = None) -> tuple[Claims, list[Result]]:
     SerError
         for a file of claims that cannot be used
     """
-    claims = claimfile.load(path)
-    return claims, [check(claim) for claim in claims.claims]
+    claims = claim_file.load_claims(path)
+    return claims, [check_claim(claim) for claim in claims.claims]
 
 
-def groups(results: list[Result]) -> dict[str, list[Result]]:
+def group_results(results: list[CheckedClaim]) -> dict[str, list[CheckedClaim]]:
     """Results by group, in the order of the file."""
-    found: dict[str, list[Result]] = {}
+    found: dict[str, list[CheckedClaim]] = {}
     for result in results:
         found.setdefault(result.group, []).append(result)
     return found
 
 
-def tally(results: list[Result]) -> dict[str, int]:
+def count_verdicts(results: list[CheckedClaim]) -> dict[str, int]:
     """How many claims have each verdict, all verdicts named."""
     counts = Counter(result.verdict for result in results)
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
-def told(results: list[Result]) -> str:
+def verdict_sentence(results: list[CheckedClaim]) -> str:
     """The tally as a sentence."""
-    counts = ", ".join(f"{verdict}: {count}" for verdict, count in tally(results).items())
+    counts = ", ".join(f"{verdict}: {count}" for verdict, count in count_verdicts(results).items())
     return f"{len(results)} claims checked; {counts}."
 
 
-def frame(results: list[Result]):
+def results_frame(results: list[CheckedClaim]):
     """Results as a table for people: DataFrame with place, claim, printed, computed, verdict, why."""
     import pandas as pd
 
@@ -87,15 +87,15 @@ def frame(results: list[Result]):
     )
 
 
-def text(claims: Claims, results: list[Result]) -> str:
+def format_results(claims: Claims, results: list[CheckedClaim]) -> str:
     """Results as lines for a terminal."""
     kind = " (constructed: no real paper)" if claims.constructed else ""
     lines = [f"{claims.title}{kind}", claims.source]
-    for group, some in groups(results).items():
+    for group, some in group_results(results).items():
         lines += ["", f"{group}:"]
         for r in some:
             lines += [
                 f"  {r.verdict:17} {r.where}: {r.claim}",
                 f"  {'':17} printed {r.printed}; computed {r.computed}. {r.why}",
             ]
-    return "\n".join([*lines, "", told(results)])
+    return "\n".join([*lines, "", verdict_sentence(results)])

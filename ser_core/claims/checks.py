@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ser_core import arithmetic, metrics
-from ser_core.arithmetic import like, span
-from ser_core.claimfile import Claim, sizes_of_tests
-from ser_core.errors import SerError
+from ser_core import metrics
+from ser_core._utils.errors import SerError
+from ser_core.claims import consistency
+from ser_core.claims.claim_file import Claim, test_set_sizes
+from ser_core.claims.consistency import format_like, rounding_range
 
 HOLDS, CONTRADICTED, IMPOSSIBLE, OPEN = VERDICTS = ("holds", "contradicted", "impossible", "cannot be checked")
 
@@ -56,7 +57,9 @@ def parameters(claim: Claim) -> Finding:
     try:
         for width in channels:
             for shared, same in ways:
-                found[width, shared, same] = arithmetic.parameters(layers, width, frames, shared=shared, same=same)
+                found[width, shared, same] = consistency.count_parameters(
+                    layers, width, frames, shared=shared, same=same
+                )
     except ValueError as error:
         raise claim.wrong(str(error)) from None
     ours, counts = next(iter(found.values()))
@@ -89,14 +92,14 @@ def smallest(claim: Claim) -> Finding:
 def f1(claim: Claim) -> Finding:
     """``precision``, ``recall``, ``f1`` of one class in percent; ``average = true`` for means over classes."""
     precision, recall, printed = (claim.percent(name) for name in ("precision", "recall", "f1"))
-    exact, limits = arithmetic.f1(precision, recall), arithmetic.f1_range(precision, recall)
-    computed = like(exact, printed)
+    exact, limits = consistency.f1(precision, recall), consistency.f1_range(precision, recall)
+    computed = format_like(exact, printed)
     if claim.get("average", False) is True:
         why = "A mean over classes of F1 is not the F1 of the mean precision and recall, so nothing follows."
         return Finding(str(printed), computed, OPEN, why, float(exact))
-    agrees = limits[0] <= span(printed)[1] and span(printed)[0] <= limits[1]
+    agrees = limits[0] <= rounding_range(printed)[1] and rounding_range(printed)[0] <= limits[1]
     finer = printed.scaleb(-1)
-    low, high = (like(limit, finer) for limit in limits)
+    low, high = (format_like(limit, finer) for limit in limits)
     why = f"Precision {precision} and recall {recall}, as rounded, give {low} to {high}."
     return Finding(str(printed), computed, HOLDS if agrees else IMPOSSIBLE, why, float(exact))
 
@@ -105,7 +108,9 @@ def f1_between(claim: Claim) -> Finding:
     """``precision``, ``recall``, ``f1`` of one class: F1 lies between the other two."""
     precision, recall, printed = (claim.percent(name) for name in ("precision", "recall", "f1"))
     low, high = sorted((precision, recall))
-    inside = span(low)[0] <= span(printed)[1] and span(printed)[0] <= span(high)[1]
+    inside = (
+        rounding_range(low)[0] <= rounding_range(printed)[1] and rounding_range(printed)[0] <= rounding_range(high)[1]
+    )
     place = "within" if inside else "outside"
     why = f"A harmonic mean lies between its two values; {printed} is {place} {low} to {high}."
     return Finding(str(printed), f"{low} to {high}", HOLDS if inside else IMPOSSIBLE, why)
@@ -115,11 +120,13 @@ def column_mean(claim: Claim) -> Finding:
     """``printed``, ``table``, ``column``: a total that is some mean of the table's rows."""
     printed, column = claim.number("printed"), claim.column()
     mean, low, high = sum(column.values()) / len(column), min(column.values()), max(column.values())
-    computed = like(mean, printed)
-    if not (span(low)[0] <= span(printed)[1] and span(printed)[0] <= span(high)[1]):
+    computed = format_like(mean, printed)
+    if not (
+        rounding_range(low)[0] <= rounding_range(printed)[1] and rounding_range(printed)[0] <= rounding_range(high)[1]
+    ):
         why = f"The rows run from {low} to {high}, and every mean of them, however weighted, lies between."
         return Finding(str(printed), computed, IMPOSSIBLE, why, float(mean))
-    agrees = abs(mean - printed) <= arithmetic.unit(printed)
+    agrees = abs(mean - printed) <= consistency.last_digit(printed)
     why = "The plain mean of the rows." if agrees else "The plain mean differs; one weighted by support may not."
     return Finding(str(printed), computed, HOLDS if agrees else OPEN, why, float(mean))
 
@@ -127,16 +134,16 @@ def column_mean(claim: Claim) -> Finding:
 def fraction(claim: Claim) -> Finding:
     """``printed`` percent, ``tests``: test sets as ``{each, to, from, plus}``, ``{of, percent}`` or ``{sizes}``."""
     printed = claim.percent("printed")
-    sizes = sizes_of_tests(claim)
-    possible = [n for n in sizes if arithmetic.counts_for(printed, n)]
-    k, n = arithmetic.nearest(printed, possible or sizes)
+    sizes = test_set_sizes(claim)
+    possible = [n for n in sizes if consistency.matching_counts(printed, n)]
+    k, n = consistency.nearest_fraction(printed, possible or sizes)
     share = Decimal(100 * k) / n
-    computed = f"{like(share, printed)} = {k:,} of {n:,}"
-    least = arithmetic.smallest_n(printed)
+    computed = f"{format_like(share, printed)} = {k:,} of {n:,}"
+    least = consistency.smallest_denominator(printed)
     if possible:
         why = f"{computed} is one of them; the smallest test set of any kind that allows it has {least:,}."
         return Finding(str(printed), computed, HOLDS, why, float(share))
-    cut = [size for size in sizes if arithmetic.counts_for(printed, size, cut=True)]
+    cut = [size for size in sizes if consistency.matching_counts(printed, size, cut=True)]
     tried = f"any of {len(sizes)} single test sets of {sizes[0]:,} to {sizes[-1]:,}"
     why = f"No k of n on {tried if len(sizes) > 1 else f'a test set of {sizes[0]:,}'} rounds to it"
     why += f" (cut off instead of rounded: {', '.join(f'{size:,}' for size in cut)})" if cut else ""
@@ -146,7 +153,7 @@ def fraction(claim: Claim) -> Finding:
 
 def smallest_support(claim: Claim) -> Finding:
     """``printed`` percent of one class, and how many there are: ``largest``, or ``corpus`` and ``emotion``."""
-    printed, least = claim.percent("printed"), arithmetic.smallest_n(claim.percent("printed"))
+    printed, least = claim.percent("printed"), consistency.smallest_denominator(claim.percent("printed"))
     if claim.has("largest"):
         largest = claim.whole("largest")
     else:
@@ -154,7 +161,7 @@ def smallest_support(claim: Claim) -> Finding:
         if table is None:
             return Finding(str(printed), f"{least:,} utterances or more", OPEN, why, least)
         largest = int((table["emotion"] == claim.words("emotion")).sum())
-    fits = any(arithmetic.counts_for(printed, n) for n in range(least, largest + 1))
+    fits = any(consistency.matching_counts(printed, n) for n in range(least, largest + 1))
     why = f"The smallest n with some k of n at {printed} % is {least:,}; the whole corpus has {largest:,}."
     return Finding(str(printed), f"{least:,} utterances or more", HOLDS if fits else IMPOSSIBLE, why, least)
 
@@ -171,24 +178,24 @@ def least_accuracy(claim: Claim) -> Finding:
         if table is None:
             return Finding(str(printed), "", OPEN, why)
         supports = table["emotion"].value_counts().tolist()
-    least = 100 * arithmetic.least_accuracy(float(recall) / 100, supports)
-    lowest = 100 * arithmetic.least_accuracy(max(0.0, float(span(recall)[0])) / 100, supports)
-    possible = float(span(printed)[1]) >= lowest
-    why = f"A macro recall of {recall} leaves {like(least, printed)} or more on {sum(supports):,} utterances so divided"
+    least = 100 * consistency.minimum_accuracy(float(recall) / 100, supports)
+    lowest = 100 * consistency.minimum_accuracy(max(0.0, float(rounding_range(recall)[0])) / 100, supports)
+    possible = float(rounding_range(printed)[1]) >= lowest
+    why = f"A macro recall of {recall} leaves {format_like(least, printed)} or more on {sum(supports):,} utterances so divided"
     why += "." if possible else "; a recall weighted by support would equal the accuracy."
-    computed = f"{like(least, printed)} or more"
+    computed = f"{format_like(least, printed)} or more"
     return Finding(str(printed), computed, HOLDS if possible else IMPOSSIBLE, why, least)
 
 
 def one_against_rest(claim: Claim) -> Finding:
     """``printed`` accuracy in percent, ``classes``: what it would be if (TP + TN) / all was averaged over classes."""
     printed, classes = claim.percent("printed"), claim.whole("classes", low=2)
-    plain = 100 * metrics.plain_accuracy(float(printed) / 100, classes)
+    plain = 100 * metrics.accuracy_from_one_vs_rest(float(printed) / 100, classes)
     why = (
         f"If (TP + TN) / all was taken for each of {classes} classes and averaged, {printed} % stands for "
-        f"{like(plain, printed)} % of utterances recognised; the text does not say how its formula was used."
+        f"{format_like(plain, printed)} % of utterances recognised; the text does not say how its formula was used."
     )
-    return Finding(str(printed), like(plain, printed), OPEN, why, plain)
+    return Finding(str(printed), format_like(plain, printed), OPEN, why, plain)
 
 
 def rank(claim: Claim) -> Finding:
@@ -212,7 +219,7 @@ def step(claim: Claim) -> Finding:
     (before,), (after,) = claim.picked("before", column), claim.picked("after", column)
     points = column[after] - column[before]
     gained = points * clips / 100
-    best = arithmetic.sign_test(abs(round(gained)))
+    best = consistency.sign_test(abs(round(gained)))
     why = (
         f"{points:+} points are {gained:.1f} of {clips:,} clips; were every changed answer changed for the better, "
         f"a sign test would give p = {best:.3f}. The paper gives no test."
@@ -228,10 +235,10 @@ def rtf(claim: Claim) -> Finding:
     """``rtf``, ``latency_ms``, ``seconds`` of audio: latency over length."""
     printed, latency, seconds = claim.positive("rtf"), claim.positive("latency_ms"), claim.positive("seconds")
     exact = latency / 1000 / seconds
-    low, high = (value / 1000 / seconds for value in span(latency))
-    agrees = low <= span(printed)[1] and span(printed)[0] <= high
+    low, high = (value / 1000 / seconds for value in rounding_range(latency))
+    agrees = low <= rounding_range(printed)[1] and rounding_range(printed)[0] <= high
     why = f"{latency} ms for {seconds} s of audio."
-    return Finding(str(printed), like(exact, printed), HOLDS if agrees else CONTRADICTED, why, float(exact))
+    return Finding(str(printed), format_like(exact, printed), HOLDS if agrees else CONTRADICTED, why, float(exact))
 
 
 def implied_length(claim: Claim) -> Finding:
@@ -239,10 +246,10 @@ def implied_length(claim: Claim) -> Finding:
     factor, latency, printed = claim.positive("rtf"), claim.positive("latency_ms"), claim.positive("seconds")
     exact = latency / 1000 / factor
     low, high = (
-        span(latency)[0] / 1000 / span(factor)[1],
-        span(latency)[1] / 1000 / max(span(factor)[0], Decimal("1e-9")),
+        rounding_range(latency)[0] / 1000 / rounding_range(factor)[1],
+        rounding_range(latency)[1] / 1000 / max(rounding_range(factor)[0], Decimal("1e-9")),
     )
-    agrees = low <= span(printed)[1] and span(printed)[0] <= high
+    agrees = low <= rounding_range(printed)[1] and rounding_range(printed)[0] <= high
     why = f"{latency} ms at a real-time factor of {factor} is {exact:.2f} s of audio."
     return Finding(f"{printed} s", f"{exact:.2f} s", HOLDS if agrees else CONTRADICTED, why, float(exact))
 
@@ -251,10 +258,10 @@ def throughput(claim: Claim) -> Finding:
     """``latency_ms``, ``throughput`` a second: one after the other, 1000 over the latency."""
     latency, printed = claim.positive("latency_ms"), claim.positive("throughput")
     exact = 1000 / latency
-    low, high = (1000 / value for value in reversed(span(latency)))
-    agrees = low <= span(printed)[1] and span(printed)[0] <= high
+    low, high = (1000 / value for value in reversed(rounding_range(latency)))
+    agrees = low <= rounding_range(printed)[1] and rounding_range(printed)[0] <= high
     why = f"{latency} ms, as rounded, allow {low:.1f} to {high:.1f} a second."
-    return Finding(str(printed), like(exact, printed), HOLDS if agrees else CONTRADICTED, why, float(exact))
+    return Finding(str(printed), format_like(exact, printed), HOLDS if agrees else CONTRADICTED, why, float(exact))
 
 
 def same_column(claim: Claim) -> Finding:
@@ -284,8 +291,8 @@ def attention_bounds(claim: Claim) -> Finding:
         raise claim.wrong("fewer than two steps are left")
     bottom, top = (float(claim.number(name, -50, 50)) if claim.has(name) else usual
                    for name, usual in (("low", -1.0), ("high", 1.0)))  # fmt: skip
-    low, high = arithmetic.weight_bounds(steps, bottom, top)
-    mass = arithmetic.least_mass(0.5, bottom, top)
+    low, high = consistency.attention_weight_bounds(steps, bottom, top)
+    mass = consistency.minimum_attention(0.5, bottom, top)
     why = (
         f"Scores within [{bottom:g}, {top:g}] leave every one of {steps} steps between {100 * low:.2f} and "
         f"{100 * high:.1f} % (equal: {100 / steps:.1f} %); silence that fills half of the steps keeps "
@@ -351,9 +358,9 @@ def level(claim: Claim) -> Finding:
     """``printed`` (words), ``db``: what standardising per utterance leaves of a difference in level."""
     import numpy as np
 
-    from ser_core import features
+    from ser_core import audio, features
 
-    time = np.arange(features.SAMPLE_RATE) / features.SAMPLE_RATE
+    time = np.arange(audio.SAMPLE_RATE) / audio.SAMPLE_RATE
     soft = 0.05 * np.sin(2 * np.pi * 200 * time) * (1.2 + np.sin(2 * np.pi * 3 * time))
     db = float(claim.number("db", 0, 20))
     quiet, loud = (features.zscore(features.rmse(x)[:, None]) for x in (soft, soft * 10 ** (db / 20)))

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from ser_core import arithmetic
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
+from ser_core.claims import consistency
 
-SHIPPED = Path(__file__).parent / "claims"
+SHIPPED = Path(__file__).parent
 PAPER = SHIPPED / "zennou2026.toml"
 CONSTRUCTED = SHIPPED / "constructed.toml"
 COMMON = ("id", "group", "where", "claim", "check", "each_row_of", "rows")
@@ -133,7 +133,7 @@ class Claims:
     claims: tuple[Claim, ...]
 
 
-def sizes_of_tests(claim: Claim) -> list[int]:
+def test_set_sizes(claim: Claim) -> list[int]:
     """Sizes of the test sets that ``tests`` describes: ``{each, to, from, plus}``, ``{of, percent}``, ``{sizes}``."""
     return sorted({size for test in claim.listed("tests", dict) for size in _sizes(claim, test)})
 
@@ -149,17 +149,17 @@ def _sizes(claim: Claim, test: dict) -> list[int]:
         )
     listed = {name: value if isinstance(value, list) else [value] for name, value in test.items()}
     if "each" in test:
-        found = arithmetic.whole_speakers(
+        found = consistency.sizes_of_whole_speakers(
             test["each"], min(test["to"], 10_000), fewest=test.get("from", 1), plus=test.get("plus", 0)
         )
     else:
-        found = arithmetic.shares_of(test["of"], listed["percent"]) if "of" in test else listed["sizes"]
+        found = consistency.sizes_of_shares(test["of"], listed["percent"]) if "of" in test else listed["sizes"]
     if not found or min(found) < 1:
         raise claim.wrong(f"tests: {test}: gives no test set")
     return found
 
 
-def load(path: str | os.PathLike | None = None) -> Claims:
+def load_claims(path: str | os.PathLike | None = None) -> Claims:
     """Read a file of claims; None is the one of the paper that this suite is about.
 
     Raises

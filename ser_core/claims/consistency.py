@@ -11,52 +11,52 @@ from fractions import Fraction
 from itertools import count
 
 
-def unit(printed: Decimal) -> Decimal:
+def last_digit(printed: Decimal) -> Decimal:
     """One step of the last printed digit: 0.01 for 98.10, 1 for 12."""
     return Decimal(1).scaleb(min(0, printed.as_tuple().exponent))
 
 
-def span(printed: Decimal) -> tuple[Decimal, Decimal]:
+def rounding_range(printed: Decimal) -> tuple[Decimal, Decimal]:
     """The values that round to a printed figure: half a step of the last digit to each side, ends included."""
-    return printed - unit(printed) / 2, printed + unit(printed) / 2
+    return printed - last_digit(printed) / 2, printed + last_digit(printed) / 2
 
 
-def like(value, printed: Decimal) -> str:
+def format_like(value, printed: Decimal) -> str:
     """A computed value with as many decimals as the printed figure, thousands apart: ``469,257``, ``86.21``."""
     exact = value if isinstance(value, Decimal) else Decimal(Fraction(value).numerator) / Fraction(value).denominator
-    return f"{exact.quantize(unit(printed), rounding=ROUND_HALF_UP):,f}"
+    return f"{exact.quantize(last_digit(printed), rounding=ROUND_HALF_UP):,f}"
 
 
 # Shares of whole counts
 
 
-def counts_for(percent: Decimal, n: int, *, cut: bool = False) -> range:
+def matching_counts(percent: Decimal, n: int, *, cut: bool = False) -> range:
     """The k for which k of n is printed as ``percent``, rounded to the nearest or ``cut`` off; may be empty."""
-    low, high = (percent, percent + unit(percent)) if cut else span(percent)
+    low, high = (percent, percent + last_digit(percent)) if cut else rounding_range(percent)
     first, last = math.ceil(Fraction(low) * n / 100), math.floor(Fraction(high) * n / 100)
     if cut and last * 100 == high * n:
         last -= 1  # it would be printed as the next figure
     return range(max(0, first), min(last, n) + 1)
 
 
-def smallest_n(percent: Decimal) -> int:
+def smallest_denominator(percent: Decimal) -> int:
     """The smallest n of which some k of n rounds to ``percent``: at most 10**(decimals + 2)."""
-    return next(n for n in count(1) if counts_for(percent, n))
+    return next(n for n in count(1) if matching_counts(percent, n))
 
 
-def nearest(percent: Decimal, sizes: Iterable[int]) -> tuple[int, int]:
+def nearest_fraction(percent: Decimal, sizes: Iterable[int]) -> tuple[int, int]:
     """The k of n nearest to ``percent`` among test sets of these sizes: (k, n)."""
     aim = Fraction(percent) / 100
     pairs = ((min(n, max(0, round(aim * n))), n) for n in sizes)
     return min(pairs, key=lambda pair: abs(Fraction(*pair) - aim))
 
 
-def whole_speakers(each: int, most: int, *, fewest: int = 1, plus: int = 0) -> list[int]:
+def sizes_of_whole_speakers(each: int, most: int, *, fewest: int = 1, plus: int = 0) -> list[int]:
     """Sizes of test sets of whole speakers with ``each`` utterances: ``plus`` + each x (fewest to most)."""
     return [plus + each * speakers for speakers in range(fewest, most + 1)]
 
 
-def shares_of(total: int, percents: Sequence[int]) -> list[int]:
+def sizes_of_shares(total: int, percents: Sequence[int]) -> list[int]:
     """Sizes of a test set of so many percent of ``total``; where that is no whole number, the one below and above."""
     exact = [Fraction(total * percent, 100) for percent in percents]
     return sorted({size for value in exact for size in (math.floor(value), math.ceil(value)) if size > 0})
@@ -72,11 +72,11 @@ def f1(precision, recall):
 
 def f1_range(precision: Decimal, recall: Decimal) -> tuple[Decimal, Decimal]:
     """Lowest and highest F1 of a class whose precision and recall print as given: F1 rises with either."""
-    (low_p, high_p), (low_r, high_r) = span(precision), span(recall)
+    (low_p, high_p), (low_r, high_r) = rounding_range(precision), rounding_range(recall)
     return f1(max(low_p, Decimal(0)), max(low_r, Decimal(0))), f1(min(high_p, 100), min(high_r, 100))
 
 
-def least_accuracy(recall: float, supports: Sequence[int]) -> float:
+def minimum_accuracy(recall: float, supports: Sequence[int]) -> float:
     """The lowest accuracy (fraction) that a macro recall (fraction) leaves possible on a test set of these supports.
 
     The recalls of C classes sum to C x recall. What is missed costs most in the largest classes, so these are emptied
@@ -97,13 +97,13 @@ def sign_test(clips: int) -> float:
 # Attention
 
 
-def weight_bounds(steps: int, low: float = -1.0, high: float = 1.0) -> tuple[float, float]:
+def attention_weight_bounds(steps: int, low: float = -1.0, high: float = 1.0) -> tuple[float, float]:
     """Lowest and highest weight of one step under a softmax over ``steps`` scores within [low, high] (Eq. 5: tanh)."""
     spread = math.exp(high - low)
     return 1 / (1 + (steps - 1) * spread), 1 / (1 + (steps - 1) / spread)
 
 
-def least_mass(share: float, low: float = -1.0, high: float = 1.0) -> float:
+def minimum_attention(share: float, low: float = -1.0, high: float = 1.0) -> float:
     """The least attention that can lie together on a ``share`` of the steps (0 to 1), scores within [low, high]."""
     return share / (share + (1 - share) * math.exp(high - low))
 
@@ -119,7 +119,7 @@ def _encoder(width: int, inner: int) -> int:
     return 4 * (width * width + width) + (width * inner + inner) + (inner * width + width) + 4 * width
 
 
-def parameters(
+def count_parameters(
     layers: Sequence[str], width: int, steps: int, *, shared: bool = True, same: bool = True
 ) -> tuple[int, list[int]]:
     """Trainable parameters of a network given as a list of layers, from the textbook formula of each.

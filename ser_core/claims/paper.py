@@ -246,24 +246,24 @@ def table(number: str) -> tuple[dict, ...]:
     return tuple(dict(row) for row in TABLES[number]["rows"])
 
 
-def corpus_of(corpus: str) -> str:
+def paper_corpus(corpus: str) -> str:
     """The paper's corpus that ours stands for: ``demo_ravdess`` imitates ``ravdess``, ``demo`` too."""
     name = "ravdess" if corpus == "demo" else corpus.removeprefix("demo_")
     return "ravtess" if name == "ravtess_calm_merged" else name
 
 
-def ours(model: str) -> bool:
+def is_proposed(model: str) -> bool:
     """Whether a name of ours is the proposed network or one of its ablations."""
     return model in PROPOSED or model in ABLATIONS
 
 
-def claim(model: str, corpus: str) -> dict | None:
+def claimed_scores(model: str, corpus: str) -> dict | None:
     """Scores that the paper prints for a network of ours on a corpus, as fractions, or ``None`` where it prints none.
 
     The dict has some of ``accuracy``, ``precision``, ``recall``, ``f1``, and ``source``. On a demo corpus it is the
     claim for the corpus that the demo imitates, which the demo can neither confirm nor refute.
     """
-    name = corpus_of(corpus)
+    name = paper_corpus(corpus)
     for number, column, wanted in (
         ("II", "model", COMPARED.get(model)),
         ("IV", "model", COMPARED.get(model)),

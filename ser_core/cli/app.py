@@ -12,7 +12,7 @@ from ser_core.cli.base import as_json, emit
 @click.pass_context
 def serve(ctx, port: int, no_browser: bool, as_json: bool) -> None:
     """Your own voice: the prediction page, served to this machine only. Ctrl-C ends it."""
-    from ser_core import app
+    from ser_core.widgets import app
 
     address = f"http://{app.HOST}:{port}/"
     app.check(port)

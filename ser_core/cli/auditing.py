@@ -16,7 +16,7 @@ def audit(file: Path | None, as_json: bool) -> None:
 
     Exit code 0 when the claims could be checked, whatever the verdicts.
     """
-    from ser_core import audit as auditing
+    from ser_core.claims import audit as auditing
 
-    claims, results = auditing.run(file)
-    emit([asdict(result) for result in results]) if as_json else click.echo(auditing.text(claims, results))
+    claims, results = auditing.check_claims(file)
+    emit([asdict(result) for result in results]) if as_json else click.echo(auditing.format_results(claims, results))

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 
 class Commands(click.Group):
@@ -75,7 +75,7 @@ def spec_options(command):
 
 def make_spec(choices: dict):
     """A Spec from the options that were given; another corpus to test on makes the protocol ``cross``."""
-    from ser_core.experiment import Spec
+    from ser_core.experiments.spec import Spec
 
     sys.path.append(os.getcwd())  # a user's own builder may lie here
     given = {key: value for key, value in choices.items() if value is not None}

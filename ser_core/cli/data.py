@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit
-from ser_core.errors import SerError
 
 
 @click.group()
@@ -91,7 +91,7 @@ def inspect(ctx, files: tuple[Path, ...], channels: str, as_json: bool) -> None:
     rows = []
     for path in files:
         try:
-            rows.append({"file": str(path)} | features.describe(path, channels=channels))
+            rows.append({"file": str(path)} | features.describe_recording(path, channels=channels))
         except SerError as error:
             rows.append({"file": str(path), "error": str(error)})
             click.echo(f"ser: {error}", err=True)

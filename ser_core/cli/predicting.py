@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit
-from ser_core.errors import SerError
 
 model_option = click.option(
     "--model", help="An exported .onnx file, a .keras file, or the hash of a result of `ser run` [the shipped one]"
@@ -54,12 +54,12 @@ def predict(ctx, files: tuple[str, ...], model: str | None, as_csv: bool, as_jso
 
     A file that cannot be used is one line; the others go on, and the exit code is 1.
     """
-    from ser_core.predict import Predictor, Refused
+    from ser_core.inference.predict import Predictor, UnusableRecording
 
     predictor = Predictor(model)
     rows, several = [], as_json or as_csv
     for found in predictor.predict_many(_sources(files)):
-        if isinstance(found, Refused):
+        if isinstance(found, UnusableRecording):
             rows.append({"file": found.file, "error": str(found)})
             click.echo(f"ser: {found}", err=True)
             continue
@@ -105,16 +105,16 @@ def listen(source, model, rate, channels, hop, seconds, json_lines) -> None:
 
     Every prediction is over the last four seconds. Ctrl-C ends it.
     """
-    from ser_core import listening
-    from ser_core.predict import Predictor
+    from ser_core.audio import streaming
+    from ser_core.inference.predict import Predictor
 
     if source not in ("microphone", "-"):
         raise SerError(f"{source}: listen to the microphone, or to - (standard input); `ser predict` reads files")
     stream = Predictor(model).stream(hop)
-    chunks = listening.piped(sys.stdin.buffer, rate, channels) if source == "-" else listening.microphone()
+    chunks = streaming.read_pipe(sys.stdin.buffer, rate, channels) if source == "-" else streaming.read_microphone()
     live = sys.stdout.isatty() and not json_lines
     try:
-        for found in listening.predictions(stream, chunks, seconds):
+        for found in streaming.stream_predictions(stream, chunks, seconds):
             if json_lines:
                 click.echo(json.dumps(found.record() | {"end": found.windows[-1].end}))
             else:
@@ -144,7 +144,7 @@ def export(model: str, form: str, int8: bool, output: Path | None, as_json: bool
 
     The check compares it with the Keras network on up to 100 utterances and shows size and latency.
     """
-    from ser_core import export as exporting
+    from ser_core.inference import export as exporting
 
     found = exporting.export(model, form, int8=int8, output=output)
     if as_json:

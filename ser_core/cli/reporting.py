@@ -2,8 +2,8 @@
 
 import click
 
+from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit
-from ser_core.errors import SerError
 
 
 @click.command()
@@ -11,9 +11,9 @@ from ser_core.errors import SerError
 @click.option("--fresh", is_flag=True, help="Execute every notebook again; stored results are still used.")
 def reproduce(profile: str, fresh: bool) -> None:
     """Run every notebook and write the HTML report to runs/PROFILE/report/."""
-    from ser_core import report as reports
+    from ser_core.report import build as reports
 
-    click.echo(reports.build(profile, fresh=fresh))
+    click.echo(reports.build_report(profile, fresh=fresh))
 
 
 @click.command()
@@ -21,9 +21,9 @@ def reproduce(profile: str, fresh: bool) -> None:
 @click.option("--fresh", is_flag=True, help="Execute every notebook again.")
 def report(profile: str | None, fresh: bool) -> None:
     """Write the HTML report from the published rows alone, or again from a profile's stored results."""
-    from ser_core import report as reports
+    from ser_core.report import build as reports
 
-    click.echo(reports.build(profile or "published", fresh=fresh, published=profile is None))
+    click.echo(reports.build_report(profile or "published", fresh=fresh, published=profile is None))
 
 
 @click.command()
@@ -32,21 +32,25 @@ def report(profile: str | None, fresh: bool) -> None:
 @as_json
 def tables(readme: bool, store: bool, as_json: bool) -> None:
     """The published results as tables, claim and measurement side by side: ladder, Tables II to VI, single changes."""
-    from ser_core import comparison, experiment, paths, variations
-    from ser_core import tables as rendering
+    from ser_core._utils import paths
+    from ser_core.experiments import store as store_module
+    from ser_core.results import ablations, comparison
+    from ser_core.results import tables as rendering
 
     if readme and store:
         raise SerError("--readme and --store: the README holds the published rows alone")
-    folder = experiment.store_dir() if store else experiment.published_dir()
-    pooled = rendering.pool(experiment.load_rows(folder), folder)
+    folder = store_module.store_dir() if store else store_module.published_dir()
+    pooled = rendering.pool_results(store_module.load_rows(folder), folder)
     if as_json:
-        return emit(rendering.records(pooled))
+        return emit(rendering.table_records(pooled))
     if not pooled:
         there = "unset SER_RUNS for those that came with the suite, or say --store for your own"
         raise SerError(f"{folder}: no rows; " + ("`ser run` and `ser sweep` make some" if store else there))
     if store:
-        return click.echo(comparison.measured(pooled, folder))
-    text = "\n".join(filter(None, [comparison.markdown(pooled, folder), variations.markdown(pooled, folder)]))
+        return click.echo(comparison.all_systems_markdown(pooled, folder))
+    text = "\n".join(
+        filter(None, [comparison.published_markdown(pooled, folder), ablations.ablation_markdown(pooled, folder)])
+    )
     if readme:
         changed = rendering.update_readme(paths.root() / "README.md", text)
         return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
@@ -58,7 +62,8 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
 @as_json
 def publish(profile: str, as_json: bool) -> None:
     """Copy the finished rows of a profile, JSON and Parquet, from the store to runs/published/."""
-    from ser_core import experiment, profiles
+    from ser_core.experiments import presets
+    from ser_core.experiments import store as store_module
 
-    names = experiment.publish(profiles.profile(profile).specs)
+    names = store_module.publish(presets.get_profile(profile).specs)
     emit(names) if as_json else click.echo(f"{len(names)} rows published")

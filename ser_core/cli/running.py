@@ -2,8 +2,8 @@
 
 import click
 
+from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit, make_spec, numbers, spec_options, summary
-from ser_core.errors import SerError
 
 
 @click.command("models")
@@ -30,9 +30,9 @@ def list_models(as_json: bool) -> None:
 @as_json
 def run(fresh: bool, as_json: bool, **choices) -> None:
     """Train and judge one network on one fold, or take the row from the store."""
-    from ser_core import experiment
+    from ser_core.experiments.run import run_spec
 
-    row = experiment.run(make_spec(choices), fresh=fresh)
+    row = run_spec(make_spec(choices), fresh=fresh)
     emit(row) if as_json else click.echo(summary(row))
 
 
@@ -62,38 +62,40 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
 
     Rows that exist are not run again; a failed cell is a row with its error, the others go on, and the exit code is 1.
     """
-    from ser_core import corpora, experiment, matrix, profiles, splits
-    from ser_core import sweep as sweeping
+    from ser_core import corpora
+    from ser_core.experiments import grids, presets, store
+    from ser_core.experiments import sweep as sweeping
+    from ser_core.protocols import splits
 
     given = {key: value for key, value in choices.items() if value is not None}
     chosen = numbers(folds, "folds") if folds else None
-    if name in matrix.NAMES:
+    if name in grids.NAMES:
         if models or choices["model"]:
             raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
         if "test_corpus" in given:
             given.setdefault("protocol", "cross")
-        specs = list(matrix.cells(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
+        specs = list(grids.grid_specs(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
     elif name:
-        if name not in profiles.PROFILES:
-            known = ", ".join((*matrix.NAMES, *profiles.PROFILES))
+        if name not in presets.PROFILES:
+            known = ", ".join((*grids.NAMES, *presets.PROFILES))
             raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
         if given or folds or models:
             raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
-        specs = list(profiles.profile(name).specs)
+        specs = list(presets.get_profile(name).specs)
     else:
         if models and choices["model"]:
             raise SerError("--model and --models: give one of the two")
         base = make_spec(choices)
         if chosen is None:
-            chosen = range(splits.folds(corpora.load(base.corpus), base.protocol))
+            chosen = range(splits.fold_count(corpora.load(base.corpus), base.protocol))
         axes = {"fold": chosen, "seed": numbers(seeds, "seeds")}
         names = [one.strip() for one in models.split(",")] if models else [base.model]
         specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
     if unpublished:
-        there = experiment.published_specs()
+        there = store.published_specs()
         specs = [spec for spec in specs if spec not in there]
     rows = []
-    for row in sweeping.sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
+    for row in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
         rows.append(row)
         if json_lines:
             emit(row)

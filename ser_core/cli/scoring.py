@@ -2,8 +2,8 @@
 
 import click
 
+from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit, numbers
-from ser_core.errors import SerError
 
 
 @click.command()
@@ -21,14 +21,14 @@ def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
 
     Exit code 1 on a leak (a speaker or a recording both in test and elsewhere); sentences alone are a warning.
     """
-    from ser_core import leaks as meter
+    from ser_core.protocols import leakage as meter
 
     if bool(corpus) == bool(split):
         raise SerError("leaks: give either --corpus, with --protocol, or --split")
     if split:
-        found = meter.of_file(split, progress=not as_json)
+        found = meter.audit_split_file(split, progress=not as_json)
     else:
-        found = meter.of_protocol(corpus, protocol, fold, test_corpus=test_corpus, progress=not as_json)
+        found = meter.audit_protocol(corpus, protocol, fold, test_corpus=test_corpus, progress=not as_json)
     if as_json:
         emit(found)
     else:
@@ -51,9 +51,9 @@ def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
 @as_json
 def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
     """The folds of CORPUS under PROTOCOL: the side of every utterance in every fold. No recording is needed."""
-    from ser_core import scoring
+    from ser_core.results import submissions
 
-    frame = scoring.sides(corpus, protocol, test_corpus)
+    frame = submissions.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in frame if column.isdigit()]
     if as_csv:
         return click.echo(frame.to_csv(index=False, lineterminator="\n"), nl=False)
@@ -78,10 +78,12 @@ def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_
 @as_json
 def score(predictions, corpus, protocol, test_corpus, folds, against, as_json) -> None:
     """Judge anyone's predictions: scores, intervals over speakers, paired tests against published rows."""
-    from ser_core import scoring
+    from ser_core.results import submissions
 
     chosen = numbers(folds, "folds") if folds else None
-    found = scoring.judge(predictions, corpus, protocol, folds=chosen, against=against, test_corpus=test_corpus)
+    found = submissions.score_submission(
+        predictions, corpus, protocol, folds=chosen, against=against, test_corpus=test_corpus
+    )
     emit(found) if as_json else click.echo("\n".join(_told(found)))
 
 

@@ -11,9 +11,9 @@
 
 import os
 
+from ser_core._utils.errors import SerError
 from ser_core.corpora import cremad, demo, emodb, folder, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus, manifest
-from ser_core.errors import SerError
 
 __all__ = ["CORPORA", "Corpus", "canonical", "labels", "load", "lookup", "manifest"]
 
@@ -33,7 +33,7 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
-def lookup(name: str) -> Corpus:
+def get_corpus(name: str) -> Corpus:
     """The corpus of this name (a folder or CSV of the user's is read for its labels).
 
     Raises:
@@ -46,9 +46,9 @@ def lookup(name: str) -> Corpus:
     raise SerError(f"no corpus named {name!r}: choose one of {', '.join(CORPORA)}, folder:PATH or csv:PATH")
 
 
-def canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The name under which results of a corpus are kept: ``demo`` is ``demo_ravdess``; SerError for an unknown one."""
-    return name if name.startswith(folder.PREFIXES) else lookup(name).name
+    return name if name.startswith(folder.PREFIXES) else get_corpus(name).name
 
 
 def load(name: str, root: str | os.PathLike | None = None):
@@ -67,7 +67,7 @@ def load(name: str, root: str | os.PathLike | None = None):
     """
     if name.startswith(folder.PREFIXES):
         return folder.load(name)
-    corpus = lookup(name)
+    corpus = get_corpus(name)
     if corpus.parts:
         return ravtess.compose(corpus, [load(part, root) for part in corpus.parts])
     embedded = corpus.demo and root is None
@@ -77,4 +77,4 @@ def load(name: str, root: str | os.PathLike | None = None):
 
 def labels(name: str) -> tuple[str, ...]:
     """The emotions of a corpus in their fixed order: that of every confusion matrix and probability column."""
-    return lookup(name).labels
+    return get_corpus(name).labels

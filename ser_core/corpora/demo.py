@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ser_core._utils.paths import cache_dir
 from ser_core.corpora import ravdess, ravtess, tess
-from ser_core.paths import cache_dir
 
 ARCHIVE = Path(__file__).parent / "demo.zip"
 

@@ -29,7 +29,7 @@ import soundfile
 from scipy import signal
 from tqdm import tqdm
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 RATE = 16000  # Hz
 SEED = 20240

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 CHUNK = 1 << 16
 RETRIED = (408, 425, 429, 500, 502, 503, 504)

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from ser_core.corpora import CORPORA, load, lookup, manifest
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import data_dir
+from ser_core.corpora import CORPORA, get_corpus, load, manifest
 from ser_core.corpora.download import download
 from ser_core.corpora.table import Corpus, Remote, build, named_folder
-from ser_core.errors import SerError
-from ser_core.paths import data_dir
 
 MOST_BYTES = 4 << 30
 MOST_MEMBERS = 50_000
@@ -72,7 +72,7 @@ def fetch(
     Raises:
         SerError: no such corpus, licence not accepted, download failed, wrong checksum, unsafe archive, disk full.
     """
-    corpus = lookup(name)
+    corpus = get_corpus(name)
     if corpus.parts and not corpus.demo:
         options = {"accept": accept, "mirror": mirror, "force": force, "progress": progress}
         fetched = [fetch(part, root, **options)["fetched"] for part in corpus.parts]

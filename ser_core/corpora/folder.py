@@ -17,15 +17,15 @@ import csv
 import os
 from pathlib import Path, PurePosixPath
 
+from ser_core._utils.errors import SerError
 from ser_core.corpora.table import COLUMNS, LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem
-from ser_core.errors import SerError
 
 PREFIXES = ("folder:", "csv:")
 SEXES = {"female": "female", "f": "female", "male": "male", "m": "male", "unknown": "unknown", "": "unknown"}
 INTENSITIES = {"normal": "normal", "strong": "strong", "unknown": "unknown", "": "unknown"}
 
 
-def emotion(name: str) -> str:
+def normalise_emotion(name: str) -> str:
     """The name used here for an emotion, however it is spelt: known synonyms joined, others in lower case."""
     plain = "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
     return SPELLINGS.get(plain, plain)
@@ -36,12 +36,12 @@ def parse(path: str) -> dict | None:
     name, folders = stem(path), PurePosixPath(path).parts[:-1]
     if name is None or not folders:
         return None
-    known = [folder for folder in folders if emotion(folder) in LABELS]
+    known = [folder for folder in folders if normalise_emotion(folder) in LABELS]
     return {
         "id": str(PurePosixPath(path).with_suffix("")),
         "speaker": (name.split("_")[0] if "_" in name else "") or "unknown",
         "sex": "unknown",
-        "emotion": emotion(known[-1] if known else folders[0]),
+        "emotion": normalise_emotion(known[-1] if known else folders[0]),
         "text": "unknown",
         "intensity": "unknown",
         "take": "01",
@@ -157,7 +157,7 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
 
 def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
     """Columns of one line of the CSV, checked."""
-    path, label = line["path"], emotion(line["emotion"])
+    path, label = line["path"], normalise_emotion(line["emotion"])
     for value, column in ((path, "path"), (label, "emotion")):
         if not value:
             raise SerError(f"{where}, line {number}: empty {column}")

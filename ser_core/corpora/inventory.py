@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser_core import tables
+from ser_core._utils.errors import SerError
 from ser_core.corpora import load, manifest
-from ser_core.errors import SerError
+from ser_core.results import tables
 
 
-def is_here(corpus: str) -> bool:
+def is_available(corpus: str) -> bool:
     """Whether any recordings of a corpus can be found."""
     try:
         return len(load(corpus)) > 0
@@ -18,7 +18,7 @@ def is_here(corpus: str) -> bool:
         return False
 
 
-def completeness(corpora: dict) -> pd.DataFrame:
+def completeness_table(corpora: dict) -> pd.DataFrame:
     """What is there of each corpus, and what is odd.
 
     corpora : corpus name -> utterance table, or a completeness dict of a row (``expected``, ``found``, ``missing``), or
@@ -44,7 +44,7 @@ def completeness(corpora: dict) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def headers(name: str, *, listed: bool = False) -> pd.DataFrame:
+def read_headers(name: str, *, listed: bool = False) -> pd.DataFrame:
     """Utterance table of a corpus with ``seconds``, ``rate`` (Hz), ``channels`` and ``container`` of every recording.
 
     Only the headers of the files are read; what cannot be opened has NaN. With ``listed`` the published file list

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ser_core.errors import SerError
-from ser_core.paths import data_dir
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import data_dir
 
 COLUMNS = ("id", "path", "corpus", "speaker", "sex", "emotion", "text", "intensity", "take")
 
@@ -217,9 +217,9 @@ def manifest(name: str):
     """
     import pandas as pd
 
-    from ser_core.corpora import demo, lookup, ravtess
+    from ser_core.corpora import demo, get_corpus, ravtess
 
-    corpus = lookup(name)
+    corpus = get_corpus(name)
     if corpus.parts:
         tables = [manifest(part) for part in corpus.parts]
         return ravtess.compose(corpus, tables)

@@ -9,10 +9,10 @@ import hashlib
 import os
 from pathlib import Path, PurePosixPath
 
-from ser_core.corpora import load, lookup, manifest
+from ser_core._utils.errors import SerError
+from ser_core.corpora import get_corpus, load, manifest
 from ser_core.corpora.ravtess import foreign
 from ser_core.corpora.table import Corpus
-from ser_core.errors import SerError
 
 LISTS = ("missing", "changed", "duplicates", "extra", "unverifiable")
 
@@ -35,12 +35,12 @@ def verify(name: str, root: str | os.PathLike | None = None, *, progress: bool =
     Raises:
         SerError: there is no list, or no recording of the corpus.
     """
-    corpus = lookup(name)
+    corpus = get_corpus(name)
     if not corpus.parts:
         if corpus.name.startswith(("folder:", "csv:")):
             raise SerError(f"{name} has no published file list to verify it against")
         return _verify(corpus, root, progress)
-    parts = [_verify(lookup(part), root, progress) for part in corpus.parts]
+    parts = [_verify(get_corpus(part), root, progress) for part in corpus.parts]
     report = {
         "corpus": corpus.name,
         "folder": os.path.commonpath([part["folder"] for part in parts]),

@@ -1,0 +1,1 @@
+"""Run specs: one result per spec, kept in a store."""

@@ -4,7 +4,7 @@
     dask worker tcp://HOST:8786 --nthreads 1 --nworkers 2  # on every machine
     ser sweep paper --scheduler tcp://HOST:8786
 
-Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.child.Child`): a worker's
+Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.experiments.worker.Worker`): a worker's
 event loop draws from Python's random numbers, which Keras takes its seeds from, so that training in the worker itself
 could not be repeated. The process ends with the worker, and when nobody waits for the cell any longer.
 
@@ -13,7 +13,7 @@ A worker finds the corpora, computes the features and keeps results and checkpoi
 written there: the machines may share their folders or not, and whoever holds a result does not train it again. The
 client names each result and the version of its data; a worker whose own differ does not run the cell, and the row says
 so. The key of a task is the name of its result, so that two sweeps on one scheduler share a cell instead of running it
-twice; between processes that share a store, :func:`ser_core.experiment.alone` sees to it. A cell whose worker is lost
+twice; between processes that share a store, :func:`ser_core.experiments.store.result_lock` sees to it. A cell whose worker is lost
 begins again, from its last epoch where the next worker finds the checkpoint.
 """
 
@@ -28,16 +28,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
-from ser_core import cache, child, experiment
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.errors import SerError
+from ser_core.experiments import store
+from ser_core.experiments import worker as worker_module
+from ser_core.experiments.run import data_version as data_version_
+from ser_core.experiments.spec import Spec, spec_hash
 
 PATIENCE = 10.0
 """Seconds within which a scheduler must answer."""
 _own = threading.local()  # on a worker: the process that each of its threads keeps for the next cell
 
 
-def compute(
+def run_on_cluster(
     specs: list[Spec], scheduler: str, data_version: Callable[[str], str], *, fresh: bool, progress: bool
 ) -> Iterator[dict]:
     """Rows of these cells as the workers finish them; ``data_version`` gives the version of a corpus by its name.
@@ -48,18 +51,20 @@ def compute(
         for a scheduler that does not answer, or that is lost on the way
     """
     distributed = _installed()
-    _greet(distributed, scheduler, progress)
+    _check_scheduler(distributed, scheduler, progress)
     with distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
         waiting = {}
         for spec in specs:
             try:
-                version = experiment.data_version(spec, data_version)
+                version = data_version_(spec, data_version)
             except SerError as error:
-                yield experiment.failure(spec, error)
+                yield store.failed_result(spec, error)
                 continue
-            name = experiment.spec_hash(spec, version)
+            name = spec_hash(spec, version)
             key = ("ser-fresh" if fresh else "ser", name)
-            future = client.submit(cell, asdict(spec), fresh, version, name, key=key, retries=child.ATTEMPTS - 1)
+            future = client.submit(
+                run_on_worker, asdict(spec), fresh, version, name, key=key, retries=worker_module.MAX_ATTEMPTS - 1
+            )
             waiting[future.key] = spec, future
         finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
         for future in finished:
@@ -80,11 +85,11 @@ def _row(distributed, spec: Spec, future, scheduler: str) -> dict:
     if isinstance(error, distributed.KilledWorker):
         error = RuntimeError(f"the worker that ran this cell was lost {error.allowed_failures + 1} times")
     if error:
-        return experiment.failure(spec, error)
+        return store.failed_result(spec, error)
     for name, content in files.items():
-        path = experiment.store_dir() / name
+        path = store.store_dir() / name
         if not (path.is_file() and path.read_bytes() == content):
-            cache.write_atomically(path, content)
+            write_atomically(path, content)
     return json.loads(content)
 
 
@@ -97,7 +102,7 @@ def _installed():
     return distributed
 
 
-def _greet(distributed, scheduler: str, progress: bool) -> None:
+def _check_scheduler(distributed, scheduler: str, progress: bool) -> None:
     """Ask a scheduler who it is before a client is made, which would try for long and say much."""
 
     async def ask() -> dict:
@@ -116,7 +121,7 @@ def _greet(distributed, scheduler: str, progress: bool) -> None:
         print(f"scheduler {scheduler}: no workers yet; waiting for the first", file=sys.stderr)
 
 
-def cell(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
+def run_on_worker(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
     """What a worker does: the cell, unless its data or code are other than the client's, and the result's files.
 
     Parameters
@@ -127,25 +132,25 @@ def cell(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
     """
     spec = Spec(**spec)
     try:
-        _agree(spec, version, name)
-        row = _train(spec, fresh)
+        _check_versions(spec, version, name)
+        row = _run_in_child(spec, fresh)
     except SerError as error:
-        row = experiment.failure(spec, SerError(f"{socket.gethostname()}: {error}"))
+        row = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
     kinds = (".parquet", ".keras", ".json")  # the row last: it says that the others are there
-    files = [experiment.store_dir() / f"{row['hash']}{kind}" for kind in kinds]
+    files = [store.store_dir() / f"{row['hash']}{kind}" for kind in kinds]
     files = [path for path in files if path.is_file()]
     return {path.name: path.read_bytes() for path in files}
 
 
-def _agree(spec: Spec, version: str, name: str) -> None:
-    found = experiment.data_version(spec)
+def _check_versions(spec: Spec, version: str, name: str) -> None:
+    found = data_version_(spec)
     if found != version:
         raise SerError(f"{spec.corpus} is another here, version {found}, than where the sweep was started, {version}")
-    if experiment.spec_hash(spec, version) != name:
+    if spec_hash(spec, version) != name:
         raise SerError("ser-core is another version here than where the sweep was started")
 
 
-def _train(spec: Spec, fresh: bool) -> dict:
+def _run_in_child(spec: Spec, fresh: bool) -> dict:
     """The row, from the process of this thread; one whose row nobody waits for any longer is ended."""
     import distributed
 
@@ -154,7 +159,7 @@ def _train(spec: Spec, fresh: bool) -> dict:
     working = {distributed.Status.running, distributed.Status.paused}
     if getattr(_own, "child", None) is None:
         _own.answers = queue.SimpleQueue()
-        _own.child = child.Child(_own.answers)
+        _own.child = worker_module.Worker(_own.answers)
     row = None
     try:
         _own.child.send(spec, fresh)

@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ser_core import adaptation, cache, corpora, splits
-from ser_core.augment import parse
-from ser_core.errors import SerError
-from ser_core.spec import Spec
+from ser_core import corpora
+from ser_core._utils.errors import SerError
+from ser_core.audio.augmentation import parse_techniques
+from ser_core.experiments.spec import Spec
+from ser_core.features import cache
+from ser_core.protocols import splits
+from ser_core.training import adaptation
 
 
 @dataclass(frozen=True)
-class Sides:
+class Subsets:
     """The utterances of one cell; ``id``, ``emotion``, ... as in the utterance table, under ``leaky`` also ``copy``."""
 
     labels: tuple[str, ...]
@@ -32,12 +35,12 @@ class Sides:
         return getattr(self, side)
 
 
-def copies(spec: Spec) -> tuple[str, ...]:
+def augmented_copies(spec: Spec) -> tuple[str, ...]:
     """Names of the augmented copies of a spec (``splits.copy_names``)."""
-    return splits.copy_names(parse(spec.augment), spec.copies)
+    return splits.copy_names(parse_techniques(spec.augment), spec.copies)
 
 
-def of(spec: Spec, table=None) -> Sides:
+def load_subsets(spec: Spec, table=None) -> Subsets:
     """The sides of a spec.
 
     Parameters
@@ -63,58 +66,58 @@ def of(spec: Spec, table=None) -> Sides:
     if len(labels) < 2:
         both = f" and {spec.test_corpus} share" if spec.test_corpus else ": has"
         raise SerError(f"{spec.corpus}{both} only the emotion(s) {', '.join(labels) or 'none'}; two are needed")
-    split = splits.split(table, spec.protocol, spec.fold, copies=copies(spec), target=target)
-    clips = splits.pool(table, copies(spec)) if spec.protocol == "leaky" else table
+    split = splits.split(table, spec.protocol, spec.fold, copies=augmented_copies(spec), target=target)
+    clips = splits.pool_copies(table, augmented_copies(spec)) if spec.protocol == "leaky" else table
     parts = {side: clips[clips["id"].isin(getattr(split, side))] for side in splits.SIDES}
     if target is not None:
         parts["test"] = target
     for side, part in parts.items():
         if part.empty:
             raise SerError(f"{spec.corpus}, protocol {spec.protocol}, fold {spec.fold}: nothing on the {side} side")
-    return Sides(labels, **parts, tested=table if target is None else target, left_out=left_out)
+    return Subsets(labels, **parts, tested=table if target is None else target, left_out=left_out)
 
 
 def _counts(table) -> dict[str, int]:
     return {emotion: int(count) for emotion, count in sorted(table["emotion"].value_counts().items())}
 
 
-def jobs(spec: Spec, sides: Sides, side: str) -> list[cache.Job]:
+def feature_jobs(spec: Spec, sides: Subsets, side: str) -> list[cache.Job]:
     """What must be computed for one side, one job a row, without training copies."""
     part = sides[side]
     if "copy" in part:
         found = cache.jobs_for(part.assign(id=part["utterance"]), spec.settings)
-        found = [replace(job, **treatment(spec, copy)) if copy else job for job, copy in zip(found, part["copy"])]
+        found = [replace(job, **copy_treatment(spec, copy)) if copy else job for job, copy in zip(found, part["copy"])]
     else:
         found = cache.jobs_for(part, spec.settings)
     if side != "test" or spec.condition == "clean":
         return found
-    from ser_core import conditions
+    from ser_core.audio import degradation
 
-    if not conditions.needs_others(spec.condition):
+    if not degradation.needs_other_speakers(spec.condition):
         return [replace(job, condition=spec.condition) for job in found]
-    voices = other_voices(part, sides.tested)
+    voices = babble_talkers(part, sides.tested)
     return [replace(job, condition=spec.condition, others=paths) for job, paths in zip(found, voices, strict=True)]
 
 
-def treatment(spec: Spec, copy: str) -> dict:
+def copy_treatment(spec: Spec, copy: str) -> dict:
     """What makes the copy of this name: the fields of a ``cache.Job``."""
     technique, _, number = copy.partition("-")
     return {"technique": technique, "seed": spec.seed, "copy": int(number or 1) - 1, "ranges": spec.ranges}
 
 
-def copy_jobs(spec: Spec, sides: Sides) -> list[list[cache.Job]]:
+def copy_jobs(spec: Spec, sides: Subsets) -> list[list[cache.Job]]:
     """What must be computed for the augmented copies of training utterances, a list a copy; none under ``leaky``."""
     if spec.protocol == "leaky":
         return []
-    return [cache.jobs_for(sides.train, spec.settings, **treatment(spec, copy)) for copy in copies(spec)]
+    return [cache.jobs_for(sides.train, spec.settings, **copy_treatment(spec, copy)) for copy in augmented_copies(spec)]
 
 
-def other_voices(part, table) -> list[tuple[str, ...]]:
+def babble_talkers(part, table) -> list[tuple[str, ...]]:
     """Who talks in babble: for each row of ``part``, paths of recordings by others, drawn from ``table`` by its id.
 
     As many as ``conditions.TALKERS``, each by another speaker as long as there are any.
     """
-    from ser_core.conditions import TALKERS
+    from ser_core.audio.degradation import TALKERS
 
     by_speaker = {speaker: sorted(paths) for speaker, paths in table.groupby("speaker")["path"]}
     if len(by_speaker) < 2 or "unknown" in by_speaker:
@@ -128,33 +131,33 @@ def other_voices(part, table) -> list[tuple[str, ...]]:
     return chosen
 
 
-def needed(spec: Spec, sides: Sides) -> list[cache.Job]:
+def required_jobs(spec: Spec, sides: Subsets) -> list[cache.Job]:
     """Every feature that a cell will ask for."""
-    found = [job for side in ("validation", "test") for job in jobs(spec, sides, side)]
+    found = [job for side in ("validation", "test") for job in feature_jobs(spec, sides, side)]
     if spec.condition == "clean" or spec.adapt != "none":
-        found += jobs(spec, sides, "train")
+        found += feature_jobs(spec, sides, "train")
     if spec.condition == "clean":
         found += [job for batch in copy_jobs(spec, sides) for job in batch]
     return found
 
 
-def inputs(spec: Spec, sides: Sides, wanted: Sequence[str] = splits.SIDES) -> dict[str, np.ndarray]:
+def network_inputs(spec: Spec, sides: Subsets, wanted: Sequence[str] = splits.SIDES) -> dict[str, np.ndarray]:
     """Network inputs: float32 [utterances, *shape] of each side wanted.
 
     Those of ``train`` are followed by those of its augmented copies, copy after copy. Adapted as ``spec.adapt`` says.
     """
     if spec.adapt != "none":
-        return adaptation.inputs(spec, sides, _raw(spec, sides), wanted)
+        return adaptation.adapted_inputs(spec, sides, _raw(spec, sides), wanted)
     found = {}
     for side in wanted:
-        batches = [jobs(spec, sides, side), *(copy_jobs(spec, sides) if side == "train" else [])]
-        found[side] = np.concatenate([cache.matrix(batch, spec.settings, workers=1) for batch in batches])
+        batches = [feature_jobs(spec, sides, side), *(copy_jobs(spec, sides) if side == "train" else [])]
+        found[side] = np.concatenate([cache.input_matrix(batch, spec.settings, workers=1) for batch in batches])
     return found
 
 
-def _raw(spec: Spec, sides: Sides) -> dict[str, list[np.ndarray]]:
+def _raw(spec: Spec, sides: Subsets) -> dict[str, list[np.ndarray]]:
     """Raw features of every side; those of the training copies follow in ``train``."""
-    batches = {side: jobs(spec, sides, side) for side in splits.SIDES}
+    batches = {side: feature_jobs(spec, sides, side) for side in splits.SIDES}
     if spec.condition == "clean":
         batches["train"] += [job for batch in copy_jobs(spec, sides) for job in batch]
     return {side: cache.raw_features(batch, workers=1) for side, batch in batches.items()}

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import metrics, statistics
+from ser_core import metrics
+from ser_core.metrics import uncertainty
 
 FACTS = ("id", "corpus", "speaker", "sex", "text", "intensity", "copy")
 """Columns of an utterance that its prediction carries; ``copy`` only under ``leaky``: "" or the augmentation."""
 
 
-def predictions(probabilities, table, labels):
+def predictions_frame(probabilities, table, labels):
     """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label.
 
     Parameters
@@ -29,7 +30,7 @@ def predictions(probabilities, table, labels):
     return frame
 
 
-def write(predicted: dict, path: Path) -> None:
+def write_predictions(predicted: dict, path: Path) -> None:
     """The predictions of every side as one Parquet file, by a temporary file and a rename."""
     import pandas as pd
 
@@ -42,7 +43,7 @@ def write(predicted: dict, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def judged(predicted: dict, labels) -> dict:
+def evaluate_predictions(predicted: dict, labels) -> dict:
     """What a row says of its predictions: ``scores``, ``intervals``, ``per_class``, ``confusion``, ``validation``, ...
 
     ``by_corpus`` has the scores on each source of a composed corpus. Under ``leaky``, ``by_copy`` has those on original
@@ -54,10 +55,10 @@ def judged(predicted: dict, labels) -> dict:
         "labels": list(labels),
         "n_validation": len(validation),
         "n_test": len(test),
-        "scores": metrics.scores_of(matrix),
-        "intervals": statistics.intervals(test, labels),
-        "by_corpus": _apart(test, test["corpus"], labels),
-        **({"by_copy": _apart(test, kinds(test), labels)} if "copy" in test else {}),
+        "scores": metrics.scores_from_confusion(matrix),
+        "intervals": uncertainty.intervals(test, labels),
+        "by_corpus": _scores_by_group(test, test["corpus"], labels),
+        **({"by_copy": _scores_by_group(test, clip_kinds(test), labels)} if "copy" in test else {}),
         "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
         "confusion": matrix.tolist(),
         "validation": metrics.scores(validation["truth"], validation["prediction"], labels)
@@ -65,18 +66,18 @@ def judged(predicted: dict, labels) -> dict:
     }
 
 
-def kinds(test) -> np.ndarray:
+def clip_kinds(test) -> np.ndarray:
     """ "original" or "augmented" for every clip of a ``leaky`` test side."""
     return np.where(test["copy"] == "", "original", "augmented")
 
 
-def _apart(test, groups, labels) -> dict:
+def _scores_by_group(test, groups, labels) -> dict:
     """Scores of each group; empty where there is one only."""
     parts = dict(list(test.groupby(groups)))
     if len(parts) < 2:
         return {}
     return {
         name: metrics.scores(part["truth"], part["prediction"], labels)
-        | {"n_test": len(part), "intervals": statistics.intervals(part, labels)}
+        | {"n_test": len(part), "intervals": uncertainty.intervals(part, labels)}
         for name, part in parts.items()
     }

@@ -6,9 +6,10 @@ that a reader would ask for, and the ablations: channels, augmentations, scaling
 
 from collections.abc import Iterator
 
-from ser_core import corpora, models, splits
-from ser_core.errors import SerError
-from ser_core.spec import Spec
+from ser_core import corpora, models
+from ser_core._utils.errors import SerError
+from ser_core.experiments.spec import Spec
+from ser_core.protocols import splits
 
 A5, LITE = "cnn_bilstm_attention", "cnn_bilstm_attention_lite"
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -24,7 +25,7 @@ ALL = "all"
 NAMES = (*TABLES, ALL)
 
 
-def variations() -> tuple[tuple[str, dict], ...]:
+def ablation_grid() -> tuple[tuple[str, dict], ...]:
     """What is changed about the paper's network on RAVDESS, one thing at a time: (what, fields of a spec)."""
     return (
         *((f"channels {name}", {"channels": name}) for name in CHANNELS),
@@ -35,7 +36,7 @@ def variations() -> tuple[tuple[str, dict], ...]:
     )
 
 
-def choices(table: str, corpus: str | None = None) -> Iterator[dict]:
+def grid_fields(table: str, corpus: str | None = None) -> Iterator[dict]:
     """Fields of the specs of a table, without folds and seeds; ``corpus`` in place of the paper's own.
 
     Raises
@@ -54,13 +55,13 @@ def choices(table: str, corpus: str | None = None) -> Iterator[dict]:
         for system in models.MODELS:
             if system not in named:
                 yield {"corpus": corpus or "ravdess", "model": system}
-        for _, fields in variations():
+        for _, fields in ablation_grid():
             yield {"corpus": corpus or "ravdess", "model": A5, **fields}
         if corpus is None:
             yield {"corpus": "ravtess_calm_merged", "model": A5}
 
 
-def cells(table: str, *, corpus=None, folds=None, seeds=(0,), **fields) -> Iterator[Spec]:
+def grid_specs(table: str, *, corpus=None, folds=None, seeds=(0,), **fields) -> Iterator[Spec]:
     """Specs of a table, fold by fold, so that a sweep that is stopped early has whole columns.
 
     Parameters
@@ -71,10 +72,10 @@ def cells(table: str, *, corpus=None, folds=None, seeds=(0,), **fields) -> Itera
     seeds : iterable of seeds
     fields : further fields of every spec, which what the table itself varies overrides
     """
-    chosen = [fields | own for own in choices(table, corpus)]
+    chosen = [fields | own for own in grid_fields(table, corpus)]
     made = set()
     protocol = fields.get("protocol", "speaker")
-    count = {one["corpus"]: splits.folds(corpora.load(one["corpus"]), protocol) for one in chosen}
+    count = {one["corpus"]: splits.fold_count(corpora.load(one["corpus"]), protocol) for one in chosen}
     for seed in seeds:
         for fold in folds if folds is not None else range(max(count.values())):
             for one in chosen:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from ser_core import conditions, matrix
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
-from ser_core.matrix import LITE
-from ser_core.spec import PADDINGS
-from ser_core.sweep import expand
+from ser_core._utils.errors import SerError
+from ser_core.audio import degradation
+from ser_core.experiments import grids
+from ser_core.experiments.grids import LITE
+from ser_core.experiments.spec import PADDINGS, Spec
+from ser_core.experiments.sweep import expand
 
-ABLATION = matrix.TABLES["table5"][1]
+ABLATION = grids.TABLES["table5"][1]
 QUICK = {"epochs": 2, "augment": ""}
 """How ``SER_QUICK=1`` cuts a cell; a leaky one keeps one augmentation, without which there is no copy."""
 LEAKY = {"ravdess": 300, "ravtess": 300}
@@ -77,7 +77,7 @@ def _quick() -> dict[str, Iterator[Spec]]:
             *crossed(Spec(epochs=5, **plain), "ravdess", "tess", padding=PADDINGS),
             *crossed(Spec(epochs=5, **plain), "ravdess", "tess", adapt=ADAPTED),
         ],
-        "robustness": list(expand(capped, condition=conditions.STANDARD)),
+        "robustness": list(expand(capped, condition=degradation.STANDARD)),
         "comparison": [
             replace(capped, augment=""),
             *(Spec(model=name, epochs=5, **plain) for name in ("lstm_attention", "reslstm_sa")),
@@ -108,7 +108,7 @@ def _published() -> dict[str, Iterator[Spec]]:
     common = Spec(corpus="ravdess", precision="mixed_bfloat16")
     plain = replace(common, augment="")
     both = replace(plain, corpus="ravtess")
-    others = [name for name, model in matrix.models.MODELS.items() if name not in (*ABLATION, LITE, *SIX)]
+    others = [name for name, model in grids.models.MODELS.items() if name not in (*ABLATION, LITE, *SIX)]
     images = ("vgg16", "resnet50")
     named = lambda name, corpus="ravdess", **fields: Spec(  # noqa: E731
         corpus=corpus, model=name, augment="", **_precision(name), **(_epochs(corpus, name) | fields)
@@ -122,7 +122,7 @@ def _published() -> dict[str, Iterator[Spec]]:
         ],
         "protocols": _protocols(common, plain, folds=2, leaky_epochs=LEAKY | {"ravtess": 30}),
         "cross": _cross(plain, folds=2),
-        "robustness": list(expand(plain, fold=range(6), condition=conditions.STANDARD)),
+        "robustness": list(expand(plain, fold=range(6), condition=degradation.STANDARD)),
         "comparison": [
             *expand(plain, seed=range(3), fold=range(6)),
             *expand(common, fold=range(6)),
@@ -130,7 +130,7 @@ def _published() -> dict[str, Iterator[Spec]]:
             *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in images),
             *(spec for name in others if name not in images
               for spec in expand(named(name), fold=range(2))),
-            *(spec for name in matrix.TABLES["table4"][1]
+            *(spec for name in grids.TABLES["table4"][1]
               for spec in expand(named(name, "ravtess"), fold=range(2))),
             *(spec for name in SHIFTED
               for spec in expand(named(name, batch_norm="precise", epochs=40), fold=range(2))),
@@ -141,7 +141,7 @@ def _published() -> dict[str, Iterator[Spec]]:
             *(spec for name in ABLATION for spec in expand(Spec(**_fields(plain, model=name)), fold=range(6))),
             *(spec for name in ABLATION for spec in expand(Spec(**_fields(both, model=name)), fold=range(2))),
             *expand(common, fold=range(6)),
-            *(Spec(**_fields(plain, **fields)) for _, fields in matrix.variations()),
+            *(Spec(**_fields(plain, **fields)) for _, fields in grids.ablation_grid()),
             *expand(plain, seed=(1, 2), fold=range(6)),
             *expand(replace(both, corpus="ravtess_calm_merged"), fold=range(2)),
         ],
@@ -178,7 +178,7 @@ def _cross(plain: Spec, folds: int) -> list[Spec]:
 
 
 def _precision(name: str) -> dict:
-    return {"precision": "mixed_bfloat16"} if matrix.models.MODELS[name].kind == "network" else {}
+    return {"precision": "mixed_bfloat16"} if grids.models.MODELS[name].kind == "network" else {}
 
 
 def _epochs(corpus: str, name: str) -> dict:
@@ -204,18 +204,18 @@ def _paper() -> dict[str, Iterator[Spec]]:
         ],
         "protocols": _protocols(base, replace(base, augment=""), folds=6, leaky_epochs=LEAKY),
         "cross": _cross(replace(base, augment=""), folds=2),
-        "robustness": list(expand(base, fold=six, condition=conditions.STANDARD)),
+        "robustness": list(expand(base, fold=six, condition=degradation.STANDARD)),
         "comparison": [
             *expand(base, fold=six),
-            *(spec for name in matrix.models.MODELS if name not in ABLATION
+            *(spec for name in grids.models.MODELS if name not in ABLATION
               for spec in expand(Spec(corpus="ravdess", model=name), fold=six)),
-            *(spec for name in matrix.TABLES["table4"][1]
+            *(spec for name in grids.TABLES["table4"][1]
               for spec in expand(Spec(corpus="ravtess", model=name), fold=six)),
         ],
         "ablation": [
             *(spec for corpus in ("ravdess", "ravtess") for name in ABLATION
               for spec in expand(Spec(corpus=corpus, model=name), fold=six)),
-            *(spec for _, fields in matrix.variations() for spec in expand(Spec(corpus="ravdess", **fields), fold=six)),
+            *(spec for _, fields in grids.ablation_grid() for spec in expand(Spec(corpus="ravdess", **fields), fold=six)),
             *expand(replace(base, corpus="ravtess_calm_merged"), fold=six),
         ],
     }  # fmt: skip
@@ -229,7 +229,7 @@ PROFILES: dict[str, tuple[tuple[str, ...], Callable]] = {
 }
 
 
-def profile(name: str, *, quick: bool = False) -> Profile:
+def get_profile(name: str, *, quick: bool = False) -> Profile:
     """A profile by name; ``quick`` keeps one or two cells a part, for two epochs and without augmentation.
 
     Raises
@@ -256,21 +256,21 @@ def _small(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
     return tuple(dict.fromkeys([*list(cut)[:1], *list(cut)[-1:]]))
 
 
-def results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[dict], list[str]]:
+def profile_results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[dict], list[str]]:
     """Rows that a notebook shows, and the messages of those that failed: from the published folder, or run now.
 
     Returns
     -------
     rows with status "ok", in the order of the part's specs; errors, one line each
     """
-    from ser_core import experiment
-    from ser_core.sweep import sweep
+    from ser_core.experiments import store
+    from ser_core.experiments.sweep import run_sweep
 
     wanted = {spec: place for place, spec in enumerate(plan.parts[part])}
     if plan.published:
-        rows = [row for row in experiment.load_rows(experiment.published_dir()) if _known(row) in wanted]
+        rows = [row for row in store.load_rows(store.published_dir()) if _known(row) in wanted]
     else:
-        rows = list(sweep(wanted, workers=workers))
+        rows = list(run_sweep(wanted, workers=workers))
     rows.sort(key=lambda row: wanted[Spec(**row["spec"])])
     errors = [f"{row['spec']['model']}, fold {row['spec']['fold']}: {row['error']}" for row in rows if row["error"]]
     return [row for row in rows if row["status"] == "ok"], errors
@@ -283,8 +283,8 @@ def _known(row: dict) -> Spec | None:
         return None
 
 
-def folder(plan: Profile):
+def results_folder(plan: Profile):
     """Where the predictions of a profile's rows lie."""
-    from ser_core import experiment
+    from ser_core.experiments import store
 
-    return experiment.published_dir() if plan.published else experiment.store_dir()
+    return store.published_dir() if plan.published else store.store_dir()

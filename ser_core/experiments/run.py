@@ -8,37 +8,28 @@ clean cell.
 
 import contextlib
 import datetime
-import hashlib
 import json
 import os
-import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 
-from ser_core import cache, corpora, evaluation, execution, models, paper, training
-from ser_core import sides as cells
-from ser_core.errors import SerError
-from ser_core.models import own
-from ser_core.paths import runs_dir
-from ser_core.spec import Spec, completed, spec_hash
+from ser_core import corpora, models
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.errors import SerError
+from ser_core._utils.machine import processor, versions
+from ser_core.experiments import data as cells
+from ser_core.experiments import evaluation
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.experiments.store import checkpoint_folder, claimed, load_row, result_lock, store_dir, weights_path
+from ser_core.features import cache
+from ser_core.models import custom
+from ser_core.training import fit, speedups
 
 
-def store_dir() -> Path:
-    """Where ``run`` keeps its results: ``<runs>/store``."""
-    return runs_dir() / "store"
-
-
-def published_dir() -> Path:
-    """The committed rows measured on the real corpora: ``<runs>/published``. They never satisfy a run."""
-    return runs_dir() / "published"
-
-
-def prepare(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
+def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
     """Compute every feature that these runs will ask for, in parallel, into the cache.
 
     A cell whose data are not to be had is left out; it says so itself when it is run.
@@ -51,8 +42,8 @@ def prepare(specs: Iterable[Spec], *, progress: bool = True, workers: int | None
     needed = []
     for spec in specs:
         with contextlib.suppress(SerError):
-            needed += cells.needed(spec, cells.of(spec))
-    cache.ensure(needed, progress=progress, workers=workers)
+            needed += cells.required_jobs(spec, cells.load_subsets(spec))
+    cache.ensure_cached(needed, progress=progress, workers=workers)
 
 
 def corpus_version(corpus: str) -> str:
@@ -65,7 +56,7 @@ def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) 
     return "-".join(version_of(name) for name in (spec.corpus, spec.test_corpus) if name)
 
 
-def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
+def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
     """Train and judge one cell, or take it from the store.
 
     Parameters
@@ -89,71 +80,28 @@ def run(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
         spec, lambda name: cache.data_version(table) if name == spec.corpus else corpus_version(name)
     )
     name = spec_hash(spec, version)
-    with alone(name):
+    with result_lock(name):
         stored = None if fresh else load_row(store_dir() / f"{name}.json")
         if stored and stored["status"] == "ok":
             return stored
         if fresh:
-            training.Checkpoint(_checkpoint(name)).remove()
+            fit.Checkpoint(checkpoint_folder(name)).remove()
         row = {"hash": name, "spec": asdict(spec), "status": "ok", "error": None, "data_version": version}
         row |= _measure(spec, table, name, progress)
-        cache.write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
-        training.Checkpoint(_checkpoint(name)).remove()
+        write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
+        fit.Checkpoint(checkpoint_folder(name)).remove()
         return row
-
-
-@contextlib.contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Wait until no other process works on this result in this store, and let none begin.
-
-    The lock is the system's, on ``<store>/<name>.lock``, and goes with the process that holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    path = store_dir() / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        file = path.open("w")
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                break  # else the one before removed the file after it was opened here
-        file.close()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
-def failure(spec: Spec, error: BaseException) -> dict:
-    """The row of a cell that failed; it is shown and stored under its own name, and tried again next time."""
-    message = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    if isinstance(error, SerError):
-        message = str(error)
-    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:16]
-    row = {"hash": f"error-{digest}", "spec": asdict(spec), "status": "error", "error": message}
-    cache.write_atomically(store_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
-    return row
-
-
-def _checkpoint(name: str) -> Path:
-    return store_dir() / f"{name}.checkpoint"
 
 
 def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     """Everything of a row that must be computed."""
-    sides = cells.of(spec, table)
+    sides = cells.load_subsets(spec, table)
     clean = None if spec.condition == "clean" else _trained(spec, progress)
     clock = time.perf_counter()
-    cache.ensure(cells.needed(spec, sides), progress=progress, workers=1 if not progress else None)
-    model = models.entry(spec.model)
+    cache.ensure_cached(cells.required_jobs(spec, sides), progress=progress, workers=1 if not progress else None)
+    model = models.get_model(spec.model)
     kept = clean is not None and model.kind == "network"
-    x = cells.inputs(spec, sides, ("validation", "test") if kept else ("train", "validation", "test"))
+    x = cells.network_inputs(spec, sides, ("validation", "test") if kept else ("train", "validation", "test"))
     index = {label: i for i, label in enumerate(sides.labels)}
     target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
     seconds = {"features": time.perf_counter() - clock}
@@ -175,15 +123,16 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     seconds["training"] = fitted.pop("seconds")
     clock = time.perf_counter()
     predicted = {
-        side: evaluation.predictions(answer(x[side]), sides[side], sides.labels) for side in ("validation", "test")
+        side: evaluation.predictions_frame(answer(x[side]), sides[side], sides.labels)
+        for side in ("validation", "test")
     }
     seconds["evaluation"] = time.perf_counter() - clock
-    evaluation.write(predicted, store_dir() / f"{name}.parquet")
+    evaluation.write_predictions(predicted, store_dir() / f"{name}.parquet")
     return {
-        "demo": corpora.lookup(spec.corpus).demo,
+        "demo": corpora.get_corpus(spec.corpus).demo,
         "n_train": n_train,
         "claimed": claimed(asdict(spec)),
-        **evaluation.judged(predicted, sides.labels),
+        **evaluation.evaluate_predictions(predicted, sides.labels),
         **fitted,
         **({"trained": clean["hash"]} if clean else {}),
         **({"left_out": sides.left_out, "test_completeness": _completeness(sides.tested)} if spec.test_corpus else {}),
@@ -196,28 +145,18 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
     }
 
 
-def claimed(spec: dict) -> dict | None:
-    """What the paper claims for the system and corpus of a spec; None for what it did not measure.
-
-    It tested on clean audio of the corpus that it trained on.
-    """
-    if spec.get("test_corpus") or spec.get("condition", "clean") != "clean":
-        return None
-    return paper.claim(spec["model"], spec["corpus"])
-
-
 def _trained(spec: Spec, progress: bool) -> dict:
     """The row of the clean cell, which is run first where the store lacks it or the weights of its network."""
     clean = replace(spec, condition="clean")
-    row = run(clean, progress=progress)
-    if models.entry(spec.model).kind == "network" and not weights_path(row).is_file():
-        row = run(clean, fresh=True, progress=progress)
+    row = run_spec(clean, progress=progress)
+    if models.get_model(spec.model).kind == "network" and not weights_path(row).is_file():
+        row = run_spec(clean, fresh=True, progress=progress)
     return row
 
 
 def _loaded(spec: Spec, clean: dict):
     """The network of a clean row, as a function from inputs to probabilities, and what the row says of its training."""
-    training.prepare_backend(spec.seed)
+    fit.prepare_backend(spec.seed)
     import keras
 
     network = keras.models.load_model(weights_path(clean), compile=False)
@@ -226,24 +165,24 @@ def _loaded(spec: Spec, clean: dict):
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: network.predict(**execution.batches(x, size=training.EVALUATION_BATCH), verbose=0)
+    return lambda x: network.predict(**speedups.batches(x, size=fit.EVALUATION_BATCH), verbose=0)
 
 
 def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool):
     """Train the network of a spec and keep it: a function from inputs to probabilities, and what the row says of it."""
-    training.prepare_backend(spec.seed)
+    fit.prepare_backend(spec.seed)
     x, y = train
     heads = _heads(spec, table, y)
     network = _built(
         spec, x.shape[1:], int(y.max()) + 1, {head: int(values.max()) + 1 for head, values in heads.items()}
     )
-    count = models.parameters(network)
-    training.fit_scaling(network, x)
+    count = models.count_parameters(network)
+    fit.fit_scaling(network, x)
     if heads:
         y = {network.output_names[0]: y, **heads}
-    network, done = training.fit(
+    network, done = fit.fit_network(
         network, (x, y), validation, spec.plan,
-        checkpoint=_checkpoint(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
+        checkpoint=checkpoint_folder(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
     )  # fmt: skip
     store_dir().mkdir(parents=True, exist_ok=True)
     network.save(store_dir() / f".{name}.part.keras")
@@ -255,7 +194,7 @@ def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool
 def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
     """Targets of a network's further heads; columns that are unknown or the same for all are left out."""
     heads = {}
-    for column in models.entry(spec.model).heads:
+    for column in models.get_model(spec.model).heads:
         if column == "emotion":
             heads[column] = y
             continue
@@ -272,7 +211,7 @@ def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, l
 
     clock = time.perf_counter()
     with threadpool_limits(1):
-        learner = models.learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
+        learner = models.build_learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
     facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
     return learner.predict_proba, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
 
@@ -280,119 +219,16 @@ def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, l
 def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, int]):
     """The network of a spec; a user's own builder that fails or gives something else is one line."""
     try:
-        network = training.build(spec.model, shape, classes, spec.precision, heads, masked=spec.padding == "masked")
+        network = fit.build_network(spec.model, shape, classes, spec.precision, heads, masked=spec.padding == "masked")
     except Exception as error:
-        raise SerError(f"model {spec.model}: cannot be built for input {shape}: {own.told(error)}") from error
+        raise SerError(
+            f"model {spec.model}: cannot be built for input {shape}: {custom.describe_error(error)}"
+        ) from error
     if spec.model not in models.MODELS:
-        own.check(network, spec.model, shape, classes)
+        custom.check_network(network, spec.model, shape, classes)
     return network
 
 
 def _completeness(table) -> dict:
     attrs = table.attrs
     return {"expected": attrs.get("expected"), "found": len(table), "missing": list(attrs.get("missing", []))}
-
-
-def publish(specs) -> list[str]:
-    """Copy the finished rows of these specs, JSON and Parquet, from the store to the published folder.
-
-    What the paper claims is looked up again, so that a mended ``paper.py`` reaches rows measured before.
-
-    Returns
-    -------
-    list of the names published; cells that have not finished are passed over
-    """
-    wanted = {json.dumps(asdict(spec), sort_keys=True) for spec in specs}
-    before = {json.dumps(row["spec"], sort_keys=True): row["hash"] for row in load_rows(published_dir())}
-    names = []
-    for row in load_rows(store_dir()):
-        key = json.dumps(row["spec"], sort_keys=True)
-        if row["status"] == "ok" and key in wanted:
-            row["claimed"] = claimed(row["spec"])
-            predictions = (store_dir() / f"{row['hash']}.parquet").read_bytes()
-            cache.write_atomically(published_dir() / f"{row['hash']}.parquet", predictions)
-            cache.write_atomically(published_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
-            if before.get(key, row["hash"]) != row["hash"]:  # measured anew, on other data or by other code
-                for suffix in (".json", ".parquet"):
-                    (published_dir() / f"{before[key]}{suffix}").unlink(missing_ok=True)
-            names.append(row["hash"])
-    return names
-
-
-def load_row(path: Path) -> dict | None:
-    """A stored row, or None where there is none or it cannot be read.
-
-    Fields of the spec that came into being after the row was stored stand at their defaults.
-    """
-    try:
-        row = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-    if isinstance(row, dict) and "spec" in row:
-        with contextlib.suppress(SerError):  # somebody else's corpus or network
-            row["spec"] = completed(row["spec"])
-    return row
-
-
-def load_rows(folder: Path) -> list[dict]:
-    """All rows of a folder (:func:`load_row`), sorted by spec; files that are no rows are passed over."""
-    rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
-    rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
-    return sorted(rows, key=lambda row: json.dumps(row["spec"], sort_keys=True))
-
-
-def published_specs() -> set[Spec]:
-    """The cells whose rows stand in the published folder."""
-    found = set()
-    for row in load_rows(published_dir()):
-        with contextlib.suppress(SerError, TypeError):
-            found.add(Spec(**row["spec"]))
-    return found
-
-
-def load_predictions(row: dict, folder: Path):
-    """Validation and test predictions of a row, with the ``prediction`` (the most probable label) as a column."""
-    import pandas as pd
-
-    frame = pd.read_parquet(Path(folder) / f"{row['hash']}.parquet")
-    labels = np.asarray(row["labels"])
-    frame["prediction"] = labels[frame[list(labels)].to_numpy().argmax(axis=1)]
-    return frame
-
-
-def weights_path(row: dict) -> Path:
-    """Where the store keeps (or would keep) the trained network of a row."""
-    return store_dir() / f"{row['hash']}.keras"
-
-
-DEPENDED_ON = (
-    *("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"),
-    *("scikit-learn", "hmmlearn", "opensmile", "torch", "transformers"),
-)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in DEPENDED_ON:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def processor_name() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.lower().startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
-
-
-def processor() -> str:
-    """The processor's name and its number of cores."""
-    return f"{processor_name()}, {os.cpu_count()} cores"

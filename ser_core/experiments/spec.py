@@ -4,9 +4,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
-from ser_core import adaptation, batch_norm, cache, corpora, features, inputs, models, splits, training
-from ser_core.augment import TECHNIQUES, Ranges, parse
-from ser_core.errors import SerError
+from ser_core import corpora, features, models
+from ser_core._utils.errors import SerError
+from ser_core.audio.augmentation import TECHNIQUES, Ranges, parse_techniques
+from ser_core.features import cache, inputs
+from ser_core.protocols import splits
+from ser_core.training import adaptation, batch_norm, fit
 
 CODE_VERSION = 1
 """Raised whenever the code changes what a spec gives."""
@@ -56,35 +59,35 @@ class Spec:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("corpus", corpora.canonical(self.corpus))
+        put("corpus", corpora.canonical_name(self.corpus))
         if self.test_corpus is not None:
-            put("test_corpus", corpora.canonical(self.test_corpus))
-        model = models.entry(self.model)
+            put("test_corpus", corpora.canonical_name(self.test_corpus))
+        model = models.get_model(self.model)
         put("channels", self.channels or model.channels)
-        made_for = inputs.entry(self.channels)
+        made_for = inputs.get_input(self.channels)
         for name, usual in (USUAL | {"frames": made_for.frames, "rate": made_for.rate}).items():
             if getattr(self, name) is None:
                 put(name, model.recipe.get(name, usual))
-        put("augment", ",".join(parse(self.augment)))
+        put("augment", ",".join(parse_techniques(self.augment)))
         put("znorm", self.znorm and made_for.znorm)
         if model.kind != "network":
-            _among(f"batch_norm of model {self.model}, which is no network,", self.batch_norm, ("moving",))
-            for field in fields(training.Plan):  # a learner is not trained in epochs
+            _check_choice(f"batch_norm of model {self.model}, which is no network,", self.batch_norm, ("moving",))
+            for field in fields(fit.TrainingConfig):  # a learner is not trained in epochs
                 if field.name != "seed":
                     put(field.name, field.default)
         self._check(model)
 
     def _check(self, model) -> None:
-        _among("protocol", self.protocol, splits.PROTOCOLS)
-        _among("precision", self.precision, training.PRECISIONS)
-        _among("optimizer", self.optimizer, training.OPTIMIZERS)
+        _check_choice("protocol", self.protocol, splits.PROTOCOLS)
+        _check_choice("precision", self.precision, fit.PRECISIONS)
+        _check_choice("optimizer", self.optimizer, fit.OPTIMIZERS)
         for name in ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
-        inputs.shape(self.settings)
+        inputs.input_shape(self.settings)
         if self.channels in features.CHANNELS and self.frames < 8:
             raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
-        given, made_for = inputs.entry(self.channels), inputs.entry(model.channels)
+        given, made_for = inputs.get_input(self.channels), inputs.get_input(model.channels)
         alike = given.finish is made_for.finish or (given.znorm and made_for.znorm)
         if model.kind == "learner":
             alike = len(given.shape(self.frames)) == len(made_for.shape(made_for.frames))
@@ -94,19 +97,19 @@ class Spec:
             )
         if not 0 <= self.seed < 2**32:
             raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
-        _among("padding", self.padding, PADDINGS)
+        _check_choice("padding", self.padding, PADDINGS)
         if self.padding == "masked" and not model.masks:
             able = ", ".join(name for name, one in models.MODELS.items() if one.masks)
             raise SerError(f"padding masked: model {self.model} cannot leave frames out; choose among {able}")
-        adaptation.check(self.adapt, self.channels)
-        _among("batch_norm", self.batch_norm, batch_norm.KINDS)
+        adaptation.check_adaptation(self.adapt, self.channels)
+        _check_choice("batch_norm", self.batch_norm, batch_norm.KINDS)
         self._check_test()
 
     def _check_test(self) -> None:
         if (self.test_corpus is not None) != (self.protocol == "cross"):
             raise SerError("test_corpus belongs to protocol cross: give both, or neither")
         if self.test_corpus is not None:
-            first, second = ({*(corpora.lookup(name).parts or (name,))} for name in (self.corpus, self.test_corpus))
+            first, second = ({*(corpora.get_corpus(name).parts or (name,))} for name in (self.corpus, self.test_corpus))
             if first & second:
                 raise SerError(f"test_corpus {self.test_corpus}: shares recordings with {self.corpus}")
         if self.adapt != "none" and self.protocol != "cross":
@@ -114,33 +117,33 @@ class Spec:
         if self.protocol == "leaky" and not self.augment:
             raise SerError("protocol leaky: without augmentation there are no copies; name one with augment")
         if self.condition != "clean":
-            from ser_core import conditions
+            from ser_core.audio import degradation
 
-            conditions.check(self.condition)
+            degradation.check_condition(self.condition)
 
     @property
-    def settings(self) -> features.Settings:
-        return features.Settings(**_take(self, features.Settings))
+    def settings(self) -> features.FeatureSettings:
+        return features.FeatureSettings(**_select_fields(self, features.FeatureSettings))
 
     @property
     def ranges(self) -> Ranges:
-        return Ranges(**_take(self, Ranges))
+        return Ranges(**_select_fields(self, Ranges))
 
     @property
-    def plan(self) -> training.Plan:
-        return training.Plan(**_take(self, training.Plan))
+    def plan(self) -> fit.TrainingConfig:
+        return fit.TrainingConfig(**_select_fields(self, fit.TrainingConfig))
 
 
-def _take(spec: Spec, kind: type) -> dict:
+def _select_fields(spec: Spec, kind: type) -> dict:
     return {f.name: getattr(spec, f.name) for f in fields(kind)}
 
 
-def _among(name: str, value, choices) -> None:
+def _check_choice(name: str, value, choices) -> None:
     if value not in choices:
         raise SerError(f"{name} {value!r}: not known; choose among {', '.join(choices)}")
 
 
-def completed(values: dict) -> dict:
+def complete_fields(values: dict) -> dict:
     """The fields of a stored spec, with those that came into being after it was stored at their defaults.
 
     Raises
@@ -161,7 +164,7 @@ def spec_hash(spec: Spec, data_version: str) -> str:
     content = {name: value for name, value in asdict(spec).items() if value != usual[name]}
     if spec.condition != "clean":
         content["conditions"] = cache.CONDITION_VERSION
-    if text := models.text(spec.model):
+    if text := models.source_digest(spec.model):
         content["text"] = text
     content |= {"data": data_version, "code": CODE_VERSION, "raw features": cache.VERSION}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Many cells: an iterator of specs in, rows as they finish out. A failed cell is a row, and the sweep goes on.
 
-A cell is trained in a process that does nothing else (:mod:`ser_core.child`), with one TensorFlow thread, so that it
-gives the same numbers alone, beside others or on a cluster (:mod:`ser_core.cluster`). What the store holds is not run
+A cell is trained in a process that does nothing else (:mod:`ser_core.experiments.worker`), with one TensorFlow thread, so that it
+gives the same numbers alone, beside others or on a cluster (:mod:`ser_core.experiments.cluster`). What the store holds is not run
 again; a killed sweep takes its processes with it and is started again with the same command.
 """
 
@@ -13,10 +13,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ser_core import experiment
-from ser_core.child import ATTEMPTS, Child
-from ser_core.errors import SerError
-from ser_core.experiment import Spec
+from ser_core._utils.errors import SerError
+from ser_core.experiments import store
+from ser_core.experiments.run import compute_features, corpus_version
+from ser_core.experiments.run import data_version as data_version_
+from ser_core.experiments.spec import Spec, spec_hash
+from ser_core.experiments.worker import MAX_ATTEMPTS, Worker
 
 
 def expand(base: Spec, **choices: Iterable) -> Iterator[Spec]:
@@ -25,7 +27,7 @@ def expand(base: Spec, **choices: Iterable) -> Iterator[Spec]:
         yield replace(base, **dict(zip(choices, values)))
 
 
-def sweep(
+def run_sweep(
     specs: Iterable[Spec],
     *,
     workers: int = 1,
@@ -39,7 +41,7 @@ def sweep(
     ----------
     specs : what to run, in the order in which it is wanted
     workers : processes; each trains one cell at a time
-    scheduler : address of a Dask scheduler, whose workers then run the cells (:mod:`ser_core.cluster`)
+    scheduler : address of a Dask scheduler, whose workers then run the cells (:mod:`ser_core.experiments.cluster`)
     fresh : train anew what the store holds
     progress : a bar with the estimated time left, on standard error
 
@@ -56,7 +58,7 @@ def sweep(
     from tqdm import tqdm
 
     specs = list(dict.fromkeys(specs))
-    version_of = functools.cache(data_version)  # each corpus is read once
+    version_of = functools.cache(cached_corpus_version)  # each corpus is read once
     bar = tqdm(total=len(specs), desc="cells", unit="cell", disable=None if progress else True)
     waiting = []
     for spec in specs:
@@ -67,9 +69,9 @@ def sweep(
             bar.update()
             yield row
     if scheduler and waiting:
-        from ser_core import cluster
+        from ser_core.experiments import cluster
 
-        rows = cluster.compute(waiting, scheduler, version_of, fresh=fresh, progress=progress)
+        rows = cluster.run_on_cluster(waiting, scheduler, version_of, fresh=fresh, progress=progress)
     else:
         rows = _compute(waiting, workers, fresh=fresh, progress=progress)
     with contextlib.closing(bar), contextlib.closing(rows):
@@ -78,32 +80,32 @@ def sweep(
             yield row
 
 
-def data_version(corpus: str) -> str:
+def cached_corpus_version(corpus: str) -> str:
     """Version of a corpus by its name (``cache.data_version``)."""
-    return experiment.corpus_version(corpus)
+    return corpus_version(corpus)
 
 
 def _stored(spec: Spec, version_of: Callable[[str], str]) -> dict | None:
     try:
-        name = experiment.spec_hash(spec, experiment.data_version(spec, version_of))
+        name = spec_hash(spec, data_version_(spec, version_of))
     except SerError:  # the cell itself will say so in its row
         return None
-    row = experiment.load_row(experiment.store_dir() / f"{name}.json")
+    row = store.load_row(store.store_dir() / f"{name}.json")
     return row if row and row["status"] == "ok" else None
 
 
 def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[dict]:
     """Features first, by all cores; then the cells. One whose process is killed begins again in a new one."""
     with contextlib.suppress(Exception):  # the cell itself will say so in its row
-        experiment.prepare(specs, progress=progress)
+        compute_features(specs, progress=progress)
     waiting, killed = deque(specs), Counter()
     answers: queue.SimpleQueue = queue.SimpleQueue()
-    idle: list[Child] = []
-    running: dict[Child, Spec] = {}
+    idle: list[Worker] = []
+    running: dict[Worker, Spec] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                child = idle.pop() if idle else Child(answers)
+                child = idle.pop() if idle else Worker(answers)
                 running[child] = waiting.popleft()
                 child.send(running[child], fresh)
             child, row = answers.get()
@@ -115,11 +117,11 @@ def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) ->
                 idle.remove(child)
             else:
                 killed[spec] += 1
-                if killed[spec] < ATTEMPTS:
+                if killed[spec] < MAX_ATTEMPTS:
                     waiting.appendleft(spec)
                 else:
-                    message = f"the process that trained this cell was killed {ATTEMPTS} times"
-                    yield experiment.failure(spec, RuntimeError(message))
+                    message = f"the process that trained this cell was killed {MAX_ATTEMPTS} times"
+                    yield store.failed_result(spec, RuntimeError(message))
     finally:  # also after Ctrl-C: what runs stops, and goes on from its last epoch next time
         for child in (*running, *idle):
             child.stop()

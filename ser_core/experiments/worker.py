@@ -9,22 +9,23 @@ import sys
 import threading
 from dataclasses import asdict
 
-from ser_core import experiment
-from ser_core.experiment import Spec
+from ser_core.experiments import store
+from ser_core.experiments.run import run_spec
+from ser_core.experiments.spec import Spec
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """So often is a cell begun whose process is killed from outside, before that becomes its row."""
 
 
-def run_cell(spec: Spec, fresh: bool = False) -> dict:
+def run_or_record_failure(spec: Spec, fresh: bool = False) -> dict:
     """One cell without bars; whatever goes wrong becomes its row."""
     try:
-        return experiment.run(spec, fresh=fresh, progress=False)
+        return run_spec(spec, fresh=fresh, progress=False)
     except Exception as error:
-        return experiment.failure(spec, error)
+        return store.failed_result(spec, error)
 
 
-class Child:
+class Worker:
     """A process that runs the cells it is sent, one after another, and ends when this process does.
 
     Rows go to the queue ``answers`` as ``(child, row)``; ``(child, None)`` says that the process has ended. The system
@@ -34,7 +35,7 @@ class Child:
     def __init__(self, answers: queue.SimpleQueue):
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from ser_core.child import serve; serve()"],
+            [sys.executable, "-P", "-c", "from ser_core.experiments.worker import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is this process's business
@@ -70,7 +71,7 @@ def serve() -> None:
     threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
     while True:
         spec, fresh = jobs.get()
-        print(json.dumps(run_cell(Spec(**spec), fresh)), file=answers, flush=True)
+        print(json.dumps(run_or_record_failure(Spec(**spec), fresh)), file=answers, flush=True)
 
 
 def _receive(jobs: queue.SimpleQueue) -> None:

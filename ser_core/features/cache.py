@@ -19,8 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import audio, augment, features, inputs, ssl
-from ser_core.paths import cache_dir
+from ser_core import audio, features
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.paths import cache_dir
+from ser_core.audio import augmentation
+from ser_core.features import encoders, inputs
 
 VERSION = 1
 """Raised whenever the code of audio, augment or features changes what it computes."""
@@ -43,7 +46,7 @@ class Job:
     technique: str = ""  # none
     seed: int = 0
     copy: int = 0
-    ranges: augment.Ranges = augment.Ranges()
+    ranges: augmentation.Ranges = augmentation.Ranges()
     condition: str = "clean"  # what is done to the recording, after an augmentation
     others: tuple[str, ...] = ()  # recordings of other speakers, for a condition that needs them
 
@@ -52,14 +55,6 @@ def file_digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, payload: bytes) -> None:
-    """Write beside and rename, so that a file is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(payload)
-    os.replace(temporary, path)
 
 
 def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
@@ -74,11 +69,11 @@ def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
     if job.condition != "clean":
         parameters |= {"key": job.key, "condition": [job.condition, CONDITION_VERSION, *others]}
     if job.raw in inputs.ENCODER:
-        parameters["weights"] = ssl.fingerprint(inputs.ENCODER[job.raw])
+        parameters["weights"] = encoders.fingerprint(inputs.ENCODER[job.raw])
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
-def entries(jobs: list[Job]) -> list[Path]:
+def cache_paths(jobs: list[Job]) -> list[Path]:
     """Where the cache keeps (or would keep) the features of each job."""
     digests = {path: file_digest(path) for path in {path for job in jobs for path in (job.path, *job.others)}}
     names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
@@ -95,26 +90,26 @@ def _load(path: Path) -> np.ndarray | None:
         return None
 
 
-def compute(job: Job) -> np.ndarray:
+def compute_features(job: Job) -> np.ndarray:
     """Read, augment and change where asked, and extract: the raw features of ``inputs.RAW[job.raw]``, float32."""
     read = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
     samples = audio.read(job.path, **read)
     if job.technique:
-        samples = augment.augment(
+        samples = augmentation.augment(
             samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges, rate=job.rate
         )
     if job.condition != "clean":
-        from ser_core import conditions
+        from ser_core.audio import degradation
 
         others = [audio.read(path, **read) for path in job.others]
-        samples = conditions.apply(samples, job.condition, key=job.key, rate=job.rate, others=others)
+        samples = degradation.degrade(samples, job.condition, key=job.key, rate=job.rate, others=others)
         samples = audio.peak_normalise(samples) if job.normalise else samples  # as whoever is given it would
     return inputs.RAW[job.raw](samples, job.rate)
 
 
 def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
     job, path = task
-    values = compute(job)
+    values = compute_features(job)
     buffer = io.BytesIO()
     np.save(buffer, values)
     write_atomically(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
@@ -150,7 +145,7 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
     SerError
         for the first recording that cannot be used, naming it; what was computed before is kept
     """
-    paths = entries(jobs)
+    paths = cache_paths(jobs)
     found = [_load(path) for path in paths]
     missing = [i for i, values in enumerate(found) if values is None]
     tasks = [(jobs[i], paths[i]) for i in missing]
@@ -178,23 +173,23 @@ def _computed(tasks: list[tuple[Job, Path]], workers: int | None, progress: bool
             raise
 
 
-def ensure(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
+def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
     """Compute what the cache has no entry for, in parallel; what is there is not read."""
-    absent = {path: job for job, path in zip(jobs, entries(jobs), strict=True) if not path.is_file()}
+    absent = {path: job for job, path in zip(jobs, cache_paths(jobs), strict=True) if not path.is_file()}
     for _ in _computed([(job, path) for path, job in absent.items()], workers, progress):
         pass
 
 
-def jobs_for(table, settings: features.Settings, **treatment) -> list[Job]:
+def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:
     """Jobs for the rows of an utterance table (columns ``path`` and ``id``), all under one treatment."""
-    raw = inputs.entry(settings.channels).raw
+    raw = inputs.get_input(settings.channels).raw
     common = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
     return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(table["path"], table["id"])]
 
 
 def feature_matrix(
     table,
-    settings: features.Settings = features.Settings(),
+    settings: features.FeatureSettings = features.FeatureSettings(),
     *,
     workers: int | None = None,
     progress: bool = True,
@@ -212,17 +207,17 @@ def feature_matrix(
     -------
     float32 [utterances, *inputs.shape(settings)]
     """
-    return matrix(jobs_for(table, settings, **treatment), settings, workers=workers, progress=progress)
+    return input_matrix(jobs_for(table, settings, **treatment), settings, workers=workers, progress=progress)
 
 
-def matrix(
-    jobs: list[Job], settings: features.Settings, *, workers: int | None = None, progress: bool = True
+def input_matrix(
+    jobs: list[Job], settings: features.FeatureSettings, *, workers: int | None = None, progress: bool = True
 ) -> np.ndarray:
     """Network inputs of jobs, one after another: float32 [jobs, *inputs.shape(settings)]."""
     found = raw_features(jobs, workers=workers, progress=progress)
-    matrix = np.zeros((len(found), *inputs.shape(settings)), dtype=np.float32)
+    matrix = np.zeros((len(found), *inputs.input_shape(settings)), dtype=np.float32)
     for i, values in enumerate(found):
-        matrix[i] = inputs.finish(values, settings)
+        matrix[i] = inputs.to_input(values, settings)
     return matrix
 
 

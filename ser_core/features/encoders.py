@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import data_dir
 from ser_core.audio import SAMPLE_RATE
-from ser_core.errors import SerError
-from ser_core.paths import data_dir
 
 NOT_MEASURED = "not measured here"
 """How the message begins where a checkpoint, or what reads it, is not to be had."""
@@ -70,7 +70,7 @@ def _libraries(name: str):
     return torch, transformers
 
 
-def find(name: str) -> Path:
+def find_weights(name: str) -> Path:
     """Folder with the configuration and the weights of a checkpoint.
 
     Looked for in ``<SER_DATA>/weights/<name>``, then in the hub's cache on this machine, then on the hub itself, from
@@ -127,7 +127,7 @@ def _from_hub(hub: str) -> Path | None:
 
 def fingerprint(name: str) -> str:
     """SHA-256 over the files of a checkpoint, hexadecimal: other weights under the same name are another thing."""
-    folder = find(name)
+    folder = find_weights(name)
     files = [*folder.glob("*config.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")]
     facts = [(path, path.stat()) for path in sorted(files)]
     lines = [f"{path.name} {_digest(path, stat.st_size, stat.st_mtime_ns)}\n" for path, stat in facts]
@@ -141,7 +141,7 @@ def _digest(path: Path, size: int, changed: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, name: str):
+def _load_encoder(folder: Path, name: str):
     """(the encoder, whether waveforms are scaled), checked to be what the name says and to be there whole."""
     torch, transformers = _libraries(name)
     torch.set_num_threads(1)
@@ -188,7 +188,7 @@ def hidden_states(samples: np.ndarray, name: str) -> np.ndarray:
         for weights that are not to be had, or are not those of ``name``
     """
     torch, _ = _libraries(name)
-    model, normalise = _loaded(find(name), name)
+    model, normalise = _load_encoder(find_weights(name), name)
     x = np.asarray(samples[:LONGEST], dtype=np.float32)
     if normalise:
         x = (x - x.mean()) / np.sqrt(x.var() + 1e-7)
@@ -209,7 +209,7 @@ def layer_means(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
     return _at_16_khz(samples, rate, name).mean(axis=1)
 
 
-def steps(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
+def layer_steps(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
     """Every layer in steps of 160 ms, the means of eight frames each: float16 [steps, layers, size]."""
     states = _at_16_khz(samples, rate, name)
     starts = np.arange(0, states.shape[1], FRAMES_A_STEP)

@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from ser_core import audio
+from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.errors import SerError
 
 FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010
 FRAMES = 400
@@ -40,7 +40,7 @@ slope of the pitch, rhythm as the onset strength)."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class FeatureSettings:
     """What fixes the input of a network, apart from the utterance."""
 
     channels: str = "42"  # one of CHANNELS
@@ -135,14 +135,14 @@ def delta(values: np.ndarray, n: int = DELTA_N) -> np.ndarray:
     return sum(k * (ahead(k) - ahead(-k)) for k in range(1, n + 1)) / (2.0 * sum(k * k for k in range(1, n + 1)))
 
 
-def base(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
+def base_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     """All 42 channels before scaling, in the order of ``CHANNELS["42"]``: float64 [frames, 42]."""
     static = np.column_stack([mfcc(samples, rate), rmse(samples, rate)])
     first = delta(static)
     return np.hstack([static, first, delta(first)])
 
 
-def wide(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
+def wide_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     """The seven further channels of II.C by librosa, before scaling: float64 [frames, 7].
 
     Zero-crossing rate (fraction of samples), pitch (semitones above 55 Hz by YIN, 0 where unvoiced), voiced (0 or 1:
@@ -168,9 +168,9 @@ def wide(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     return np.column_stack([zcr, semitones, voiced.astype(float), centroid, rolloff, slope, onset])
 
 
-def raw(samples: np.ndarray, rate: int = SAMPLE_RATE, *, with_wide: bool = False) -> np.ndarray:
+def raw_channels(samples: np.ndarray, rate: int = SAMPLE_RATE, *, with_wide: bool = False) -> np.ndarray:
     """Channels before scaling: float32 [frames, 42], or [frames, 49] ``with_wide``."""
-    columns = [base(samples, rate)] + ([wide(samples, rate)] if with_wide else [])
+    columns = [base_channels(samples, rate)] + ([wide_channels(samples, rate)] if with_wide else [])
     return np.hstack(columns).astype(np.float32)
 
 
@@ -186,7 +186,7 @@ def fit_length(values: np.ndarray, frames: int) -> np.ndarray:
     return np.pad(values[:frames], ((0, max(0, frames - len(values))), (0, 0)))
 
 
-def finish(values: np.ndarray, settings: Settings) -> np.ndarray:
+def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """From :func:`raw` [n, 42 or 49] to the network's input: float32 [settings.frames, channels].
 
     The z-score is taken over all frames of the utterance, then it is cut or padded.
@@ -218,12 +218,12 @@ def extract(
     -------
     float32 [frames, number of channels]
     """
-    settings = Settings(channels=channels, frames=frames, znorm=znorm, rate=rate)
+    settings = FeatureSettings(channels=channels, frames=frames, znorm=znorm, rate=rate)
     channel_names(channels)
-    return finish(raw(samples, rate, with_wide=channels == "wide"), settings)
+    return to_input(raw_channels(samples, rate, with_wide=channels == "wide"), settings)
 
 
-def describe(path, *, channels: str = "42") -> dict:
+def describe_recording(path, *, channels: str = "42") -> dict:
     """What the suite sees in a recording, for ``ser inspect``.
 
     Returns
@@ -238,8 +238,8 @@ def describe(path, *, channels: str = "42") -> dict:
         see :func:`ser_core.audio.decode`
     """
     samples, rate, container = audio.decode(path)
-    prepared = audio.prepare(samples, rate)
+    prepared = audio.preprocess(samples, rate)
     extracted = extract(prepared, channels=channels)
     sizes = {"seconds": len(samples) / rate, "rate": rate, "channels": samples.shape[1], "samples": len(samples)}
     frames = 1 + len(prepared) // frame_sizes()[1]
-    return sizes | container | audio.level(samples) | {"frames": frames, "feature_shape": list(extracted.shape)}
+    return sizes | container | audio.measure_level(samples) | {"frames": frames, "feature_shape": list(extracted.shape)}

@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from ser_core import features, ssl
+from ser_core import features
+from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.errors import SerError
-from ser_core.features import Settings
+from ser_core.features import FeatureSettings, encoders
 
 MEL_BANDS, MEL_WINDOW, MEL_FFT, MEL_HOP, MEL_RATE = 128, 512, 1024, 256, 48_000
 MEL_START, MEL_SECONDS = 0.5, 3.0
@@ -31,7 +31,7 @@ class Input:
 
     title: str
     raw: str  # key of RAW: what is cached
-    finish: Callable[[np.ndarray, Settings], np.ndarray]  # (raw features, settings) -> float32 of shape(frames)
+    finish: Callable[[np.ndarray, FeatureSettings], np.ndarray]  # (raw features, settings) -> float32 of shape(frames)
     shape: Callable[[int], tuple[int, ...]]  # frames -> shape of one utterance's input
     frames: int = 1  # length by default; 1 where the input has no time axis
     rate: int = SAMPLE_RATE  # Hz at which the recording is read by default
@@ -51,7 +51,7 @@ def log_mel_image(samples: np.ndarray, rate: int, *, bands: int, window: int, n_
     return np.maximum(decibel - decibel.max(), -features.DYNAMIC_RANGE_DB).astype(np.float32)
 
 
-def middle(samples: np.ndarray, rate: int) -> np.ndarray:
+def middle_three_seconds(samples: np.ndarray, rate: int) -> np.ndarray:
     """From 0.5 s, three seconds, padded with zeros; what is shorter than a second is taken from its start."""
     start = round(MEL_START * rate) if len(samples) > rate else 0
     length = round(MEL_SECONDS * rate)
@@ -61,14 +61,14 @@ def middle(samples: np.ndarray, rate: int) -> np.ndarray:
 
 def _mel_image(samples: np.ndarray, rate: int) -> np.ndarray:
     return log_mel_image(
-        middle(samples, rate), rate, bands=MEL_BANDS, window=MEL_WINDOW, n_fft=MEL_FFT, hop=MEL_HOP
+        middle_three_seconds(samples, rate), rate, bands=MEL_BANDS, window=MEL_WINDOW, n_fft=MEL_FFT, hop=MEL_HOP
     )  # fmt: skip
 
 
 def _mel_small(samples: np.ndarray, rate: int) -> np.ndarray:
     """The same three seconds at a fifth of the size: 64 bands, 129 frames of 64 ms every 23.4 ms at 16 kHz."""
     hop = round(MEL_SECONDS * rate / 128)
-    return log_mel_image(middle(samples, rate), rate, bands=64, window=1024, n_fft=1024, hop=hop)
+    return log_mel_image(middle_three_seconds(samples, rate), rate, bands=64, window=1024, n_fft=1024, hop=hop)
 
 
 def _mfcc_chroma(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -132,14 +132,14 @@ def _opensmile(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
 
 def _with_functionals(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
     """A row for the mean of each layer of an encoder, and one for the functionals of 42 channels; zeros fill it up."""
-    rows = [*ssl.layer_means(samples, rate, name=name), functionals(features.raw(samples, rate))]
+    rows = [*encoders.layer_means(samples, rate, name=name), functionals(features.raw_channels(samples, rate))]
     width = max(map(len, rows))
     return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
 
 
 RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "base": features.raw,
-    "wide": lambda samples, rate: features.raw(samples, rate, with_wide=True),
+    "base": features.raw_channels,
+    "wide": lambda samples, rate: features.raw_channels(samples, rate, with_wide=True),
     "mfcc40": _mfcc40,
     "mel": _mel_image,
     "mel_small": _mel_small,
@@ -148,24 +148,24 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "waveform": _waveform,
     "egemaps": _opensmile("eGeMAPSv02"),
     "compare": _opensmile("ComParE_2016"),
-    **{name: partial(ssl.layer_means, name=name) for name in ssl.CHECKPOINTS},
-    **{f"{name}_steps": partial(ssl.steps, name=name) for name in ssl.CHECKPOINTS},
-    **{f"{name}_functionals": partial(_with_functionals, name=name) for name in ssl.CHECKPOINTS},
+    **{name: partial(encoders.layer_means, name=name) for name in encoders.CHECKPOINTS},
+    **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
+    **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
 }
 """(samples, rate in Hz) -> float32 array (steps: float16): what is computed from an utterance and cached."""
-ENCODER = {raw: name for name in ssl.CHECKPOINTS for raw in (name, f"{name}_steps", f"{name}_functionals")}
+ENCODER = {raw: name for name in encoders.CHECKPOINTS for raw in (name, f"{name}_steps", f"{name}_functionals")}
 """Keys of ``RAW`` that depend on weights besides the samples -> the encoder, a key of ``ssl.CHECKPOINTS``."""
 
 
-def _fit(values: np.ndarray, settings: Settings) -> np.ndarray:
+def _fit(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     return features.fit_length(values, settings.frames)
 
 
-def _scaled(values: np.ndarray, settings: Settings) -> np.ndarray:
+def _scaled(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     return _fit(features.zscore(values) if settings.znorm else values, settings)
 
 
-def _image(values: np.ndarray, settings: Settings) -> np.ndarray:
+def _image(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """[frames, bands] to [bands, frames]; beyond the end stands the floor."""
     missing = max(0, settings.frames - len(values))
     return np.pad(values[: settings.frames], ((0, missing), (0, 0)), constant_values=values.min()).T
@@ -177,7 +177,7 @@ def chunks(image: np.ndarray) -> np.ndarray:
     return np.stack([image[:, start : start + CHUNK] for start in starts])
 
 
-def _samples(values: np.ndarray, settings: Settings) -> np.ndarray:
+def _samples(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     length = round(WAVE_SECONDS * settings.rate)
     return np.pad(values[:length], (0, max(0, length - len(values))))[:, None]
 
@@ -186,7 +186,7 @@ def _frame_level(name: str) -> Input:
     count = len(features.CHANNELS[name])
     raw = "wide" if name == "wide" else "base"
     return Input(
-        f"{count} channels, 10 ms", raw, features.finish, lambda frames: (frames, count), features.FRAMES, znorm=True
+        f"{count} channels, 10 ms", raw, features.to_input, lambda frames: (frames, count), features.FRAMES, znorm=True
     )
 
 
@@ -196,28 +196,28 @@ def _vector(title: str, raw: str, size: int, *, extra: str = "", rate: int = SAM
 
 def _layers(name: str) -> Input:
     def shape(frames: int) -> tuple[int, ...]:
-        return ssl.CHECKPOINTS[name].layers, ssl.CHECKPOINTS[name].size
+        return encoders.CHECKPOINTS[name].layers, encoders.CHECKPOINTS[name].size
 
-    title = f"{ssl.CHECKPOINTS[name].title}, means of layers"
+    title = f"{encoders.CHECKPOINTS[name].title}, means of layers"
     return Input(title, name, lambda values, settings: values, shape, extra="ssl")
 
 
 def _steps(name: str) -> Input:
     def shape(frames: int) -> tuple[int, ...]:
-        return frames, ssl.CHECKPOINTS[name].layers, ssl.CHECKPOINTS[name].size
+        return frames, encoders.CHECKPOINTS[name].layers, encoders.CHECKPOINTS[name].size
 
-    def fit(values: np.ndarray, settings: Settings) -> np.ndarray:
+    def fit(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
         return np.pad(values[: settings.frames], ((0, max(0, settings.frames - len(values))), (0, 0), (0, 0)))
 
-    title = f"{ssl.CHECKPOINTS[name].title}, layers, 160 ms"
+    title = f"{encoders.CHECKPOINTS[name].title}, layers, 160 ms"
     return Input(title, f"{name}_steps", fit, shape, STEPS, extra="ssl")
 
 
 def _layers_and_functionals(name: str) -> Input:
     def shape(frames: int) -> tuple[int, ...]:
-        return ssl.CHECKPOINTS[name].layers + 1, max(ssl.CHECKPOINTS[name].size, _FUNCTIONALS)
+        return encoders.CHECKPOINTS[name].layers + 1, max(encoders.CHECKPOINTS[name].size, _FUNCTIONALS)
 
-    title = f"{ssl.CHECKPOINTS[name].title}, means, and functionals"
+    title = f"{encoders.CHECKPOINTS[name].title}, means, and functionals"
     return Input(title, f"{name}_functionals", lambda values, settings: values, shape, extra="ssl")
 
 
@@ -244,28 +244,28 @@ INPUTS: dict[str, Input] = {
     ),
     "egemaps": _vector("eGeMAPS, 88 functionals", "egemaps", 88, extra="opensmile"),
     "compare": _vector("ComParE 2016, 6,373 functionals", "compare", 6373, extra="opensmile"),
-    **{name: _layers(name) for name in ssl.CHECKPOINTS},
-    **{f"{name}_steps": _steps(name) for name in ssl.CHECKPOINTS},
-    **{f"{name}_functionals": _layers_and_functionals(name) for name in ssl.CHECKPOINTS},
+    **{name: _layers(name) for name in encoders.CHECKPOINTS},
+    **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
+    **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},
 }  # fmt: skip
 """Every input by name: the value of a spec's ``channels``."""
 
 
-def entry(name: str) -> Input:
+def get_input(name: str) -> Input:
     """An input by name; SerError for an unknown one."""
     if name not in INPUTS:
         raise SerError(f"channels {name!r}: not known; choose among {', '.join(INPUTS)}")
     return INPUTS[name]
 
 
-def shape(settings: Settings) -> tuple[int, ...]:
+def input_shape(settings: FeatureSettings) -> tuple[int, ...]:
     """Shape of one utterance's input, without the batch."""
-    found = entry(settings.channels).shape(settings.frames)
+    found = get_input(settings.channels).shape(settings.frames)
     if min(found) < 1:
         raise SerError(f"frames {settings.frames}: too few for the input {settings.channels}")
     return found
 
 
-def finish(values: np.ndarray, settings: Settings) -> np.ndarray:
+def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """From cached raw features to the network's input: float32 of :func:`shape`."""
-    return entry(settings.channels).finish(values, settings).astype(np.float32)
+    return get_input(settings.channels).finish(values, settings).astype(np.float32)

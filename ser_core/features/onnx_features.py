@@ -6,7 +6,7 @@ Framing, window and Fourier transform are one convolution whose kernels are the 
 import numpy as np
 
 from ser_core import features
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 
 class Graph:
@@ -35,8 +35,8 @@ class Graph:
         return self.constant(values, np.int64)
 
 
-def add_features(graph: Graph, waveform: str, settings: features.Settings) -> str:
-    """The nodes of :func:`ser_core.features.finish` after peak normalisation; gives the name of the network's input.
+def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings) -> str:
+    """The nodes of :func:`ser_core.features.to_input` after peak normalisation; gives the name of the network's input.
 
     Raises
     ------

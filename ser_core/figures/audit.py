@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ser_core import arithmetic
-from ser_core.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, PALE, RED, STYLE, done, figure
+from ser_core.claims import consistency
+from ser_core.figures.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, PALE, RED, STYLE, finish, subplots
 
 
 @plt.rc_context(STYLE)
@@ -16,12 +16,12 @@ def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and as it fo
 
     rows : dicts with ``precision``, ``recall``, ``f1`` in percent; name : key of the class
     """
-    fig, ax = figure(size=(9.5, 0.4 * len(rows) + 1.4))
+    fig, ax = subplots(size=(9.5, 0.4 * len(rows) + 1.4))
     for place, row in enumerate(rows):
         precision, recall = float(row["precision"]), float(row["recall"])
         ax.plot([precision, recall], [place, place], color=PALE, lw=9, solid_capstyle="butt", zorder=1)
         ax.plot([precision, recall], [place, place], "|", color=GREY, ms=15, zorder=1)
-        follows = arithmetic.f1(precision, recall)
+        follows = consistency.f1(precision, recall)
         ax.plot([follows, float(row["f1"])], [place, place], color=GREY, lw=1, zorder=2)
         ax.plot(follows, place, "o", color=BLUE, ms=8, label="2PR / (P + R)" if not place else None, zorder=3)
         ax.plot(float(row["f1"]), place, "D", color=RED, ms=6, label="as printed" if not place else None, zorder=4)
@@ -31,7 +31,7 @@ def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and as it fo
     ax.set(title=title, xlabel="F1 (%)")
     ax.grid(axis="x")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -40,14 +40,14 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
 
     near : how far around the printed figure is shown, in percentage points
     """
-    aim, step = float(printed), float(arithmetic.unit(printed))
-    fig, ax = figure(size=(9.5, 4))
+    aim, step = float(printed), float(consistency.last_digit(printed))
+    fig, ax = subplots(size=(9.5, 4))
     hits = []
-    for speakers, n in enumerate(arithmetic.whole_speakers(each, most), start=1):
+    for speakers, n in enumerate(consistency.sizes_of_whole_speakers(each, most), start=1):
         shares = 100 * np.arange(n + 1) / n
         shares = shares[np.abs(shares - aim) <= near]
         ax.plot(np.full(len(shares), speakers), shares, "_", color=BLUE, ms=11, mew=1.3)
-        hits += [speakers] if arithmetic.counts_for(printed, n) else []
+        hits += [speakers] if consistency.matching_counts(printed, n) else []
     ax.axhspan(aim - step / 2, aim + step / 2, color=RED, alpha=0.5, lw=0, zorder=0)
     met = f"met by {', '.join(map(str, hits))} {unit}" if hits else f"met by no whole number of {unit} up to {most}"
     ax.annotate(f"{printed} %: {met}", (0.5, aim), (0, 4), textcoords="offset points", color=RED, bbox=LABEL, zorder=5)
@@ -56,7 +56,7 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
         ylabel="k of n (%)", xlim=(0.3, most + 0.7), ylim=(aim - near, aim + near),
     )  # fmt: skip
     ax.set_xticks(range(1, most + 1))
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -65,9 +65,9 @@ def attention_against_time(measured=None, *, title="What Eq. 5 allows, and what 
 
     measured : DataFrame of ``attention.measure``, or None for the bounds alone
     """
-    fig, ax = figure(size=(6.4, 5))
+    fig, ax = subplots(size=(6.4, 5))
     time = np.linspace(0, 1, 201)
-    least = np.array([arithmetic.least_mass(share) for share in time])
+    least = np.array([consistency.minimum_attention(share) for share in time])
     most = 1 - least[::-1]
     ax.fill_between(time, least, most, color=PALE, lw=0, label="possible with tanh scores")
     ax.plot(time, least, color=INK, lw=1)
@@ -80,4 +80,4 @@ def attention_against_time(measured=None, *, title="What Eq. 5 allows, and what 
             ax.plot(part["time"], part["attention"], marker, color=colour, ms=5, alpha=0.8, label=kind)
     ax.set(title=title, xlabel="share of the input's time", ylabel="share of attention", xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
-    return done(fig)
+    return finish(fig)

@@ -4,19 +4,19 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ser_core import adaptation
-from ser_core.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SKY, STYLE, done, figure
+from ser_core.figures.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SKY, STYLE, finish, subplots
+from ser_core.training import adaptation
 
 COLOURS = {"zero": BLUE, "none": BLUE, "masked": GREEN, "corpus": SKY, "speaker": ORANGE, "coral": PURPLE}
 
 
 @plt.rc_context(STYLE)
-def choices(found: list[dict], field: str, *, title: str) -> Figure:
+def plot_cross_corpus_scores(found: list[dict], field: str, *, title: str) -> Figure:
     """UAR of every direction and choice as a dot with its 95 % interval, and a mark at chance.
 
-    found : from :func:`ser_core.transfer.changes`; field : "padding" or "adapt"
+    found : from :func:`ser_core.results.cross_corpus.adaptation_changes`; field : "padding" or "adapt"
     """
-    fig, ax = figure(size=(9.5, 0.42 * max(1, len(found)) + 1.9))
+    fig, ax = subplots(size=(9.5, 0.42 * max(1, len(found)) + 1.9))
     names = []
     for place, line in enumerate(found):
         one, choice = line["one"], line["choice"]
@@ -36,4 +36,4 @@ def choices(found: list[dict], field: str, *, title: str) -> Figure:
     ax.grid(axis="x")
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=9)
-    return done(fig)
+    return finish(fig)

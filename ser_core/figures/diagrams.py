@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from ser_core.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE, done
+from ser_core.figures.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE, finish
 
 STEPS = (
     ("Recordings", "RAVDESS, TESS, …\none table of utterances", BLUE),
@@ -75,7 +75,7 @@ def workflow(steps=STEPS) -> Figure:
     ax.set_ylim(-down - 0.1, height + 0.1)
     ax.set_axis_off()
     ax.set_title("From recording to decision (after Fig. 1)", loc="left")
-    return done(fig)
+    return finish(fig)
 
 
 def layers(model) -> list[dict]:
@@ -143,4 +143,4 @@ def architecture(model, *, columns: int = 3, title: str = "") -> Figure:
     total = sum(layer["parameters"] for layer in found)
     ax.set_title(f"{title or model.name}: {total:,} trainable parameters (after Fig. 4)", loc="left")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(KINDS), fontsize=8.5)
-    return done(fig)
+    return finish(fig)

@@ -2,7 +2,7 @@
 
 Colours are those of Okabe and Ito, which stay apart for colour-blind readers; nothing is told by colour alone. A
 figure is closed before it is returned, so that a notebook shows it once. The diagrams (Fig. 1 and 4) are in
-:mod:`ser_core.diagrams`.
+:mod:`ser_core.figures.diagrams`.
 """
 
 import numpy as np
@@ -10,7 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ser_core import corpora, paper, tables
+from ser_core import corpora
+from ser_core.claims import paper
+from ser_core.results import tables
 
 BLUE, ORANGE, GREEN, SKY, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
 INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
@@ -42,12 +44,12 @@ STYLE = {
 }
 
 
-def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9.5, 4), **options):
+def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9.5, 4), **options):
     """``plt.subplots`` with ``size`` in inches (width, height) and a layout that lets nothing overlap."""
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
 
 
-def done(figure: Figure) -> Figure:
+def finish(figure: Figure) -> Figure:
     """The figure, closed: shown where it is returned to, and not a second time by the notebook."""
     plt.close(figure)
     return figure
@@ -62,7 +64,7 @@ def count_plot(table, corpus: str) -> Figure:
     labels = corpora.labels(corpus)
     by = "corpus" if table["corpus"].nunique() > 1 else "sex"
     groups = sorted(table[by].unique())
-    fig, ax = figure(size=(9.5, 3.8))
+    fig, ax = subplots(size=(9.5, 3.8))
     base = np.zeros(len(labels))
     for group, colour, hatch in zip(groups, (BLUE, ORANGE, GREEN), ("", "//", ".."), strict=False):
         counts = table[table[by] == group]["emotion"].value_counts().reindex(labels, fill_value=0).to_numpy()
@@ -77,7 +79,7 @@ def count_plot(table, corpus: str) -> Figure:
     ax.grid(axis="y")
     ax.margins(y=0.12)
     ax.legend(title=by, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -88,7 +90,7 @@ def durations(table, corpus: str, *, limit: float = 4.0) -> Figure:
     """
     labels = [label for label in corpora.labels(corpus) if (table["emotion"] == label).any()]
     each = [table.loc[table["emotion"] == label, "seconds"].dropna().to_numpy() for label in labels]
-    fig, ax = figure(size=(9.5, 0.42 * len(labels) + 1.5))
+    fig, ax = subplots(size=(9.5, 0.42 * len(labels) + 1.5))
     dice = np.random.default_rng(0)
     for place, seconds in enumerate(each):
         ax.plot(seconds, place + dice.uniform(-0.28, 0.28, len(seconds)), ".", color=SKY, ms=3, alpha=0.5, zorder=1)
@@ -112,20 +114,20 @@ def durations(table, corpus: str, *, limit: float = 4.0) -> Figure:
     note = f"400 frames end at {limit:.2f} s:\n{longer:,} of {total:,} utterances are cut"
     ax.annotate(note, (limit, 1), (6, 2), xycoords=("data", "axes fraction"), textcoords="offset points", color=RED)
     ax.grid(axis="x")
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
 def waveform_pair(samples, changed, rate: int, *, names=("original", "with noise"), title="") -> Figure:
     """Fig. 3: a recording above its augmented copy, on the same axes. Samples float [n], rate in Hz."""
-    fig, axes = figure(2, 1, (9.5, 4.2), sharex=True, sharey=True)
+    fig, axes = subplots(2, 1, (9.5, 4.2), sharex=True, sharey=True)
     for ax, one, name, colour in zip(axes, (samples, changed), names, (BLUE, RED), strict=True):
         ax.plot(np.arange(len(one)) / rate, one, color=colour, lw=0.5)
         ax.set(title=name, ylabel="amplitude")
         ax.grid()
     axes[1].set_xlabel("time (s)")
     fig.suptitle(title or "Original and augmented recording", x=0.01, ha="left")
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -136,7 +138,7 @@ def augmentation_grid(signals: dict, rate: int, *, title="The four augmentations
     """
     import librosa
 
-    fig, axes = figure(len(signals), 2, (9.5, 1.55 * len(signals) + 0.8), sharex=True, squeeze=False)
+    fig, axes = subplots(len(signals), 2, (9.5, 1.55 * len(signals) + 0.8), sharex=True, squeeze=False)
     top = max(np.abs(one).max() for one in signals.values())
     for (left, right), (name, one) in zip(axes, signals.items(), strict=True):
         left.plot(np.arange(len(one)) / rate, one, color=BLUE, lw=0.4)
@@ -155,7 +157,7 @@ def augmentation_grid(signals: dict, rate: int, *, title="The four augmentations
         ax.set_xlabel("time (s)")
     fig.colorbar(shown, ax=axes[:, 1], label="power (dB)", shrink=0.6)
     fig.suptitle(title, x=0.01, ha="left")
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -167,7 +169,7 @@ def feature_maps(
     features : float [frames, channels]; names : one a channel; used : frames before the padding begins
     """
     frames, channels = features.shape
-    fig, ax = figure(size=(9.5, 0.115 * channels + 1.6))
+    fig, ax = subplots(size=(9.5, 0.115 * channels + 1.6))
     extent = (0, frames * hop, -0.5, channels - 0.5)
     shown = ax.imshow(
         features.T, aspect="auto", origin="lower", extent=extent, cmap="RdBu_r", vmin=-3, vmax=3, interpolation="none"
@@ -182,7 +184,7 @@ def feature_maps(
         ax.annotate("zero padding ", (used * hop, channels - 0.5), (4, -12), textcoords="offset points", fontsize=9)
     ax.set(title=title, xlabel="time (s)", ylabel="channel")
     fig.colorbar(shown, ax=ax, label="z-score (standard deviations)", extend="both", pad=0.01)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -191,7 +193,7 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
 
     rows : result rows with ``history`` and ``best_epoch`` (marked by a dot on the validation curve)
     """
-    fig, axes = figure(1, 2, (9.5, 3.9))
+    fig, axes = subplots(1, 2, (9.5, 3.9))
     rows = [row for row in rows if row.get("history", {}).get("loss")]
     for ax, key, label, factor in zip(
         axes, ("accuracy", "loss"), ("accuracy (%)", "cross-entropy (nats)"), (100, 1), strict=True
@@ -214,7 +216,7 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
     axes[0].legend(loc="upper left")
     many = f"{len(rows)} runs faint, their mean bold; " if len(rows) > 1 else ""
     fig.suptitle(f"{title}\n{many}dots: the epoch kept", x=0.01, ha="left", fontsize=11)
-    return done(fig)
+    return finish(fig)
 
 
 def _mean_curve(curves: list[np.ndarray]) -> np.ndarray:
@@ -230,7 +232,7 @@ def confusion_matrix(matrix, labels, *, title="Confusion matrix") -> Figure:
     counts = np.asarray(matrix, float)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(labels)
-    fig, ax = figure(size=(0.78 * n + 2.0, 0.6 * n + 1.6))
+    fig, ax = subplots(size=(0.78 * n + 2.0, 0.6 * n + 1.6))
     shown = ax.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for i in range(n):
         for j in range(n):
@@ -244,7 +246,7 @@ def confusion_matrix(matrix, labels, *, title="Confusion matrix") -> Figure:
     ax.spines[:].set_visible(False)
     ax.set(xlabel="answer of the network", ylabel="true emotion", title=title)
     fig.colorbar(shown, ax=ax, label="share of the true emotion (%)", shrink=0.85, pad=0.02)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -256,7 +258,7 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
     weights = np.asarray(weights, float)
     edges = np.linspace(0, seconds, len(weights) + 1)
     shown = samples[: int(seconds * rate)]
-    fig, ax = figure(size=(9.5, 2.9))
+    fig, ax = subplots(size=(9.5, 2.9))
     ax.plot(np.arange(len(shown)) / rate, shown, color=GREY, lw=0.4)
     top = max(np.abs(shown).max(), 1e-6)
     ax.set(xlim=(0, seconds), ylim=(-1.1 * top, 1.1 * top), xlabel="time (s)", ylabel="amplitude", title=title)
@@ -283,14 +285,14 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
     if len(samples) < (seconds - 0.3) * rate:
         ax.axvspan(len(samples) / rate, seconds, color=PALE, alpha=0.6, lw=0)
         ax.text((len(samples) / rate + seconds) / 2, -0.95 * top, "padding", ha="center", color=GREY, fontsize=9)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
 def claim_versus_ours(pooled: list[dict], *, names=None, title="The paper's accuracy and ours") -> Figure:
     """What the paper prints beside what was measured, with 95 % intervals and the level of chance.
 
-    pooled : rows of one protocol from :func:`ser_core.tables.pool`. The line of human listeners appears only when every
+    pooled : rows of one protocol from :func:`ser_core.results.tables.pool_results`. The line of human listeners appears only when every
     row is RAVDESS with its eight classes; the rows' accuracy with calm counted as neutral then stands beside it.
     names : what the rows are called where there are many: one line each, and eight classes alone
     """
@@ -301,13 +303,13 @@ def claim_versus_ours(pooled: list[dict], *, names=None, title="The paper's accu
             bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
         elif one["status"] == "ok":
             leaky = "leaky" if one["spec"]["protocol"] == "leaky" else ""
-            parts = tables.tested_on(one["spec"]), one["spec"]["model"], tables.setting(one["spec"]), leaky
+            parts = tables.tested_on(one["spec"]), one["spec"]["model"], tables.format_setting(one["spec"]), leaky
             name = "\n".join(filter(None, parts))
             bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
             if "calm_is_neutral" in one:
                 merged = name.replace("\n", ", neutral = calm\n", 1)
                 bars.append((merged, one["calm_is_neutral"], {}, None))
-    fig, ax = figure(size=(9.5, (0.45 if names else 0.8) * len(bars) + 1.7))
+    fig, ax = subplots(size=(9.5, (0.45 if names else 0.8) * len(bars) + 1.7))
     for place, (_, one, claimed, chance) in enumerate(bars):
         ours = 100 * one["scores"]["accuracy"]
         value = 100 * claimed.get("accuracy", float("nan"))
@@ -338,7 +340,7 @@ def claim_versus_ours(pooled: list[dict], *, names=None, title="The paper's accu
     ax.set_xticks(range(0, 101, 20))
     ax.grid(axis="x")
     legend_below(fig, ax, columns=3)
-    return done(fig)
+    return finish(fig)
 
 
 def legend_below(fig: Figure, ax, columns: int) -> None:
@@ -355,7 +357,7 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     frame : DataFrame with ``name``, ``p50`` and ``p95`` in milliseconds; NaN is shown as "not measured"
     claims : text -> milliseconds, drawn as reference lines
     """
-    fig, ax = figure(size=(9.5, 0.55 * len(frame) + 1.8))
+    fig, ax = subplots(size=(9.5, 0.55 * len(frame) + 1.8))
     span = float(np.nanmax([*frame["p95"], *(claims or {}).values(), 1e-9]))
     for place, line in enumerate(frame.itertuples()):
         if not np.isfinite(line.p50):
@@ -374,16 +376,16 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     ax.set(title=title, xlabel="milliseconds per utterance (median / 95th percentile)", xlim=(0, 1.25 * span))
     ax.grid(axis="x")
     legend_below(fig, ax, columns=4)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
 def step_plot(steps: list[dict], *, title="What each part adds") -> Figure:
     """Differences in points of accuracy, measured (with 95 % intervals) and printed, one line a step.
 
-    steps : from :func:`ser_core.comparison.steps`
+    steps : from :func:`ser_core.results.comparison.ablation_steps`
     """
-    fig, ax = figure(size=(9.5, 0.6 * max(1, len(steps)) + 1.8))
+    fig, ax = subplots(size=(9.5, 0.6 * max(1, len(steps)) + 1.8))
     for place, step in enumerate(steps):
         ax.plot(step["ours"], place, "o", color=BLUE, ms=8, label="measured here")
         if step["interval"]:
@@ -396,4 +398,4 @@ def step_plot(steps: list[dict], *, title="What each part adds") -> Figure:
     ax.grid(axis="x")
     if steps:
         legend_below(fig, ax, columns=3)
-    return done(fig)
+    return finish(fig)

@@ -1,6 +1,6 @@
 """Figures beyond one score: calibration, abstention, groups, and test recordings that are not a studio's.
 
-Drawn as those of :mod:`ser_core.plots`: each function takes data, draws one figure and returns it, closed.
+Drawn as those of :mod:`ser_core.figures.plots`: each function takes data, draws one figure and returns it, closed.
 """
 
 import numpy as np
@@ -8,17 +8,20 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ser_core import calibration, groups, robustness
-from ser_core.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, RED, SKY, STYLE, done, figure
+from ser_core.figures.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, RED, SKY, STYLE, finish, subplots
+from ser_core.metrics import calibration
+from ser_core.results import calibration_tables, robustness, subgroups
 
 
 @plt.rc_context(STYLE)
-def reliability_diagram(answers: calibration.Answers, *, equal_mass=False, title="Reliability") -> Figure:
+def reliability_diagram(
+    answers: calibration_tables.CalibratedAnswers, *, equal_mass=False, title="Reliability"
+) -> Figure:
     """Accuracy against confidence, before and after the temperature, above the share of answers in each bin.
 
-    answers : from :func:`ser_core.calibration.answers`; equal_mass : bins of equally many answers
+    answers : from :func:`ser_core.results.calibration_tables.calibrated_answers`; equal_mass : bins of equally many answers
     """
-    fig, axes = figure(2, 2, (9.5, 5.2), sharex=True, sharey="row", height_ratios=(3, 1))
+    fig, axes = subplots(2, 2, (9.5, 5.2), sharex=True, sharey="row", height_ratios=(3, 1))
     mean = np.exp(np.mean(np.log(answers.temperatures)))
     names = ("as the network gives them", f"at the temperature of validation (mean {mean:.2f})")
     for column, (p, name) in enumerate(zip((answers.before, answers.after), names, strict=True)):
@@ -45,35 +48,35 @@ def reliability_diagram(answers: calibration.Answers, *, equal_mass=False, title
     names = ["gap between confidence and accuracy", "perfect calibration", "mean of a bin"]
     fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9)
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
-def risk_against_coverage(answers: calibration.Answers, *, title="What silence gains") -> Figure:
+def risk_against_coverage(answers: calibration_tables.CalibratedAnswers, *, title="What silence gains") -> Figure:
     """Share of wrong answers among the most confident ones, with what chance and a perfect order would give."""
-    confidence, right = calibration.confidence_of(answers)
+    confidence, right = calibration_tables.answer_confidence(answers)
     coverage, risk = calibration.risk_coverage(confidence, right)
     error = 1.0 - right.mean()
     perfect = np.maximum(0.0, 1.0 - right.mean() / coverage)
-    fig, ax = figure(size=(9.5, 4))
+    fig, ax = subplots(size=(9.5, 4))
     first = max(0, int(0.02 * len(coverage)) - 1)  # the first few answers say nothing
     ax.plot(100 * coverage[first:], 100 * risk[first:], color=BLUE, lw=2, label="by the network's confidence")
     ax.axhline(100 * error, color=GREY, ls="--", label=f"by chance: {100 * error:.1f} %")
     ax.plot(100 * coverage, 100 * perfect, color=GREEN, ls=":", lw=2, label="by a perfect order")
     ax.axhline(100 * calibration.RISK, color=RED, lw=1, ls="-.", label=f"accepted risk: {100 * calibration.RISK:.0f} %")
-    reached = calibration.coverage_at(confidence, right)
+    reached = calibration.coverage_at_risk(confidence, right)
     if reached:
         ax.plot(100 * reached, 100 * risk[round(reached * len(coverage)) - 1], "o", color=RED, ms=8, mec="white")
         text = f"{100 * reached:.0f} % answered"
         ax.annotate(text, (100 * reached, 100 * calibration.RISK), (8, -14), textcoords="offset points", bbox=LABEL)
-    area = calibration.area_under_risk(confidence, right)
+    area = calibration.area_under_risk_coverage(confidence, right)
     ax.set(
         title=f"{title} (area under the curve {100 * area:.1f} %)", xlabel="coverage: utterances answered (%)",
         ylabel="risk: wrong among them (%)", xlim=(0, 100), ylim=(0, None),
     )  # fmt: skip
     ax.grid()
     fig.legend(loc="outside lower center", ncols=4, fontsize=9)
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
@@ -82,9 +85,11 @@ def scores_by_group(one: dict, folder, *, title="For whom it works") -> Figure:
 
     one : a pooled row; folder : of its predictions
     """
-    found = [(column, group) for column in groups.COLUMNS for group in groups.by(one, folder, column)]
-    table = groups.speakers(one, folder)
-    fig, (left, right) = figure(1, 2, (9.5, 0.42 * max(len(found), 4) + 2.0), width_ratios=(1, 1.2))
+    found = [
+        (column, group) for column in subgroups.COLUMNS for group in subgroups.scores_by_group(one, folder, column)
+    ]
+    table = subgroups.scores_by_speaker(one, folder)
+    fig, (left, right) = subplots(1, 2, (9.5, 0.42 * max(len(found), 4) + 2.0), width_ratios=(1, 1.2))
     colours = {"female": ORANGE, "male": BLUE, "normal": SKY, "strong": GREEN}
     for place, (_, group) in enumerate(found):
         value = 100 * group["scores"]["uar"]
@@ -121,19 +126,19 @@ def scores_by_group(one: dict, folder, *, title="For whom it works") -> Figure:
     right.grid(axis="y")
     right.legend(fontsize=9, loc="upper left")
     fig.suptitle(title, x=0.01, ha="left")
-    return done(fig)
+    return finish(fig)
 
 
 @plt.rc_context(STYLE)
 def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-noise ratio") -> Figure:
     """UAR under white noise and babble, with bands over speakers; clean speech and chance are lines.
 
-    family : from :func:`ser_core.robustness.families`
+    family : from :func:`ser_core.results.robustness.group_by_system`
     """
-    fig, ax = figure(size=(9.5, 4.2))
+    fig, ax = subplots(size=(9.5, 4.2))
     ticks = set()
     for kind, colour, mark in (("white", BLUE, "o-"), ("babble", RED, "s--")):
-        frame = robustness.curve(family, kind)
+        frame = robustness.noise_curve(family, kind)
         if len(frame):
             ticks |= set(frame["value"])
             ax.plot(frame["value"], 100 * frame["uar"], mark, color=colour, lw=2, label=kind)
@@ -145,7 +150,7 @@ def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-no
     ax.set_ylim(0, max(60.0, 1.1 * ax.dataLim.y1))
     ax.grid()
     fig.legend(loc="outside lower center", ncols=4, fontsize=9)
-    return done(fig)
+    return finish(fig)
 
 
 def _clean(band, line, family: dict[str, dict]) -> None:
@@ -163,7 +168,7 @@ def condition_bars(family: dict[str, dict], *, title="UAR in a room, over the te
     """UAR under every condition that is no noise, with intervals over speakers; clean speech and chance are lines."""
     colours = {"reverb": SKY, "telephone": ORANGE, "codec": BLUE}
     shown = {name: one for name, one in family.items() if name.split(":")[0] in colours}
-    fig, ax = figure(size=(9.5, 0.45 * max(1, len(shown)) + 2.0))
+    fig, ax = subplots(size=(9.5, 0.45 * max(1, len(shown)) + 2.0))
     for place, (name, one) in enumerate(shown.items()):
         value, limits = 100 * one["scores"]["uar"], one["intervals"].get("uar")
         ax.barh(place, value, height=0.6, color=colours[name.split(":")[0]])
@@ -177,7 +182,7 @@ def condition_bars(family: dict[str, dict], *, title="UAR in a room, over the te
     ax.set(title=title, xlabel="UAR (%), 95 % interval over speakers", xlim=(0, max(60.0, 1.12 * ax.dataLim.x1)))
     ax.grid(axis="x")
     fig.legend(loc="outside lower center", ncols=3, fontsize=9)
-    return done(fig)
+    return finish(fig)
 
 
 def _name(condition: str) -> str:

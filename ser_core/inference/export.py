@@ -14,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import audio, inputs, quiet, trained
-from ser_core.cache import write_atomically
-from ser_core.errors import SerError
-from ser_core.predict import window_seconds
-from ser_core.tempering import tempered
+from ser_core import audio
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.console import quiet_loading, silence_stderr
+from ser_core._utils.errors import SerError
+from ser_core.features import inputs
+from ser_core.inference import saved_models
+from ser_core.inference.predict import window_seconds
+from ser_core.metrics.temperature_scaling import apply_temperature
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "keras": ".keras"}
 CHECKED = 100
@@ -51,7 +54,7 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
     if int8 and format != "tflite":
         raise SerError("--int8: only for --format tflite")
     _needed(format)
-    network = trained.load(model)
+    network = saved_models.load_model(model)
     path = Path(output or f"{network.path.stem}{'-int8' if int8 else ''}{FORMATS[format]}")
     if path.suffix != FORMATS[format]:
         raise SerError(f"{path}: the name must end with {FORMATS[format]}")
@@ -65,9 +68,9 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(network.path, path)
         _beside(network, path)
-    found, corpus = utterances(network)
+    found, corpus = comparison_utterances(network)
     name = "tflite, int8" if int8 else format
-    return {"file": str(path), "format": name, "utterances_of": corpus} | check(network, path, found)
+    return {"file": str(path), "format": name, "utterances_of": corpus} | compare_with_keras(network, path, found)
 
 
 def _needed(format: str) -> None:
@@ -76,7 +79,7 @@ def _needed(format: str) -> None:
         raise SerError(f"--format {format}: needs the package {package}; pip install '.[training,export]'")
 
 
-def facts(network: trained.Trained) -> dict:
+def network_facts(network: saved_models.SavedModel) -> dict:
     """What must be known to use an exported network, JSON-able."""
     kept = ("name", "hash", "labels", "temperature", "licence", "demo", "spec")
     settings = network.settings
@@ -87,11 +90,11 @@ def facts(network: trained.Trained) -> dict:
     }
 
 
-def _beside(network: trained.Trained, path: Path) -> None:
-    write_atomically(path.with_suffix(".json"), (json.dumps(facts(network)) + "\n").encode())
+def _beside(network: saved_models.SavedModel, path: Path) -> None:
+    write_atomically(path.with_suffix(".json"), (json.dumps(network_facts(network)) + "\n").encode())
 
 
-def to_onnx(network: trained.Trained, path: Path) -> None:
+def to_onnx(network: saved_models.SavedModel, path: Path) -> None:
     """Write the network with its features as ONNX: waveform in, calibrated probabilities and attention out.
 
     Raises
@@ -99,21 +102,21 @@ def to_onnx(network: trained.Trained, path: Path) -> None:
     SerError
         for an input or a layer that cannot be written as ONNX
     """
-    from ser_core import onnx_graph
+    from ser_core.inference import onnx_graph
 
     made = onnx_graph.model(
         network.network, network.settings, temperature=network.temperature, labels=len(network.labels),
-        facts=json.dumps(facts(network)),
+        facts=json.dumps(network_facts(network)),
     )  # fmt: skip
     write_atomically(path, made.SerializeToString())
 
 
-def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> None:
+def to_tflite(network: saved_models.SavedModel, path: Path, *, int8: bool = False) -> None:
     """Write the network as TFLite, one utterance's features in, calibrated probabilities out.
 
     A concrete function of batch 1 is frozen first: the converter does not take the recurrent layers' variables.
     """
-    with quiet.loading():
+    with quiet_loading():
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -121,7 +124,7 @@ def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> No
             probabilities = network.network(x, training=False)
             return tf.nn.softmax(tf.math.log(tf.maximum(probabilities, 1e-30)) / network.temperature)
 
-        shape = tf.TensorSpec([1, *inputs.shape(network.settings)], tf.float32)
+        shape = tf.TensorSpec([1, *inputs.input_shape(network.settings)], tf.float32)
         frozen = convert_variables_to_constants_v2(tf.function(answer).get_concrete_function(shape))
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], network.network)
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
@@ -134,7 +137,7 @@ def to_tflite(network: trained.Trained, path: Path, *, int8: bool = False) -> No
     _beside(network, path)
 
 
-def utterances(network: trained.Trained) -> tuple[object, str]:
+def comparison_utterances(network: saved_models.SavedModel) -> tuple[object, str]:
     """Utterances to compare on, at most :data:`CHECKED` spread over them: the test side of the fold that it was trained
     on, all of its corpus for the shipped one, or the demo corpus where its own recordings are not here.
 
@@ -142,10 +145,11 @@ def utterances(network: trained.Trained) -> tuple[object, str]:
     -------
     table, and what it is in words
     """
-    from ser_core import corpora, splits
-    from ser_core.spec import Spec, completed
+    from ser_core import corpora
+    from ser_core.experiments.spec import Spec, complete_fields
+    from ser_core.protocols import splits
 
-    spec = Spec(**completed(network.facts["spec"]))
+    spec = Spec(**complete_fields(network.facts["spec"]))
     try:
         table = corpora.load(spec.corpus)
         words = f"{spec.corpus}, which it was trained on"
@@ -158,7 +162,7 @@ def utterances(network: trained.Trained) -> tuple[object, str]:
     return table.iloc[chosen], words
 
 
-def check(network: trained.Trained, path: Path, table) -> dict:
+def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> dict:
     """Compare an exported file with the Keras network in float32, utterance by utterance.
 
     Parameters
@@ -180,7 +184,8 @@ def check(network: trained.Trained, path: Path, table) -> dict:
         audio.read(p, rate=settings.rate, normalise=settings.normalise, denoise=settings.denoise) for p in table["path"]
     ]
     made = [
-        inputs.finish(inputs.RAW[inputs.entry(settings.channels).raw](w, settings.rate), settings) for w in waveforms
+        inputs.to_input(inputs.RAW[inputs.get_input(settings.channels).raw](w, settings.rate), settings)
+        for w in waveforms
     ]
     keras_run = _keras_runner(network.network, network.temperature)
     run = runner(path, network)
@@ -205,18 +210,18 @@ def check(network: trained.Trained, path: Path, table) -> dict:
     }
 
 
-def runner(path: Path, network: trained.Trained) -> Callable[[np.ndarray], np.ndarray]:
+def runner(path: Path, network: saved_models.SavedModel) -> Callable[[np.ndarray], np.ndarray]:
     """A function that runs an exported file on one waveform or input [1, ...]: probabilities [1, labels]."""
     if path.suffix == ".onnx":
-        from ser_core.predict import Onnx
+        from ser_core.inference.predict import OnnxNetwork
 
-        session = Onnx(path)
+        session = OnnxNetwork(path)
         return lambda x: session(x)[0]
     if path.suffix == ".keras":
-        return _keras_runner(trained.read(path, as_it_is=True), network.temperature)
+        return _keras_runner(saved_models.read_keras(path, as_it_is=True), network.temperature)
     from ai_edge_litert.interpreter import Interpreter
 
-    with quiet.silence():
+    with silence_stderr():
         interpreter = Interpreter(str(path), num_threads=1)
         interpreter.allocate_tensors()
     into, out = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
@@ -230,7 +235,7 @@ def runner(path: Path, network: trained.Trained) -> Callable[[np.ndarray], np.nd
 
 
 def _keras_runner(network, temperature: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: tempered(np.asarray(network.predict_on_batch(x)), temperature)
+    return lambda x: apply_temperature(np.asarray(network.predict_on_batch(x)), temperature)
 
 
 def _milliseconds(run: Callable, x: np.ndarray) -> float:

@@ -25,16 +25,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.errors import SerError
-from ser_core.experiment import processor_name
-from ser_core.paths import runs_dir
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
+from ser_core._utils.machine import processor_name
+from ser_core._utils.paths import runs_dir
 
 CALLS = ("compiled", "predict")
 CLIPS = 32
 FIGURES = ("latency_p50_ms", "latency_p95_ms", "throughput", "rtf", "cpu_share", "peak_memory_mib")
 
 
-def measure(model_name: str, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1) -> list[dict]:
+def measure_latency(model_name: str, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1) -> list[dict]:
     """Measure one network on the recordings of an utterance table.
 
     Parameters
@@ -110,7 +111,7 @@ def summarise(seconds: list[float], audio_seconds: list[float], batch: int) -> d
     }
 
 
-def repeat(call: Callable[[int], object], repeats: int, warmup: int, clock=time.perf_counter) -> list[float]:
+def time_calls(call: Callable[[int], object], repeats: int, warmup: int, clock=time.perf_counter) -> list[float]:
     """Durations in seconds of ``call(0)``, ``call(1)``, ... ``call(repeats - 1)``, after ``warmup`` calls untimed."""
     for i in range(warmup):
         call(i)
@@ -141,7 +142,7 @@ def peak_memory_mib() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def compiled(model, batch: int) -> Callable[[np.ndarray], np.ndarray]:
+def compiled_network(model, batch: int) -> Callable[[np.ndarray], np.ndarray]:
     """The network as one traced function for float32 [batch, frames, channels], host to host."""
     import tensorflow as tf
 
@@ -159,11 +160,11 @@ def compiled(model, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 def _in_a_process(job: dict) -> dict:
     """``_measure_here(job)`` in a fresh interpreter."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    package = str(Path(__file__).resolve().parent.parent)
+    package = str(paths.package_dir().parent)
     environment = os.environ | dict.fromkeys(pools, str(job["threads"]))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     environment |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "ser_core.timing"]
+    command = [sys.executable, "-m", "ser_core.inference.latency"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
@@ -176,7 +177,7 @@ def _measure_here(job: dict) -> dict:
     from ser_core import audio, features, models
 
     paths, repeats, warmup = job["paths"], job["repeats"], job["warmup"]
-    channels = models.entry(job["model"]).channels
+    channels = models.get_model(job["model"]).channels
     samples = [audio.read(path) for path in paths]
     lengths = [len(one) / audio.SAMPLE_RATE for one in samples]
     matrices = [features.extract(one, channels=channels) for one in samples]
@@ -198,7 +199,7 @@ def _measure_here(job: dict) -> dict:
     def time_stage(stage: str, call: str | None, batch: int, function: Callable[[int], object]) -> None:
         times = repeats if batch == 1 else max(3, repeats // 4)
         start, used = time.perf_counter(), time.process_time()
-        seconds = repeat(function, times, warmup if batch == 1 else min(warmup, 3))
+        seconds = time_calls(function, times, warmup if batch == 1 else min(warmup, 3))
         share = (time.process_time() - used) / (time.perf_counter() - start)
         audio_seconds = [sum(lengths[k] for k in turns[batch][i % len(turns[batch])]) for i in range(times)]
         figures = summarise(seconds, audio_seconds, batch) | {"cpu_share": share, "peak_memory_mib": peak_memory_mib()}
@@ -212,13 +213,13 @@ def _measure_here(job: dict) -> dict:
     if job["device"] == "gpu":
         common["hardware"] = gpus[0]
     model = models.build(job["model"], matrices[0].shape, job["classes"])
-    common["parameters"] = models.parameters(model)
+    common["parameters"] = models.count_parameters(model)
     for row in rows:
         row["parameters"] = common["parameters"]
 
     for call in CALLS:
         for batch in turns:
-            network = compiled(model, batch) if call == "compiled" else _predict(model, batch)
+            network = compiled_network(model, batch) if call == "compiled" else _predict(model, batch)
             ready = [np.stack([matrices[k] for k in turn]) for turn in turns[batch]]
             time_stage("network", call, batch, lambda i, network=network, ready=ready: network(ready[i % len(ready)]))
 
@@ -246,7 +247,7 @@ def _choose_device(device: str, threads: int) -> list[str]:
     return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
 
 
-def machine() -> dict:
+def describe_machine() -> dict:
     """What the figures hold for: processor, number of cores, system, versions."""
     import platform
 
@@ -269,7 +270,7 @@ def _version(package: str) -> str | None:
     return None
 
 
-def results(
+def measure_networks(
     model_names, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1, fresh: bool = False, progress=True
 ) -> dict:
     """Measure several networks, or give back what was measured here before with the same settings and versions.
@@ -288,9 +289,9 @@ def results(
     """
     from tqdm import tqdm
 
-    from ser_core.cache import write_atomically
+    from ser_core._utils.atomic import write_atomically
 
-    here = machine()
+    here = describe_machine()
     settings = {
         "models": list(model_names),
         "corpus": table.attrs.get("corpus"),
@@ -304,10 +305,10 @@ def results(
     path = runs_dir() / "store" / f"timing-{name}.json"
     if not fresh:
         with suppress(SerError):  # not there, or damaged
-            return read(path)
+            return read_timing(path)
     rows = []
     for model_name in tqdm(settings["models"], desc="timing", unit="network", disable=None if progress else True):
-        rows += measure(model_name, table, repeats=repeats, warmup=warmup, threads=threads)
+        rows += measure_latency(model_name, table, repeats=repeats, warmup=warmup, threads=threads)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"hash": name, "settings": settings, "machine": here, "rows": rows, "when": when}
     write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
@@ -316,12 +317,13 @@ def results(
 
 def _code() -> str:
     """Digest of the code that is timed, so that a figure of other code is not taken for one of this."""
-    here = Path(__file__).parent
-    files = [here / "audio.py", here / "features.py", here / "timing.py", *sorted((here / "models").glob("*.py"))]
+    package = paths.package_dir()
+    timed = (package / "audio" / "io.py", package / "features" / "frames.py", Path(__file__))
+    files = [*timed, *sorted((package / "models").glob("*.py"))]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def read(path: str | os.PathLike) -> dict:
+def read_timing(path: str | os.PathLike) -> dict:
     """A document that :func:`results` wrote; SerError when it is not there or not one."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -338,15 +340,15 @@ def published_path() -> Path:
     return runs_dir() / "published" / "timing.json"
 
 
-def publish(document: dict) -> Path:
+def publish_timing(document: dict) -> Path:
     """Keep a document of :func:`results` among the published rows; returns where."""
-    from ser_core.cache import write_atomically
+    from ser_core._utils.atomic import write_atomically
 
     write_atomically(published_path(), (json.dumps(document, indent=1) + "\n").encode())
     return published_path()
 
 
-def pick(document: dict, **wanted) -> list[dict]:
+def select_rows(document: dict, **wanted) -> list[dict]:
     """Rows whose fields have these values: ``pick(document, stage="network", batch=1)``."""
     return [row for row in document["rows"] if all(row[name] == value for name, value in wanted.items())]
 

@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from ser_core import models, paper
-from ser_core.timing import CALLS, pick
+from ser_core import models
+from ser_core.claims import paper
+from ser_core.inference.latency import CALLS, select_rows
 
 
-def show(rows: list[dict]):
+def latency_table(rows: list[dict]):
     """Rows as a DataFrame of text for people, with units in the headings; "not measured" where nothing was."""
     headings = {
         "latency_p50_ms": ("median latency (ms)", "{:.2f}"),
@@ -18,7 +19,7 @@ def show(rows: list[dict]):
     lines = []
     for row in rows:
         line = {
-            "network": models.entry(row["model"]).title if row["call"] else "any",
+            "network": models.get_model(row["model"]).title if row["call"] else "any",
             "stage": row["stage"],
             "call": row["call"] or "\u2013",
             "batch": row["batch"],
@@ -30,7 +31,7 @@ def show(rows: list[dict]):
     return pd.DataFrame(lines)
 
 
-def claims_beside(document: dict, model_name: str = "cnn_bilstm_attention"):
+def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention"):
     """Section IV.A's figures for one utterance beside ours, end to end: a DataFrame with one column a device.
 
     ``length of audio that its RTF implies`` is the printed latency over the printed RTF; ``its latency over the true
@@ -49,7 +50,7 @@ def claims_beside(document: dict, model_name: str = "cnn_bilstm_attention"):
             "length of audio that its RTF implies (s)": f"{implied_seconds(printed, claim['rtf']):.2f}",
             f"its latency over the true length, {clip:.2f} s (RTF)": f"{printed / 1000 / clip:.4f}",
         }
-        ours = pick(document, model=model_name, device=claim["device"].lower(), batch=1, stage="end to end")
+        ours = select_rows(document, model=model_name, device=claim["device"].lower(), batch=1, stage="end to end")
         column["ours: processor"] = ours[0]["hardware"] or "not measured"
         for call in CALLS:
             (row,) = [row for row in ours if row["call"] == call]
@@ -67,7 +68,7 @@ def implied_seconds(latency_ms: float, rtf: float) -> float:
     return latency_ms / 1000 / rtf
 
 
-def ablation_beside(document: dict):
+def ablation_latency(document: dict):
     """Latency of A1 to A5 in Tables V and VI beside ours on the CPU at batch 1: one line each that was measured."""
     names = {**paper.ABLATIONS, "cnn_bilstm_attention": "A5"}
     printed = {number: {row["configuration"]: row for row in paper.table(number)} for number in ("V", "VI")}
@@ -79,7 +80,7 @@ def ablation_beside(document: dict):
             "Table VI (ms)": printed["VI"][configuration]["latency_ms"],
         }
         for stage in ("network", "end to end"):
-            for row in pick(document, model=model_name, device="cpu", batch=1, stage=stage):
+            for row in select_rows(document, model=model_name, device="cpu", batch=1, stage=stage):
                 line[f"ours: {stage}, {row['call']} (ms)"] = round(row["latency_p50_ms"], 2)
         if len(line) > 3:
             lines.append(line)

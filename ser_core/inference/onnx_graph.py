@@ -1,15 +1,15 @@
 """A trained network as one ONNX graph that starts from the waveform: features, layers, temperature.
 
 Everything is written out with ``onnx.helper``; the graph runs wherever ONNX runs, on one operator set, with no operator
-of anybody's own. The features come from :mod:`ser_core.onnx_features`.
+of anybody's own. The features come from :mod:`ser_core.features.onnx_features`.
 """
 
 import numpy as np
 
 from ser_core import features
-from ser_core.errors import SerError
-from ser_core.onnx_features import Graph, add_features
-from ser_core.trained import averaged_steps
+from ser_core._utils.errors import SerError
+from ser_core.features.onnx_features import Graph, add_features
+from ser_core.inference.saved_models import averaged_steps
 
 OPSET, IR_VERSION = 17, 8
 """ONNX 1.12 of 2022 and later read it."""
@@ -264,7 +264,7 @@ def _probabilities(graph: Graph, layer, given: list[str], temperature: float) ->
     return graph.add("Softmax", logits, axis=-1, output="probabilities")
 
 
-def model(network, settings: features.Settings, *, temperature: float, labels: int, facts: str):
+def model(network, settings: features.FeatureSettings, *, temperature: float, labels: int, facts: str):
     """The whole graph.
 
     Parameters

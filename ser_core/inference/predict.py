@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import audio
-from ser_core.errors import SerError
-from ser_core.tempering import tempered
+from ser_core._utils.errors import SerError
+from ser_core.metrics.temperature_scaling import apply_temperature
 
-SHIPPED = Path(__file__).parent / "shipped" / "model.onnx"
+PRETRAINED = Path(__file__).parent / "pretrained" / "model.onnx"
 WINDOW_HOP = 2.0
 """Seconds between the starts of two windows of a long recording."""
 STEP_SECONDS = 0.08
 """What one attention weight covers: three poolings by 2 of frames every 10 ms."""
-SURE = 0.5
+CONFIDENT = 0.5
 """From this probability on a prediction is called sure: one emotion is as probable as all the others together."""
 AT_ONCE = 32
 """Windows given to the network at a time."""
@@ -30,7 +30,7 @@ SHORTEST_PIECE = 0.025
 """Seconds, one frame: a stream's first estimate needs so much."""
 
 
-class Refused(SerError):
+class UnusableRecording(SerError):
     """A recording among several that cannot be used; ``file`` names it, the message says why."""
 
     def __init__(self, file: str, message: str):
@@ -39,7 +39,7 @@ class Refused(SerError):
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowPrediction:
     """What the network said of one window."""
 
     start: float  # s
@@ -60,7 +60,7 @@ class Prediction:
     sure: bool  # confidence of at least SURE
     attention: np.ndarray  # float [steps], sum to 1; equal where the network takes the mean over time, else empty
     attention_times: np.ndarray  # float [steps], s: the middle of each step
-    windows: tuple[Window, ...]  # one for a short recording
+    windows: tuple[WindowPrediction, ...]  # one for a short recording
     notes: tuple[str, ...]  # what was done to it, in words
 
     def record(self) -> dict:
@@ -74,7 +74,7 @@ class Prediction:
         return found
 
 
-class Onnx:
+class OnnxNetwork:
     """An exported network: waveforms [n, samples] in, probabilities and attention out."""
 
     def __init__(self, path: Path):
@@ -97,29 +97,30 @@ class Onnx:
         return found[0], found[1] if len(found) > 1 else None
 
 
-class Keras:
+class KerasNetwork:
     """A network that ``ser run`` trained, with features by the suite itself."""
 
     def __init__(self, model: str | Path):
-        from ser_core import models, trained
+        from ser_core import models
+        from ser_core.inference import saved_models
 
-        self.trained = trained.load(model)
+        self.trained = saved_models.load_model(model)
         self.facts = self.trained.facts | {"attends": "attention" in {n.name for n in self.trained.network.layers}}
         self.settings = self.trained.settings
         self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
         self.network = models.attention_model(self.trained.network) or self.trained.network
-        self.steps = trained.averaged_steps(self.trained.network)
+        self.steps = saved_models.averaged_steps(self.trained.network)
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        from ser_core import inputs
+        from ser_core.features import inputs
 
-        raw = inputs.RAW[inputs.entry(self.settings.channels).raw]
-        made = [inputs.finish(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
+        raw = inputs.RAW[inputs.get_input(self.settings.channels).raw]
+        made = [inputs.to_input(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
         answer = self.network.predict_on_batch(np.stack(made))
         probabilities, attention = answer if isinstance(answer, list | tuple) else (answer, None)
         if self.steps:
             attention = np.full((len(made), self.steps), 1.0 / self.steps)
-        return tempered(np.asarray(probabilities), self.trained.temperature), attention
+        return apply_temperature(np.asarray(probabilities), self.trained.temperature), attention
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
         if self.settings.denoise:
@@ -152,10 +153,10 @@ class Predictor:
     """
 
     def __init__(self, model: str | Path | None = None):
-        path = Path(model) if model is not None else SHIPPED
+        path = Path(model) if model is not None else PRETRAINED
         if path.suffix == ".onnx" and not path.is_file():
             raise SerError(f"{path}: no such model; `ser export` writes one")
-        self._network = Onnx(path) if path.suffix == ".onnx" else Keras(model)
+        self._network = OnnxNetwork(path) if path.suffix == ".onnx" else KerasNetwork(model)
         facts = self._network.facts
         self.labels: tuple[str, ...] = tuple(facts["labels"])
         self.rate: int = self._network.rate
@@ -185,13 +186,13 @@ class Predictor:
         """
         name = str(name or (source if isinstance(source, str | Path) else "recording"))
         if isinstance(source, tuple):
-            samples, rate = audio.checked(*source, name)
+            samples, rate = audio.check_samples(*source, name)
         else:
             samples, rate, _ = audio.decode(source, name)
-        prepared = audio.prepare(samples, rate, target=self.rate)
+        prepared = audio.preprocess(samples, rate, target=self.rate)
         return self._judge(prepared, name, len(samples) / rate)
 
-    def predict_many(self, sources: Iterable) -> Iterator[Prediction | Refused]:
+    def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:
         """Predictions one by one; a recording that cannot be used gives a :class:`Refused` and the others go on.
 
         ``sources`` are as :meth:`predict` takes them, or (name, source) pairs.
@@ -203,7 +204,9 @@ class Predictor:
             try:
                 yield self.predict(source, name=name)
             except SerError as error:
-                yield Refused(str(name or (source if isinstance(source, str | Path) else "recording")), str(error))
+                yield UnusableRecording(
+                    str(name or (source if isinstance(source, str | Path) else "recording")), str(error)
+                )
 
     def stream(self, hop_seconds: float = 0.5) -> "Stream":
         """Predictions while sound comes in, one every ``hop_seconds`` over the last ``window_seconds``."""
@@ -228,13 +231,13 @@ class Predictor:
         emotion = max(mean, key=mean.get)
         weights = self._joined(attention, starts, counted)
         windows = tuple(
-            Window(start + first / self.rate, start + (first + len(piece)) / self.rate,
+            WindowPrediction(start + first / self.rate, start + (first + len(piece)) / self.rate,
                    dict(zip(self.labels, p.tolist())), bool(quiet))
             for first, piece, p, quiet in zip(starts, pieces, probabilities, silent)
         )  # fmt: skip
         return Prediction(
             file=name, emotion=emotion, confidence=mean[emotion], probabilities=mean, seconds=seconds,
-            sure=mean[emotion] >= SURE and not all(silent), attention=weights,
+            sure=mean[emotion] >= CONFIDENT and not all(silent), attention=weights,
             attention_times=start + STEP_SECONDS * (np.arange(len(weights)) + 0.5) - 0.005,
             windows=windows, notes=self._notes(len(samples), size, silent),
         )  # fmt: skip

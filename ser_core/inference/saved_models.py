@@ -8,15 +8,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_core import quiet, tempering
-from ser_core.errors import SerError
+from ser_core._utils.console import quiet_loading
+from ser_core._utils.errors import SerError
+from ser_core.metrics import temperature_scaling
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
 """Licence of what was trained on a corpus: that of its recordings. Compositions have both."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class SavedModel:
     """A network and all that is needed to use it."""
 
     network: object  # keras.Model in float32, from one utterance's input to probabilities
@@ -34,9 +35,9 @@ class Trained:
     @property
     def settings(self):
         """What makes the network's input, a ``features.Settings``."""
-        from ser_core.spec import Spec, completed
+        from ser_core.experiments.spec import Spec, complete_fields
 
-        return Spec(**completed(self.facts["spec"])).settings
+        return Spec(**complete_fields(self.facts["spec"])).settings
 
 
 def licence_of(corpus: str, demo: bool) -> str:
@@ -48,7 +49,7 @@ def licence_of(corpus: str, demo: bool) -> str:
     return LICENCES.get(corpus, "that of its recordings")
 
 
-def locate(model: str | Path) -> Path:
+def find_weights(model: str | Path) -> Path:
     """The ``.keras`` file of a result's hash (also its first digits), or of a path.
 
     Raises
@@ -56,7 +57,7 @@ def locate(model: str | Path) -> Path:
     SerError
         where there is none, or several begin with these digits
     """
-    from ser_core.experiment import store_dir
+    from ser_core.experiments.store import store_dir
 
     path = Path(model)
     if path.suffix in (".keras", ".json"):
@@ -71,7 +72,7 @@ def locate(model: str | Path) -> Path:
     return found[0]
 
 
-def facts_of(path: Path) -> dict:
+def read_facts(path: Path) -> dict:
     """What the JSON beside a ``.keras`` file says of it.
 
     Raises
@@ -100,10 +101,12 @@ def _temperature(path: Path, row: dict) -> float:
 
     predictions = pd.read_parquet(path.with_suffix(".parquet")).query("side == 'validation'")
     labels = list(row["labels"])
-    return tempering.fit(predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy())
+    return temperature_scaling.fit_temperature(
+        predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy()
+    )
 
 
-def load(model: str | Path) -> Trained:
+def load_model(model: str | Path) -> SavedModel:
     """Load a trained network by its result's hash or its ``.keras`` file, computing in float32 throughout.
 
     Raises
@@ -111,18 +114,18 @@ def load(model: str | Path) -> Trained:
     SerError
         see :func:`locate` and :func:`facts_of`; and where the file cannot be read as a network
     """
-    path = locate(model)
-    facts = facts_of(path)
-    return Trained(read(path), facts, path)
+    path = find_weights(model)
+    facts = read_facts(path)
+    return SavedModel(read_keras(path), facts, path)
 
 
-def read(path: Path, *, as_it_is: bool = False):
+def read_keras(path: Path, *, as_it_is: bool = False):
     """A ``.keras`` file as a network that computes in float32 whatever it was trained in, or ``as_it_is``."""
-    with quiet.loading():
+    with quiet_loading():
         import keras
     try:
         network = keras.models.load_model(path, compile=False)
-        return network if as_it_is else in_float32(network)
+        return network if as_it_is else as_float32(network)
     except Exception as error:
         raise SerError(f"{path}: cannot be read as a network ({' '.join(str(error).split())[:200]})") from None
 
@@ -137,7 +140,7 @@ def averaged_steps(network) -> int | None:
     return mean.input.shape[1] if mean is not None and "attention" not in names else None
 
 
-def in_float32(network):
+def as_float32(network):
     """The same network with every layer's policy float32; weights are float32 already under every policy."""
     import keras
 

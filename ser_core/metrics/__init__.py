@@ -1,0 +1,32 @@
+"""Score predictions: classification, calibration, uncertainty.
+
+The functions of ``classification`` are reached through the package: ``metrics.uar(truth, prediction, labels)``.
+"""
+
+from ser_core.metrics.classification import (
+    accuracy,
+    accuracy_from_one_vs_rest,
+    class_scores,
+    confusion,
+    cross_entropy,
+    f1,
+    one_vs_rest_accuracy,
+    per_class,
+    scores,
+    scores_from_confusion,
+    uar,
+)
+
+__all__ = [
+    "accuracy",
+    "accuracy_from_one_vs_rest",
+    "class_scores",
+    "confusion",
+    "cross_entropy",
+    "f1",
+    "one_vs_rest_accuracy",
+    "per_class",
+    "scores",
+    "scores_from_confusion",
+    "uar",
+]

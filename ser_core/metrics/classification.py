@@ -45,7 +45,7 @@ def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def scores_of(matrix: np.ndarray) -> dict:
+def scores_from_confusion(matrix: np.ndarray) -> dict:
     """Accuracy, UAR, and macro precision, recall and F1 from a confusion matrix; fractions, 0 to 1.
 
     ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth. Of a
@@ -68,24 +68,24 @@ def scores_of(matrix: np.ndarray) -> dict:
     return {name: float(value) for name, value in found.items()} if matrix.ndim == 2 else found
 
 
-def accuracy_as_printed(matrix: np.ndarray) -> float:
+def one_vs_rest_accuracy(matrix: np.ndarray) -> float:
     """Eq. 1 of III.B, (TP + TN) / all, taken for each class against the rest and averaged over the classes.
 
     True negatives count for every class but two of a mistake, so this is 1 - 2 (1 - accuracy) / classes: 0.78 for
     guessing among eight. A possible reading of the paper's figures, not of ours. NaN for an empty matrix.
     """
-    accuracy, classes = scores_of(np.asarray(matrix))["accuracy"], len(matrix)
+    accuracy, classes = scores_from_confusion(np.asarray(matrix))["accuracy"], len(matrix)
     return 1.0 - 2.0 * (1.0 - accuracy) / classes
 
 
-def plain_accuracy(as_printed: float, classes: int) -> float:
+def accuracy_from_one_vs_rest(as_printed: float, classes: int) -> float:
     """The accuracy (fraction) behind an :func:`accuracy_as_printed`; below 0 where none is."""
     return 1.0 - classes * (1.0 - as_printed) / 2.0
 
 
 def scores(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
     """All scores of III.B (Eq. 1 read as plain accuracy): see :func:`scores_of`."""
-    return scores_of(confusion(truth, prediction, labels))
+    return scores_from_confusion(confusion(truth, prediction, labels))
 
 
 def accuracy(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 TEMPERATURES = np.geomspace(0.25, 8.0, 701)
 """What can be fitted, in steps of half a percent; answers that are all right would drive it to 0."""
@@ -10,7 +10,7 @@ FLOOR = 1e-30
 """Least probability whose logarithm is taken."""
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Softmax of the logarithms divided by the temperature (Guo et al. 2017, Eq. 9): the answers stay the same.
 
     The logarithms are the network's logits but for a constant a row, which softmax takes no notice of. Gives float64
@@ -27,7 +27,7 @@ def negative_log_likelihood(probabilities: np.ndarray, truth: np.ndarray) -> flo
     return float(-np.log(np.maximum(right, FLOOR)).mean())
 
 
-def fit(probabilities: np.ndarray, truth: np.ndarray) -> float:
+def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """The temperature of :data:`TEMPERATURES` that makes the cross-entropy least.
 
     The cross-entropy is convex in 1 / temperature, so there is one minimum, found by halving. Probabilities that no
@@ -47,7 +47,7 @@ def fit(probabilities: np.ndarray, truth: np.ndarray) -> float:
         raise SerError("temperature: no validation utterance to fit it on")
 
     def cost(temperature: float) -> float:
-        return negative_log_likelihood(tempered(probabilities, temperature), truth)
+        return negative_log_likelihood(apply_temperature(probabilities, temperature), truth)
 
     low, high = 0, len(TEMPERATURES) - 1
     while low < high:

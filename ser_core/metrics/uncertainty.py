@@ -88,7 +88,7 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
 def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tuple[float, float]]:
     """Interval of every score from the units' confusion matrices [units, labels, labels], not cut to 0..1."""
     total = matrices.sum(axis=0)
-    whole, without = metrics.scores_of(total), metrics.scores_of(total - matrices)
+    whole, without = metrics.scores_from_confusion(total), metrics.scores_from_confusion(total - matrices)
     return {name: jackknife(without[name], whole[name], level) for name in SCORES}
 
 
@@ -123,8 +123,8 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
         parts = dict(list(system.groupby(column)))
         each = [metrics.confusion(parts[k]["truth"], parts[k]["prediction"], labels) for k in sorted(parts)]
         matrices.append(np.stack(each) / seeds)
-    before, after = (metrics.scores_of(each.sum(axis=0)) for each in matrices)
-    without = [metrics.scores_of(each.sum(axis=0) - each) for each in matrices]
+    before, after = (metrics.scores_from_confusion(each.sum(axis=0)) for each in matrices)
+    without = [metrics.scores_from_confusion(each.sum(axis=0) - each) for each in matrices]
     count = len(matrices[0])
     result: dict = {"unit": unit if count >= FEWEST_UNITS else "none", "n": count, "level": level}
     for name in SCORES:
@@ -135,7 +135,10 @@ def paired(first, second, labels, level: float = LEVEL) -> dict:
         result[name] = {"difference": after[name] - before[name], "interval": limits}
     for name, each in contributions(*matrices).items():
         tested, enough = count >= FEWEST_TESTED, count >= FEWEST_UNITS
-        result[name] |= {"p": signflip(each) if tested else None, "found": detectable(each) if enough else None}
+        result[name] |= {
+            "p": signflip(each) if tested else None,
+            "found": minimum_detectable_effect(each) if enough else None,
+        }
     return result
 
 
@@ -202,7 +205,7 @@ def holm(values: list[float | None]) -> list[float | None]:
     return adjusted
 
 
-def power(difference: float, deviation: float, units: int, alpha: float = ALPHA) -> float:
+def paired_power(difference: float, deviation: float, units: int, alpha: float = ALPHA) -> float:
     """Chance that a two-sided paired test over ``units`` finds a true ``difference`` (noncentral t).
 
     difference, deviation : mean and standard deviation of the units' differences, in the same unit
@@ -214,7 +217,9 @@ def power(difference: float, deviation: float, units: int, alpha: float = ALPHA)
     return float(nct.sf(limit, units - 1, shift) + nct.cdf(-limit, units - 1, shift))
 
 
-def detectable(each: np.ndarray, units: int | None = None, alpha: float = ALPHA, wanted: float = POWER) -> float | None:
+def minimum_detectable_effect(
+    each: np.ndarray, units: int | None = None, alpha: float = ALPHA, wanted: float = POWER
+) -> float | None:
     """The smallest true difference that such a comparison finds with probability ``wanted``.
 
     Parameters
@@ -234,7 +239,7 @@ def detectable(each: np.ndarray, units: int | None = None, alpha: float = ALPHA,
     if deviation < SPREAD:
         return None
     highest = (2 * t.ppf(1 - alpha / 2, units - 1) + 3) * deviation / np.sqrt(units)
-    return brentq(lambda value: power(value, deviation, units, alpha) - wanted, 0.0, highest)
+    return brentq(lambda value: paired_power(value, deviation, units, alpha) - wanted, 0.0, highest)
 
 
 def spread(frames, labels) -> dict:
@@ -256,9 +261,12 @@ def spread(frames, labels) -> dict:
     for frame in frames:
         parts = [part for _, part in frame.groupby(column)]
         each.append(np.stack([metrics.confusion(part["truth"], part["prediction"], labels) for part in parts]))
-    whole = [metrics.scores_of(one.sum(axis=0)) for one in each]
+    whole = [metrics.scores_from_confusion(one.sum(axis=0)) for one in each]
     mean = np.mean(each, axis=0)
-    total, without = metrics.scores_of(mean.sum(axis=0)), metrics.scores_of(mean.sum(axis=0) - mean)
+    total, without = (
+        metrics.scores_from_confusion(mean.sum(axis=0)),
+        metrics.scores_from_confusion(mean.sum(axis=0) - mean),
+    )
     count = len(mean)
     found = {}
     for name in SCORES:

@@ -10,11 +10,11 @@ import importlib
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ser_core import ssl
-from ser_core.errors import SerError
-from ser_core.models import own
+from ser_core._utils.errors import SerError
+from ser_core.features import encoders
+from ser_core.models import custom
 
-STANDINGS = {
+FIDELITY = {
     "text": "as the paper's text gives it",
     "exact": "the published number of parameters is met",
     "near": "public sources fix most of it",
@@ -116,23 +116,23 @@ MODELS: dict[str, Model] = {
         claimed=46_772, recipe=_frozen(learning_rate=0.0002),
     ),
     "svm": Model(
-        "SVM, functionals", f"{_CLASSICAL}:SupportVectors", "functionals", "[9]; 294 functionals of 42 channels",
+        "SVM, functionals", f"{_CLASSICAL}:SupportVectorMachine", "functionals", "[9]; 294 functionals of 42 channels",
         "standard", recipe=_RAW, kind="learner",
     ),
     "svm_egemaps": Model(
-        "SVM, eGeMAPS", f"{_CLASSICAL}:SupportVectors", "egemaps", "[9]; Eyben et al. 2016", "standard", recipe=_RAW,
+        "SVM, eGeMAPS", f"{_CLASSICAL}:SupportVectorMachine", "egemaps", "[9]; Eyben et al. 2016", "standard", recipe=_RAW,
         kind="learner",
     ),
     "svm_compare": Model(
-        "SVM, ComParE", f"{_CLASSICAL}:SupportVectors", "compare", "[9]; Schuller et al. 2016", "standard",
+        "SVM, ComParE", f"{_CLASSICAL}:SupportVectorMachine", "compare", "[9]; Schuller et al. 2016", "standard",
         recipe=_RAW, kind="learner",
     ),
     "gmm": Model(
-        "GMM", f"{_CLASSICAL}:Mixtures", "39", "[9]; one diagonal mixture an emotion", "standard", recipe=_RAW,
+        "GMM", f"{_CLASSICAL}:GaussianMixtures", "39", "[9]; one diagonal mixture an emotion", "standard", recipe=_RAW,
         kind="learner",
     ),
     "hmm": Model(
-        "HMM", f"{_CLASSICAL}:MarkovModels", "39", "[9]; five states from left to right an emotion", "standard",
+        "HMM", f"{_CLASSICAL}:HiddenMarkovModels", "39", "[9]; five states from left to right an emotion", "standard",
         recipe=_RAW, kind="learner",
     ),
     **{
@@ -140,23 +140,23 @@ MODELS: dict[str, Model] = {
             f"{encoder.title}, linear probe", f"{_PROBES}:LinearProbe", name, encoder.source, "standard",
             recipe=_RAW, kind="learner",
         )
-        for name, encoder in ssl.CHECKPOINTS.items()
+        for name, encoder in encoders.CHECKPOINTS.items()
     },
     **{
         f"{name}_attention": Model(
-            f"{ssl.CHECKPOINTS[name].title}, attention probe", f"{_PROBES}:AttentionProbe", f"{name}_steps",
-            ssl.CHECKPOINTS[name].source, "standard", recipe=_RAW, kind="learner",
+            f"{encoders.CHECKPOINTS[name].title}, attention probe", f"{_PROBES}:AttentionProbe", f"{name}_steps",
+            encoders.CHECKPOINTS[name].source, "standard", recipe=_RAW, kind="learner",
         )
         for name in ("wav2vec2_base", "hubert_base", "wavlm_base")
     },
     "moe_wavlm_spectral": Model(
-        "Mixture of experts, WavLM and spectral", f"{_PROBES}:mixture", "wavlm_base_functionals",
+        "Mixture of experts, WavLM and spectral", f"{_PROBES}:mixture_of_experts", "wavlm_base_functionals",
         "[11], Hyeon et al. 2024", "reconstruction", recipe=_RAW,
     ),
 }  # fmt: skip
 
 
-def entry(name: str) -> Model:
+def get_model(name: str) -> Model:
     """The entry of a model name, or of a user's own builder ``package.module:function`` (42 channels by default)."""
     if name in MODELS:
         return MODELS[name]
@@ -167,33 +167,33 @@ def entry(name: str) -> Model:
         listed = "`ser models` lists what there is; your own is package.module:function"
         raise SerError(f"model {name!r}: not known{meant}; {listed}")
     _load_keras()
-    own.function(name)
+    custom.user_function(name)
     return Model(name, name, "42", "a user's own builder", "own")
 
 
 def _load_keras() -> None:
     """Before something else loads it, with all that its libraries have to say."""
-    from ser_core import quiet
+    from ser_core._utils.console import quiet_loading
 
-    with quiet.loading():
+    with quiet_loading():
         import keras  # noqa: F401
 
 
 def _function(model: Model):
     if model.standing == "own":
-        return own.function(model.build)
+        return custom.user_function(model.build)
     module, function = model.build.split(":")
     return getattr(importlib.import_module(module), function)
 
 
 def builder(name: str):
     """The function that builds a network, or the class of a learner."""
-    return _function(entry(name))
+    return _function(get_model(name))
 
 
-def text(name: str) -> str:
+def source_digest(name: str) -> str:
     """What tells a user's own builder from an earlier one of that name; "" for a system of the suite."""
-    return "" if name in MODELS else own.text(name)
+    return "" if name in MODELS else custom.source_digest(name)
 
 
 def build(
@@ -214,7 +214,7 @@ def build(
     keras.Model, uncompiled, from float32 [batch, *shape] to probabilities [batch, classes]; a network with heads has
     one more output for each, after the probabilities
     """
-    model = entry(name)
+    model = get_model(name)
     if model.kind != "network":
         raise SerError(f"model {name}: is no network")
     function = _function(model)
@@ -227,12 +227,12 @@ def build(
     return function(shape, classes, heads)
 
 
-def learner(name: str, classes: int, seed: int):
+def build_learner(name: str, classes: int, seed: int):
     """A classical or probing system by name, unfitted."""
     return builder(name)(classes, seed)
 
 
-def parameters(model) -> int:
+def count_parameters(model) -> int:
     """Trainable parameters of a Keras model (``count_params`` would add the statistics of batch normalisation)."""
     import math
 
@@ -258,16 +258,17 @@ def attention_model(model):
 
 def catalogue() -> list[dict]:
     """What ``ser models`` lists: every system with its parameters at 8 classes on the input it was made for."""
-    from ser_core import features, inputs
+    from ser_core import features
+    from ser_core.features import inputs
 
     _load_keras()
     rows = []
     for name, model in MODELS.items():
-        made_for = inputs.entry(model.channels)
+        made_for = inputs.get_input(model.channels)
         count = None
         if model.kind == "network":
-            settings = features.Settings(channels=model.channels, frames=made_for.frames, rate=made_for.rate)
-            count = parameters(build(name, inputs.shape(settings), 8))
+            settings = features.FeatureSettings(channels=model.channels, frames=made_for.frames, rate=made_for.rate)
+            count = count_parameters(build(name, inputs.input_shape(settings), 8))
         rows.append({"name": name, "title": model.title, "parameters": count, "claimed": model.claimed,
                      "standing": model.standing, "input": made_for.title, "source": model.source})  # fmt: skip
     return rows

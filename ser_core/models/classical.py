@@ -27,14 +27,14 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def uar(estimator, x: np.ndarray, y: np.ndarray) -> float:
+def uar_scorer(estimator, x: np.ndarray, y: np.ndarray) -> float:
     """Unweighted average recall over the classes that are there, as scikit-learn asks for a score."""
     from sklearn.metrics import recall_score
 
     return recall_score(y, estimator.predict(x), labels=np.unique(y), average="macro")
 
 
-class SupportVectors:
+class SupportVectorMachine:
     """Standard scores, then an RBF machine; C by UAR over folds of training speakers.
 
     The probabilities are a softmax of the one-against-rest decision values: their order is the machine's, their size
@@ -45,7 +45,7 @@ class SupportVectors:
         self.classes, self.seed = classes, seed
         self.chosen: dict = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "SupportVectors":
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "SupportVectorMachine":
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -53,7 +53,7 @@ class SupportVectors:
 
         machine = SVC(decision_function_shape="ovr", break_ties=True, cache_size=500, random_state=self.seed)
         search = GridSearchCV(
-            make_pipeline(StandardScaler(), machine), {"svc__C": C_CHOICES}, scoring=uar,
+            make_pipeline(StandardScaler(), machine), {"svc__C": C_CHOICES}, scoring=uar_scorer,
             cv=inner_folds(y, groups, self.seed),
         )  # fmt: skip
         self.search = search.fit(x, y, groups=groups)
@@ -98,7 +98,7 @@ class _OneModelAClass:
         return _spread(softmax(scores), np.array(list(self.models)), self.classes)
 
 
-class Mixtures(_OneModelAClass):
+class GaussianMixtures(_OneModelAClass):
     """One mixture of 16 diagonal Gaussians an emotion, on frames."""
 
     COMPONENTS = 16
@@ -115,7 +115,7 @@ class Mixtures(_OneModelAClass):
         return 1  # scikit-learn's score is the mean over frames
 
 
-class MarkovModels(_OneModelAClass):
+class HiddenMarkovModels(_OneModelAClass):
     """One left-to-right hidden Markov model an emotion: five states, each a mixture of two diagonal Gaussians.
 
     It starts flat: each utterance is cut into five equal parts, and each state is fitted to its part. As the frames are

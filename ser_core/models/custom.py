@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 TOLERANCE = 0.02
 """So far from 1 probabilities may add up: those of a bfloat16 network do."""
 
 
-def function(name: str):
+def user_function(name: str):
     """The function that a name says.
 
     Raises
@@ -28,7 +28,7 @@ def function(name: str):
     return found
 
 
-def text(name: str) -> str:
+def source_digest(name: str) -> str:
     """SHA-256 of the file of a builder's module: another text is another network. What it imports plays no part."""
     return _text(_module(name, name.partition(":")[0]))
 
@@ -53,12 +53,12 @@ def _module(name: str, path: str):
         if error.name and (path == error.name or path.startswith(f"{error.name}.")):
             where = "start where it lies, or put its folder on PYTHONPATH"
             raise SerError(f"model {name!r}: there is no module {error.name}; {where}") from None
-        raise SerError(f"model {name!r}: {path} cannot be imported: {told(error)}") from None
+        raise SerError(f"model {name!r}: {path} cannot be imported: {describe_error(error)}") from None
     except Exception as error:
-        raise SerError(f"model {name!r}: {path} cannot be imported: {told(error)}") from None
+        raise SerError(f"model {name!r}: {path} cannot be imported: {describe_error(error)}") from None
 
 
-def told(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What went wrong and where, in one line: "ZeroDivisionError: division by zero (mynet.py, line 7)"."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}, line {last[0].lineno})" if last else ""
@@ -67,7 +67,7 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
-def check(network, name: str, shape: tuple[int, ...], classes: int) -> None:
+def check_network(network, name: str, shape: tuple[int, ...], classes: int) -> None:
     """Refuse what is no network from this input to probabilities of the emotions.
 
     Parameters

@@ -1,4 +1,4 @@
-"""On frozen self-supervised encoders (:mod:`ser_core.ssl`): a linear and an attention probe, a mixture of experts.
+"""On frozen self-supervised encoders (:mod:`ser_core.features.encoders`): a linear and an attention probe, a mixture of experts.
 
 The probes are learners as in :mod:`ser_core.models.classical`: the layer is chosen by folds of training speakers. The
 mixture is a network and weighs the layers itself.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.models.classical import inner_folds, uar
+from ser_core.models.classical import inner_folds, uar_scorer
 
 C_CHOICES = (0.001, 0.01, 0.1)
 """Inverse strengths of the penalty; smaller than the classical systems', for hundreds of inputs an utterance."""
@@ -48,7 +48,7 @@ class LinearProbe:
             ("regression", LogisticRegression(max_iter=1000)),
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
-        search = GridSearchCV(probe, choices, scoring=uar, cv=inner_folds(y, groups, self.seed))
+        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed))
         with threadpool_limits(1):  # small matrices: more threads of BLAS wait for each other, ten times as long
             self.search = search.fit(x, y, groups=groups)
         best = search.best_params_
@@ -82,24 +82,25 @@ class AttentionProbe:
 
     def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "AttentionProbe":
         """``x`` float [n, steps, layers, size], zeros after the end of an utterance."""
-        from ser_core import models, training
+        from ser_core import models
+        from ser_core.training import fit as fitting
 
         counts = np.maximum(1, true_steps(x).sum(axis=1))
         linear = LinearProbe(self.classes, self.seed).fit(x.sum(axis=1) / counts[:, None, None], y, groups)
         self.layer = linear.chosen["layer"]
-        training.prepare_backend(self.seed)
+        fitting.prepare_backend(self.seed)
         network = attention_network((x.shape[1], x.shape[3]), self.classes)
         fitting, held_out = next(inner_folds(y, groups, self.seed).split(x, y, groups))
         one = np.ascontiguousarray(x[:, :, self.layer])
-        training.fit_scaling(network, one[fitting])
-        plan = training.Plan(epochs=EPOCHS, patience=PATIENCE, learning_rate=RATE, seed=self.seed)
+        fitting.fit_scaling(network, one[fitting])
+        plan = fitting.TrainingConfig(epochs=EPOCHS, patience=PATIENCE, learning_rate=RATE, seed=self.seed)
         with tempfile.TemporaryDirectory() as folder:
-            self.network, done = training.fit(
+            self.network, done = fitting.fit_network(
                 network, (one[fitting], y[fitting]), (one[held_out], y[held_out]), plan,
                 checkpoint=Path(folder), progress=False,
             )  # fmt: skip
         self.chosen = {"layer": self.layer, "inner_uar": linear.chosen["inner_uar"], "epochs": done.best_epoch}
-        self.parameters = models.parameters(self.network)
+        self.parameters = models.count_parameters(self.network)
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
@@ -119,7 +120,7 @@ def attention_network(shape: tuple[int, int], classes: int):
     return blocks.network(inputs, layers.Dropout(0.5, name="dropout")(pooled), classes, "attention_probe")
 
 
-def mixture(shape: tuple[int, int], classes: int):
+def mixture_of_experts(shape: tuple[int, int], classes: int):
     """Mixture of a self-supervised and a spectral expert [11] (Hyeon et al. 2024), a reconstruction.
 
     Input [layers + 1, width]: the mean of each layer over time, then the functionals of 42 channels, padded with zeros;

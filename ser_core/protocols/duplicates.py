@@ -4,7 +4,7 @@ A recording with another gain, trimmed, shifted, resampled, coded anew or with n
 its cross-correlation with the original stays high at some lag. Another take of the same sentence by the same speaker
 is another waveform, however alike it sounds. All pairs are searched at 1 kHz (60 to 500 Hz, where voices are
 strongest), and what is found there is confirmed at 8 kHz. A copy that was stretched or shifted in pitch is another
-waveform too and is not found by this; :func:`ser_core.leaks.named_copies` knows such copies by their names.
+waveform too and is not found by this; :func:`ser_core.protocols.leakage.named_copies` knows such copies by their names.
 """
 
 import hashlib
@@ -12,8 +12,10 @@ import json
 
 import numpy as np
 
-from ser_core import audio, cache
-from ser_core.paths import cache_dir
+from ser_core import audio
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.paths import cache_dir
+from ser_core.features import cache
 
 VERSION = 1
 """Raised whenever what is measured here changes."""
@@ -28,7 +30,7 @@ QUIET_DB = 40.0
 CUES = ("seconds", "leading_silence", "trailing_silence", "peak_dbfs", "rms_dbfs", "dc_offset", "rate", "channels")
 
 
-def examine(paths: list[str], *, progress: bool = True) -> dict:
+def find_duplicates(paths: list[str], *, progress: bool = True) -> dict:
     """Cues and copies among recordings, from the cache or measured now.
 
     Parameters
@@ -56,7 +58,7 @@ def examine(paths: list[str], *, progress: bool = True) -> dict:
         known = json.loads(store.read_text())
     except (OSError, ValueError):
         known = _measure(where, progress)
-        cache.write_atomically(store, json.dumps(known).encode())
+        write_atomically(store, json.dumps(known).encode())
     return {"digests": digests, **known}
 
 
@@ -68,15 +70,15 @@ def _measure(where: dict[str, str], progress: bool) -> dict:
     for digest in tqdm(sorted(where), desc="recordings", unit="utt", disable=quiet):
         samples, rate, _ = audio.decode(where[digest])
         facts[digest] = cues(samples, rate)
-        voices.append(voice(samples, rate))
+        voices.append(fingerprint(samples, rate))
     names = list(facts)
     pairs = []
-    for i, j, _ in suspects(voices, progress=progress):
+    for i, j, _ in candidate_pairs(voices, progress=progress):
         first, second = names[i], names[j]
         if facts[first]["audio"] == facts[second]["audio"]:
             pairs.append([first, second, "same audio", 1.0])
             continue
-        found = correlation(*(_at(where[digest], CONFIRM_RATE) for digest in (first, second)))
+        found = peak_correlation(*(_at(where[digest], CONFIRM_RATE) for digest in (first, second)))
         if found >= SAME:
             pairs.append([first, second, "same recording", round(found, 4)])
     return {"facts": facts, "pairs": pairs}
@@ -97,13 +99,13 @@ def cues(samples: np.ndarray, rate: int) -> dict:
         "seconds": len(samples) / rate,
         "leading_silence": float(ends[0]) / 100,
         "trailing_silence": float(ends[1]) / 100,
-        **audio.level(samples),
+        **audio.measure_level(samples),
         "rate": rate,
         "channels": samples.shape[1],
     }
 
 
-def voice(samples: np.ndarray, rate: int) -> np.ndarray:
+def fingerprint(samples: np.ndarray, rate: int) -> np.ndarray:
     """The low band of a recording's first 20 s, of unit energy: float32 [samples at 1 kHz]."""
     from scipy import fft
 
@@ -114,7 +116,7 @@ def voice(samples: np.ndarray, rate: int) -> np.ndarray:
     return (low / max(np.linalg.norm(low), 1e-12)).astype(np.float32)
 
 
-def suspects(voices: list[np.ndarray], *, progress: bool = True, block: int = 64):
+def candidate_pairs(voices: list[np.ndarray], *, progress: bool = True, block: int = 64):
     """Pairs whose circular cross-correlation reaches :data:`SUSPECT` at some lag, of either sign: (i, j, value)."""
     from scipy import fft
     from tqdm import tqdm
@@ -140,7 +142,7 @@ def _at(path: str, rate: int) -> np.ndarray:
     return mono - mono.mean()
 
 
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
+def peak_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Largest absolute cross-correlation of two signals at one rate over all lags, 0 to 1 (1: alike but for gain)."""
     from scipy import fft
 

@@ -1,7 +1,7 @@
 """The leak meter: what a split gives away before anything is trained.
 
 Leaks: a speaker both in test and elsewhere; the same recording both in test and elsewhere, as a copy of the file, of
-its samples, of its waveform (:mod:`ser_core.copies`), or as an augmented copy. Warnings: sentences both in test and
+its samples, of its waveform (:mod:`ser_core.protocols.duplicates`), or as an augmented copy. Warnings: sentences both in test and
 elsewhere; copies shared by training and validation; cues that tell the emotion, or the corpus, without any speech.
 Notes: what validation shares with training, which a protocol may allow.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import copies, corpora, scoring, splits
+from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.corpora import folder
-from ser_core.errors import SerError
+from ser_core.protocols import duplicates, splits
+from ser_core.results import submissions
 
 SIDE_NAMES = {
     **{name: name for name in splits.SIDES},
@@ -29,7 +31,7 @@ FEWEST = 24
 """Utterances below which no classifier is fitted on the cues."""
 
 
-def of_protocol(
+def audit_protocol(
     corpus: str, protocol: str, fold: int | None = None, *, test_corpus=None, cues=True, progress=True
 ) -> dict:
     """Audit the folds of a corpus under a protocol; without its recordings, what the published list allows.
@@ -40,19 +42,19 @@ def of_protocol(
     import pandas as pd
 
     names = [corpus] if protocol != "cross" else [corpus, test_corpus]
-    sides = scoring.sides(corpus, protocol, test_corpus)
+    sides = submissions.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in sides if column.isdigit()]
     if fold is not None and str(fold) not in numbers:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {len(numbers) - 1} on {corpus}")
     numbers = numbers if fold is None else [str(fold)]
     known = pd.concat([_recordings(name) for name in names], ignore_index=True).drop_duplicates("id")
     clips = sides.assign(
-        utterance=[splits.original(name) for name in sides["id"]] if protocol == "leaky" else sides["id"]
+        utterance=[splits.original_of(name) for name in sides["id"]] if protocol == "leaky" else sides["id"]
     )
     table = clips.merge(known, left_on="utterance", right_on="id", suffixes=("", "_known")).drop(columns="id_known")
     folds = {int(number): dict(zip(sides["id"], sides[number])) for number in numbers}
-    found = audit(table, folds, cues=cues, progress=progress)
-    told = {"corpus": corpora.canonical(corpus), "protocol": protocol, "promise": splits.PROTOCOLS[protocol]}
+    found = audit_split(table, folds, cues=cues, progress=progress)
+    told = {"corpus": corpora.canonical_name(corpus), "protocol": protocol, "promise": splits.PROTOCOLS[protocol]}
     return told | ({"test_corpus": test_corpus} if protocol == "cross" else {}) | found
 
 
@@ -69,7 +71,7 @@ def _recordings(name: str):
     return table[["id", "path"]].assign(published=[published.get(key) or "" for key in table["id"]])
 
 
-def of_file(path: str | Path, *, progress=True) -> dict:
+def audit_split_file(path: str | Path, *, progress=True) -> dict:
     """Audit a split of somebody's own: a CSV with ``path`` (from the CSV's folder), ``emotion``, ``speaker``, ``side``
     (train, validation, test), and ``text`` if it is known.
 
@@ -99,10 +101,10 @@ def of_file(path: str | Path, *, progress=True) -> dict:
     if not (table["path"] != "").any():
         raise SerError(f"{where}: none of its {len(rows)} files is there; paths count from the folder of the CSV")
     table["utterance"] = named_copies(list(table["id"]))
-    return {"split": str(where)} | audit(table, {0: side}, progress=progress)
+    return {"split": str(where)} | audit_split(table, {0: side}, progress=progress)
 
 
-def overview(corpus: str, *, progress=False) -> tuple[list[dict], list[dict]]:
+def audit_corpus(corpus: str, *, progress=False) -> tuple[list[dict], list[dict]]:
     """Every protocol of a corpus audited: one line each for a table, and the cues, which are alike for all.
 
     A protocol that the corpus cannot fill is a line that says why.
@@ -112,7 +114,7 @@ def overview(corpus: str, *, progress=False) -> tuple[list[dict], list[dict]]:
         if protocol == "cross":  # of two corpora
             continue
         try:
-            found = of_protocol(corpus, protocol, cues=not lines, progress=progress)
+            found = audit_protocol(corpus, protocol, cues=not lines, progress=progress)
         except SerError as error:
             lines.append({"protocol": f"`{protocol}`", "verdict": str(error)})
             continue
@@ -142,7 +144,7 @@ def named_copies(ids: list[str]) -> list[str]:
     return found
 
 
-def audit(table, folds: dict[int, dict[str, str]], *, cues=True, progress=True) -> dict:
+def audit_split(table, folds: dict[int, dict[str, str]], *, cues=True, progress=True) -> dict:
     """Audit a split, or several folds.
 
     Parameters
@@ -161,7 +163,7 @@ def audit(table, folds: dict[int, dict[str, str]], *, cues=True, progress=True) 
     """
     originals = table[table["utterance"] == table["id"]]
     examined = originals[originals["path"] != ""]
-    sound = copies.examine(list(examined["path"]), progress=progress)
+    sound = duplicates.find_duplicates(list(examined["path"]), progress=progress)
     pairs = _pairs(originals, examined, sound)
     lines = [_fold(table, number, side, pairs) for number, side in folds.items()]
     for pair in pairs:
@@ -245,7 +247,7 @@ def _cues(examined, sound) -> list[dict]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    values = np.array([[sound["facts"][digest][cue] for cue in copies.CUES] for digest in sound["digests"]])
+    values = np.array([[sound["facts"][digest][cue] for cue in duplicates.CUES] for digest in sound["digests"]])
     found = []
     for target in ("emotion", "corpus"):
         labels = sorted(set(examined[target])) if len(examined) else []
@@ -256,10 +258,12 @@ def _cues(examined, sound) -> list[dict]:
         truth = examined[target].to_numpy()
         cut = GroupKFold(min(5, groups.nunique()))
         answer = cross_val_predict(forest, values, truth, groups=groups.to_numpy(), cv=cut)
-        judged = scoring.judged(examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels)
+        judged = submissions.score_predictions(
+            examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels
+        )
         limits, chance = judged["intervals"]["uar"], 1 / len(labels)
         alike = limits is None and judged["intervals"]["unit"] != "none"  # no unit differs: nothing to doubt
-        strongest = copies.CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
+        strongest = duplicates.CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
         found.append(
             {
                 "target": target,

@@ -21,8 +21,8 @@ from importlib import resources
 
 import numpy as np
 
-from ser_core.augment import TECHNIQUES
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
+from ser_core.audio.augmentation import TECHNIQUES
 
 SIDES = ("train", "validation", "test")
 PROTOCOLS: dict[str, str] = {
@@ -55,13 +55,13 @@ def copy_names(techniques: Sequence[str], copies: int = 1) -> tuple[str, ...]:
     return tuple(name if copy == 0 else f"{name}-{copy + 1}" for name in techniques for copy in range(copies))
 
 
-def original(clip: str) -> str:
+def original_of(clip: str) -> str:
     """The utterance that a clip is a copy of: its id up to ``::<copy>``."""
     name, mark, copy = clip.rpartition(COPY_MARK)
     return name if mark and copy.split("-")[0] in TECHNIQUES else clip
 
 
-def pool(table, copies: Sequence[str] = tuple(TECHNIQUES)):
+def pool_copies(table, copies: Sequence[str] = tuple(TECHNIQUES)):
     """The utterances, and below them a copy of each for every name in ``copies``: what ``leaky`` splits.
 
     Returns
@@ -109,7 +109,7 @@ def deal_speakers(table, *, folds: int | None = None, protocol: str = "speaker")
     return _numbered(speakers, [group[s] for s in sorted(group)], folds)
 
 
-def halves(table) -> dict[str, int]:
+def split_texts(table) -> dict[str, int]:
     """Text to 0 or 1: among the texts spoken with the same emotions, shuffled, every other one."""
     if "unknown" in set(table["text"]):
         raise SerError("protocol speaker-text: some utterances have no text; add the column or use --protocol speaker")
@@ -145,7 +145,7 @@ def deal_speaker_text(table, *, group: dict[str, int] | None = None, half: dict[
     import pandas as pd
 
     group = group or _speaker_groups(table, None, "speaker-text")[0]
-    half = half or halves(table)
+    half = half or split_texts(table)
     count = max(group.values()) + 1
 
     def side(speaker: str, text: str, fold: int) -> str:
@@ -193,7 +193,7 @@ def deal_leaky(table, copies: Sequence[str] = tuple(TECHNIQUES), *, folds: int =
     """
     import pandas as pd
 
-    group = _groups(pool(table, copies), folds)
+    group = _groups(pool_copies(table, copies), folds)
     ids = sorted(table["id"])
     columns = {ORIGINAL: [group[i] for i in ids]}
     columns |= {copy: [group[f"{i}{COPY_MARK}{copy}"] for i in ids] for copy in copies}
@@ -211,7 +211,7 @@ def _numbered(keys, groups: list[int], folds: int):
     return frame
 
 
-def frozen(corpus: str, protocol: str):
+def frozen_folds(corpus: str, protocol: str):
     """The frozen folds of one source corpus as a DataFrame of strings, or None where there are none.
 
     The demo corpora have the actors and words of the real ones and share their folds by speaker and text.
@@ -219,7 +219,7 @@ def frozen(corpus: str, protocol: str):
     import pandas as pd
 
     name = corpus if protocol in ("random", "leaky") else corpus.removeprefix("demo_")
-    file = resources.files("ser_core.folds") / f"{name}-{protocol}.csv"
+    file = resources.files("ser_core.protocols.folds") / f"{name}-{protocol}.csv"
     if not file.is_file():
         return None
     with file.open(encoding="utf-8") as handle:
@@ -231,11 +231,11 @@ def _folds_of(table, protocol: str):
     if protocol not in PROTOCOLS:
         raise SerError(f"protocol {protocol!r}: not known; choose among {', '.join(PROTOCOLS)}")
     corpus = table["corpus"].iloc[0]
-    known = frozen(corpus, protocol)
+    known = frozen_folds(corpus, protocol)
     if known is not None:
         return known
     if protocol == "cross":  # the other corpus is tested on: what would be tested here trains
-        known = frozen(corpus, "speaker")
+        known = frozen_folds(corpus, "speaker")
         return (deal_speakers(table, protocol="cross") if known is None else known).replace("test", "train")
     deal = {"speaker": deal_speakers, "speaker-text": deal_speaker_text, "random": deal_random}
     return deal[protocol](table)
@@ -245,7 +245,7 @@ def _fold_columns(frame) -> list[str]:
     return [column for column in frame.columns if column.isdigit()]
 
 
-def folds(table, protocol: str) -> int:
+def fold_count(table, protocol: str) -> int:
     """Number of folds of an utterance table under a protocol: the largest among its source corpora."""
     if protocol == "leaky":
         return RANDOM_FOLDS
@@ -271,7 +271,7 @@ def split(table, protocol: str, fold: int, *, copies: Sequence[str] = tuple(TECH
     SerError
         for an unknown protocol, a fold that does not exist, or an utterance that no fold names
     """
-    count = folds(table, protocol)
+    count = fold_count(table, protocol)
     if not 0 <= fold < count:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {count - 1} on this corpus")
     if protocol == "cross" and target is None:
@@ -279,7 +279,7 @@ def split(table, protocol: str, fold: int, *, copies: Sequence[str] = tuple(TECH
     side: dict[str, str] = {}
     for _, part in table.groupby("corpus"):
         side |= _leaky_sides(part, fold, copies) if protocol == "leaky" else _sides(part, protocol, fold)
-    ids = pool(table, copies)["id"] if protocol == "leaky" else table["id"]
+    ids = pool_copies(table, copies)["id"] if protocol == "leaky" else table["id"]
     chosen = {name: tuple(i for i in ids if side[i] == name) for name in SIDES}
     if protocol == "cross":
         chosen["test"] = tuple(target["id"])
@@ -299,7 +299,7 @@ def _sides(part, protocol: str, fold: int) -> dict[str, str]:
 
 def _leaky_sides(part, fold: int, copies: Sequence[str]) -> dict[str, str]:
     """Id of clip to side, of one source corpus."""
-    known = frozen(part["corpus"].iloc[0], "leaky")
+    known = frozen_folds(part["corpus"].iloc[0], "leaky")
     if known is None or not set(copies) <= set(known.columns):
         known = deal_leaky(part, copies)
     joined = part[["id"]].merge(known, on="id", how="left")

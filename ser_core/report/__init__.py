@@ -1,0 +1,1 @@
+"""Execute the notebooks and write the HTML report."""

@@ -20,29 +20,29 @@ from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
-from ser_core import paths
-from ser_core.beat import heartbeat, say, terminal_kept
-from ser_core.errors import SerError
+from ser_core._utils import machine, paths
+from ser_core._utils.errors import SerError
+from ser_core._utils.progress import print_progress, redirect_stderr, report_progress
 
-RENDERING = ("report.py", "beat.py", "pages.py", "report.css")
-"""Files of the package that no notebook uses, nor anything of ``cli/``: a change of theirs executes nothing again."""
+NOT_EXECUTED = ("report", "cli")
+"""Rooms of the package that no notebook uses: after a change there no notebook is executed again."""
 
 
-def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
+def build_report(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
     """Execute the notebooks for a profile and write its report.
 
-    profile : a key of ``ser_core.profiles.PROFILES``
+    profile : a key of ``ser_core.experiments.presets.PROFILES``
     fresh : execute every notebook, whatever the stamps say (results in the store are still used)
     published : show the rows of ``runs/published/`` (profile "published"); nothing is trained
 
     Returns the path of ``index.html``. Raises SerError at the end when a notebook or a run failed; the report is then
     complete but for it, and names the error.
     """
-    from ser_core import profiles
+    from ser_core.experiments import presets
 
-    plan = profiles.profile("published" if published else profile, quick=paths.quick())
+    plan = presets.get_profile("published" if published else profile, quick=paths.quick())
     home = paths.runs_dir() / plan.name
-    sources = notebooks()
+    sources = find_notebooks()
     failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
     index = render(plan, sources, home, failures)
     stopped = "; ".join(f"{name} ({line})" for name, line in failures.items())
@@ -58,14 +58,14 @@ def build(profile: str, *, fresh: bool = False, published: bool = False) -> Path
 
 def failed_runs(plan) -> list[dict]:
     """Rows of a profile that say "error" and were not made good since."""
-    return [] if plan.published else [row for row in rows_of(plan) if row["status"] != "ok"]
+    return [] if plan.published else [row for row in profile_rows(plan) if row["status"] != "ok"]
 
 
 def _cell(row: dict) -> str:
     return " ".join(str(row["spec"][name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
 
-def notebooks() -> list[Path]:
+def find_notebooks() -> list[Path]:
     """The notebooks of the suite in the order of their numbers."""
     found = sorted((paths.root() / "notebooks").glob("[0-9]*.ipynb"))
     if not found:
@@ -83,24 +83,24 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
         key = notebook_key(source, plan, parameters)
         where = f"[{number}/{len(sources)}] {source.stem}"
         if not fresh and target.is_file() and _valid(stamp, key, plan):
-            say(f"{where}: unchanged")
+            print_progress(f"{where}: unchanged")
             continue
         stamp.unlink(missing_ok=True)
         start = time.monotonic()
-        log, done = folder / f"{source.stem}.log", lambda: _done(plan)
-        with terminal_kept(log) as terminal, heartbeat(where, start, done, terminal):
+        log, done = folder / f"{source.stem}.log", lambda: _progress_text(plan)
+        with redirect_stderr(log) as terminal, report_progress(where, start, done, terminal):
             failure = execute(source, target, parameters)
         took = f"{time.monotonic() - start:.0f} s"
         if failure:
             failures[source.stem] = failure
-            say(f"{where}: stopped after {took}: {failure}")
+            print_progress(f"{where}: stopped after {took}: {failure}")
             continue
         if failed_runs(plan):
-            say(f"{where}: done in {took}, with failed runs, which will be tried again next time")
+            print_progress(f"{where}: done in {took}, with failed runs, which will be tried again next time")
             continue
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         _write(stamp, json.dumps({"key": key, "rows": store_state(plan), "when": when}, indent=1))
-        say(f"{where}: done in {took}")
+        print_progress(f"{where}: done in {took}")
     return failures
 
 
@@ -142,7 +142,7 @@ def parameter_names(source: Path) -> set[str]:
 def _importable() -> Iterator[None]:
     """Let the kernel, a process of its own, import this very package; quietly."""
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")}
-    package = str(Path(__file__).resolve().parent.parent)
+    package = str(paths.package_dir().parent)
     os.environ["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [before["PYTHONPATH"]])])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -157,12 +157,11 @@ def _importable() -> Iterator[None]:
 
 def notebook_key(source: Path, plan, parameters: dict) -> str:
     """Hash of what an executed notebook depends on, but for the store: notebook, package, parameters, data, machine."""
-    from ser_core import experiment
 
     digest = sha256()
-    package = Path(__file__).parent
+    package = paths.package_dir()
     files = [path for path in sorted(package.rglob("*")) if path.is_file() and path.suffix not in (".pyc", ".md")]
-    for path in [source, *(path for path in files if path.name not in RENDERING and path.parent.name != "cli")]:
+    for path in [source, *(path for path in files if path.relative_to(package).parts[0] not in NOT_EXECUTED)]:
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     facts = [
@@ -170,8 +169,8 @@ def notebook_key(source: Path, plan, parameters: dict) -> str:
         [asdict(spec) for spec in plan.specs],
         list(plan.corpora),
         sys.version,
-        experiment.processor(),
-        experiment.versions(),
+        machine.processor(),
+        machine.versions(),
     ]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     if not all(name.startswith("demo") for name in plan.corpora):
@@ -188,14 +187,14 @@ def _listing(folder: Path) -> list[str]:
     return [f"{name} {status.st_size} {status.st_mtime_ns}\n" for name, status in facts]
 
 
-def rows_of(plan) -> list[dict]:
+def profile_rows(plan) -> list[dict]:
     """Result rows that a profile shows, in the order of its specs: of each the newest good one, else a failed one."""
-    from ser_core import experiment
+    from ser_core.experiments import store
 
     if plan.published:
-        return experiment.load_rows(experiment.published_dir())
+        return store.load_rows(store.published_dir())
     wanted = {_spec_key(asdict(spec)): None for spec in plan.specs}
-    rows = experiment.load_rows(experiment.store_dir())
+    rows = store.load_rows(store.store_dir())
     for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row))):
         key = _spec_key(row["spec"])
         if key in wanted:
@@ -209,25 +208,25 @@ def _spec_key(spec: dict) -> str:
 
 def _changed(row: dict) -> int:
     """Time of the last change of a row's file, in nanoseconds; 0 when it is gone."""
-    from ser_core import experiment
+    from ser_core.experiments import store
 
     try:
-        return (experiment.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
+        return (store.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def _done(plan) -> str:
+def _progress_text(plan) -> str:
     return "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
 
 
 def store_state(plan) -> dict[str, int]:
     """Which results a profile has: name to the time of the last change of its file."""
-    from ser_core import experiment
+    from ser_core.experiments import store
 
     if plan.published:
-        return {path.name: path.stat().st_mtime_ns for path in sorted(experiment.published_dir().glob("*.json"))}
-    return {row["hash"]: _changed(row) for row in rows_of(plan)}
+        return {path.name: path.stat().st_mtime_ns for path in sorted(store.published_dir().glob("*.json"))}
+    return {row["hash"]: _changed(row) for row in profile_rows(plan)}
 
 
 def _valid(stamp: Path, key: str, plan) -> bool:
@@ -245,7 +244,11 @@ def _valid(stamp: Path, key: str, plan) -> bool:
 
 def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
     """Write the pages that changed and the index. Returns the path of ``index.html``."""
-    from ser_core import experiment, ladder, pages, recordings, tables
+    from ser_core.corpora import inventory
+    from ser_core.experiments import store
+    from ser_core.figures.protocol_ladder import plot_protocol_ladder
+    from ser_core.report.html import index_html, thumbnail, title_and_summary
+    from ser_core.results import protocol_ladder, tables
 
     report = home / "report"
     _own_folder(report)
@@ -253,34 +256,40 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     cards = []
     for source in sources:
         executed, page = home / "notebooks" / source.name, report / f"{source.stem}.html"
-        title, text = pages.opening(source)
+        title, text = title_and_summary(source)
         failure = failures.get(source.stem, "")
         there = executed.is_file()
         if there:
             _render_page(executed, page, title, "demo" if demo else "", failure)
         else:
             page.unlink(missing_ok=True)
-        picture = pages.thumbnail(executed) if there else None
+        picture = thumbnail(executed) if there else None
         page_name = page.name if there else ""
         cards.append({"title": title, "text": text, "page": page_name, "picture": picture, "failure": failure})
     kept = {f"{source.stem}.html" for source in sources} | {"index.html"}
     for stale in report.glob("*.html"):
         if stale.name not in kept:
             stale.unlink()
-    rows = rows_of(plan)
-    folder = experiment.published_dir() if plan.published else experiment.store_dir()
-    pooled = tables.pool(rows, folder)
-    climbed = [(ladder.rungs(pooled, folder, name), name) for name in ladder.corpora_of(pooled)]
+    rows = profile_rows(plan)
+    folder = store.published_dir() if plan.published else store.store_dir()
+    pooled = tables.pool_results(rows, folder)
+    climbed = [
+        (protocol_ladder.ladder_rows(pooled, folder, name), name) for name in protocol_ladder.ladder_corpora(pooled)
+    ]
     index = report / "index.html"
-    text = pages.index_html(
+    text = index_html(
         "Speech emotion recognition: the paper's network, measured",
         _lead(plan, demo),
         badge="demo" if demo else "",
         cards=cards,
         pooled=pooled,
-        corpora=recordings.completeness(_corpora(plan, pooled)),
+        corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
-        ladders=[(ladder.figure(found, name), ladder.conclusion(found, name)) for found, name in climbed if found],
+        ladders=[
+            (plot_protocol_ladder(found, name), protocol_ladder.ladder_sentence(found, name))
+            for found, name in climbed
+            if found
+        ],
     )
     _write(index, text)
     return index
@@ -288,25 +297,27 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
 
 def _render_page(executed: Path, page: Path, title: str, badge: str, failure: str) -> None:
     """Render an executed notebook unless its page was made from the same things."""
-    from ser_core import pages
+    from ser_core.report.html import export_html
 
     digest = sha256(executed.read_bytes())
-    for name in RENDERING:
-        digest.update((Path(__file__).parent / name).read_bytes())
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.is_file():
+            digest.update(path.read_bytes())
     key = sha256(f"{digest.hexdigest()} {title} {badge} {failure} {metadata.version('nbconvert')}".encode()).hexdigest()
     stamp = executed.with_name(f"{executed.stem}.page")
     if page.is_file() and stamp.is_file() and stamp.read_text() == key:
         return
-    pages.export_html(executed, page, title=title, badge=badge, failure=failure)
+    export_html(executed, page, title=title, badge=badge, failure=failure)
     _write(stamp, key)
 
 
 def _lead(plan, demo: bool) -> str:
-    from ser_core import pages, paper
+    from ser_core.claims import paper
+    from ser_core.report.html import DEMO
 
     told = f"{html.escape(paper.AUTHORS)}, “{html.escape(paper.TITLE)}”, doi {paper.DOI}: what it claims, and what was "
     told += "measured here, under a protocol that can be seen."
-    return f"{told}</p><blockquote>{html.escape(pages.DEMO)}</blockquote><p>" if demo else told
+    return f"{told}</p><blockquote>{html.escape(DEMO)}</blockquote><p>" if demo else told
 
 
 def _corpora(plan, pooled: list[dict]) -> dict:
@@ -315,7 +326,7 @@ def _corpora(plan, pooled: list[dict]) -> dict:
 
     found = {}
     for name in plan.corpora:
-        specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical(name)]
+        specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical_name(name)]
         told = [one["completeness"] for one in specs if "completeness" in one]
         try:
             found[name] = told[0] if plan.published and told else corpora.load(name)
@@ -326,11 +337,10 @@ def _corpora(plan, pooled: list[dict]) -> dict:
 
 def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
     """How the figures came about: name and value, as plain text."""
-    from ser_core import experiment
 
     used = [row for row in rows if row["status"] == "ok"]
-    machines = sorted({row["processor"] for row in used}) or [experiment.processor()]
-    known = used[0]["versions"] if used else experiment.versions()
+    machines = sorted({row["processor"] for row in used}) or [machine.processor()]
+    known = used[0]["versions"] if used else machine.versions()
     command = "make report" if plan.published else f"make reproduce PROFILE={plan.name}"
     quick = " with SER_QUICK=1 (everything small)" if paths.quick() else ""
     made = [

@@ -33,7 +33,7 @@ def page(title: str, header: str, body: str, *, css: str = "") -> str:
     )
 
 
-def prepare(notebook):
+def prepare_notebook(notebook):
     """Drop from an executed notebook what a report does not show, and name its pictures.
 
     Warnings and progress bars on stderr, and papermill's upper banner go; a line stands for a widget, which needs a
@@ -81,7 +81,7 @@ def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", f
     from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
 
-    notebook = prepare(nbformat.read(notebook_path, as_version=4))
+    notebook = prepare_notebook(nbformat.read(notebook_path, as_version=4))
     exporter = HTMLExporter(
         template_name="basic", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
@@ -104,7 +104,7 @@ def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", f
     return html_path
 
 
-def opening(source: Path) -> tuple[str, str]:
+def title_and_summary(source: Path) -> tuple[str, str]:
     """Title and first paragraph of a notebook, as plain text."""
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     text = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), []))
@@ -133,16 +133,16 @@ def thumbnail(notebook_path, *, width: int = 560) -> str | None:
 
 def headline(pooled: list[dict]) -> str:
     """The answer in one or two sentences, computed from the rows; "" where the paper's network was not judged."""
-    from ser_core import tables, variations
+    from ser_core.results import ablations, tables
 
-    one = variations.default_of([row for row in pooled if row["spec"]["protocol"] == "speaker"])
+    one = ablations.reference_row([row for row in pooled if row["spec"]["protocol"] == "speaker"])
     if one is None:
         return ""
     name = tables.corpus_title(one["spec"]["corpus"])
     claimed = (one.get("claimed") or {}).get("accuracy")
     told = f"On {name}, tested on speakers that it has never heard, the paper's network recognises {_figure(one)}"
     if claimed is not None:
-        told += f"; the paper claims {tables.percent(claimed, 2)} %"
+        told += f"; the paper claims {tables.format_percent(claimed, 2)} %"
     alike = {key: value for key, value in one["spec"].items() if key != "protocol"} | {"protocol": "random"}
     other = next((row for row in pooled if row["spec"] == alike and row["status"] == "ok"), None)
     if other:
@@ -151,14 +151,14 @@ def headline(pooled: list[dict]) -> str:
 
 
 def _figure(one: dict) -> str:
-    from ser_core import tables
+    from ser_core.results import tables
 
-    spec, limits = one["spec"], tables.interval(one["intervals"].get("accuracy"))
+    spec, limits = one["spec"], tables.format_interval(one["intervals"].get("accuracy"))
     seeds = ", ".join(map(str, one["seeds"]))
     between = "" if limits == "–" else f" {limits}"
-    told = f", {tables.setting(spec)}" if tables.setting(spec) else ""
+    told = f", {tables.format_setting(spec)}" if tables.format_setting(spec) else ""
     return (
-        f"{tables.percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
+        f"{tables.format_percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
         f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{told})"
     )
 
@@ -168,16 +168,18 @@ def headline_table(pooled: list[dict]) -> str:
 
     A bar shows ours, its 95 % interval, and a mark where the claim is.
     """
-    from ser_core import paper, splits, tables
-    from ser_core.matrix import A5
+    from ser_core.claims import paper
+    from ser_core.experiments.grids import A5
+    from ser_core.protocols import splits
+    from ser_core.results import tables
 
     blocks = []
     people = any("calm_is_neutral" in one for one in pooled)
-    for protocol, rows in tables.by_protocol(tables.clean(pooled)).items():
+    for protocol, rows in tables.by_protocol(tables.clean_rows(pooled)).items():
         meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
         red = ' class="badge bad"' if protocol == "leaky" else ""
         own = [one for one in rows if one["spec"]["model"] == A5] or rows
-        own = sorted(own, key=lambda one: len(tables.setting(one["spec"])))
+        own = sorted(own, key=lambda one: len(tables.format_setting(one["spec"])))
         further = [one for one in rows if one not in own]
         folded = ""
         if further:
@@ -231,12 +233,13 @@ def _results(rows: list[dict]) -> str:
 
 def _merged(one: dict) -> str:
     """Accuracy with calm counted as neutral, as people were scored, where a row has it."""
-    from ser_core import paper, tables
+    from ser_core.claims import paper
+    from ser_core.results import tables
 
     if "calm_is_neutral" not in one:
         return ""
-    score = tables.percent(one["calm_is_neutral"]["scores"]["accuracy"])
-    limits = tables.interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
+    score = tables.format_percent(one["calm_is_neutral"]["scores"]["accuracy"])
+    limits = tables.format_interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
     mark = f'<span class="people" style="left:{paper.LISTENERS["accuracy"]}%"></span>'
     bar = f'<div class="track thin"><span class="ours" style="width:{score}%"></span>{mark}</div>'
     return f'{bar}<span class="small nowrap">calm as neutral: {score} {limits}</span>'
@@ -248,7 +251,7 @@ def _below(text: str) -> str:
 
 def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
     """Each line of the results table with the judged part that it shows; calm as neutral stands in the line above."""
-    from ser_core import tables
+    from ser_core.results import tables
 
     plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
     judged = []
@@ -265,9 +268,9 @@ def index_html(
     lead : HTML below the title; badge : "demo" or ""
     cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
         ``failure`` (error line or "")
-    pooled : rows of :func:`ser_core.tables.pool`; corpora : DataFrame of :func:`ser_core.recordings.completeness`
+    pooled : rows of :func:`ser_core.results.tables.pool_results`; corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
     made : (name, value) pairs on how this was made
-    ladders : (figure, sentence) pairs of :mod:`ser_core.ladder`
+    ladders : (figure, sentence) pairs of :mod:`ser_core.results.protocol_ladder`
     """
     mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"

@@ -1,0 +1,1 @@
+"""Pool, compare and tabulate stored results."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ser_core import arithmetic, features
-from ser_core.errors import SerError
+from ser_core import features
+from ser_core._utils.errors import SerError
+from ser_core.claims import consistency
 
 KINDS = ("speech", "silence", "padding")
 STEP_FRAMES = 8
@@ -48,7 +49,7 @@ def step_shares(kinds: np.ndarray, steps: int) -> np.ndarray:
     return np.stack([(runs == kind).mean(axis=1) for kind in range(len(KINDS))], axis=1)
 
 
-def mass(weights: np.ndarray, shares: np.ndarray) -> dict[str, dict[str, float]]:
+def attention_by_kind(weights: np.ndarray, shares: np.ndarray) -> dict[str, dict[str, float]]:
     """Attention on each kind of one utterance, against its share of time.
 
     Parameters
@@ -66,12 +67,12 @@ def mass(weights: np.ndarray, shares: np.ndarray) -> dict[str, dict[str, float]]
         raise ValueError(f"weights {weights.shape} and shares {shares.shape}: must be [steps] and [steps, 3]")
     on, time = weights @ shares / weights.sum(), shares.mean(axis=0)
     return {
-        kind: {"attention": float(a), "time": float(t), "least": arithmetic.least_mass(float(t))}
+        kind: {"attention": float(a), "time": float(t), "least": consistency.minimum_attention(float(t))}
         for kind, a, t in zip(KINDS, on, time)
     }
 
 
-def weights_of(network, inputs: np.ndarray) -> np.ndarray:
+def attention_weights(network, inputs: np.ndarray) -> np.ndarray:
     """Attention weights of a trained network: float [utterances, steps], each row sums to 1.
 
     Raises
@@ -79,15 +80,16 @@ def weights_of(network, inputs: np.ndarray) -> np.ndarray:
     SerError
         for a network without a layer named ``attention`` (A1 to A4 have none)
     """
-    from ser_core import execution, models, training
+    from ser_core import models
+    from ser_core.training import fit, speedups
 
     weigh = models.attention_model(network)
     if weigh is None:
         raise SerError(f"network {network.name}: has no attention layer; cnn_bilstm_attention has one")
-    return weigh.predict(**execution.batches(inputs, size=training.EVALUATION_BATCH), verbose=0)[1]
+    return weigh.predict(**speedups.batches(inputs, size=fit.EVALUATION_BATCH), verbose=0)[1]
 
 
-def measure(network, spec, table, ids: Sequence[str] | None = None, *, silence_db: float = SILENCE_DB):
+def measure_attention(network, spec, table, ids: Sequence[str] | None = None, *, silence_db: float = SILENCE_DB):
     """Attention on speech, silence and padding of utterances, by a trained network.
 
     Parameters
@@ -108,32 +110,35 @@ def measure(network, spec, table, ids: Sequence[str] | None = None, *, silence_d
     """
     import pandas as pd
 
-    from ser_core import audio, cache
+    from ser_core import audio
+    from ser_core.features import cache
 
     if spec.channels not in features.CHANNELS:
         raise SerError(f"input {spec.channels}: attention over frames needs one of {', '.join(features.CHANNELS)}")
     chosen = table if ids is None else table[table["id"].isin(set(ids))]
     if chosen.empty:
         raise SerError(f"{spec.corpus}: none of the utterances is here to measure attention on")
-    weights = weights_of(network, cache.feature_matrix(chosen, spec.settings, progress=False, workers=1))
+    weights = attention_weights(network, cache.feature_matrix(chosen, spec.settings, progress=False, workers=1))
     found = []
     for (_, one), given in zip(chosen.iterrows(), weights, strict=True):
         samples = audio.read(one["path"], rate=spec.rate, normalise=spec.normalise, denoise=spec.denoise)
         kinds = frame_kinds(features.rmse(samples, spec.rate), spec.frames, silence_db)
-        for kind, values in mass(given, step_shares(kinds, len(given))).items():
+        for kind, values in attention_by_kind(given, step_shares(kinds, len(given))).items():
             found.append({"id": one["id"], "emotion": one["emotion"], "kind": kind, **values})
     return pd.DataFrame(found)
 
 
-def of_row(row: dict, folder):
+def attention_of_result(row: dict, folder):
     """:func:`measure` on the test utterances of a stored row, by its weights; None where weights or audio are absent.
 
     row : as ``experiment.run`` gives it; folder : where its predictions lie
     """
-    from ser_core import corpora, experiment
+    from ser_core import corpora
+    from ser_core.experiments import store
+    from ser_core.experiments.spec import Spec
 
-    path = experiment.weights_path(row)
-    spec = experiment.Spec(**row["spec"])
+    path = store.weights_path(row)
+    spec = Spec(**row["spec"])
     if not path.is_file():
         return None
     try:
@@ -142,12 +147,12 @@ def of_row(row: dict, folder):
         return None
     import keras
 
-    predictions = experiment.load_predictions(row, folder)
+    predictions = store.load_predictions(row, folder)
     tested = predictions.loc[predictions["side"] == "test", "id"]
-    return measure(keras.models.load_model(path), spec, table, tested)
+    return measure_attention(keras.models.load_model(path), spec, table, tested)
 
 
-def summary(measured):
+def attention_summary(measured):
     """Means over utterances: DataFrame by kind with ``attention``, ``time``, ``least`` and ``ratio``.
 
     ``ratio`` is attention over time: 1 for equal weights, 0 for a kind that is suppressed, NaN for one that there is

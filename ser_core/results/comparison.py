@@ -7,10 +7,13 @@ together (Holm); what they do not tell apart is marked.
 
 import pandas as pd
 
-from ser_core import ladder, models, paper, statistics, tables
-from ser_core.matrix import A5, LITE, TABLES
-from ser_core.spec import Spec
-from ser_core.tables import probability, signed
+from ser_core import models
+from ser_core.claims import paper
+from ser_core.experiments.grids import A5, LITE, TABLES
+from ser_core.experiments.spec import Spec
+from ser_core.metrics import uncertainty
+from ser_core.results import protocol_ladder, tables
+from ser_core.results.tables import format_difference, format_p_value
 
 STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
 """Tables V and VI: each configuration and the one before it."""
@@ -20,7 +23,7 @@ LEGEND = (
     "not distinguishable at 5 %; below six speakers nothing could be, and nothing is tested. Intervals are of each "
     "figure alone.*"
 )
-HARDLY = 2
+EARLY_EPOCHS = 2
 """A network kept after so few epochs has hardly learnt."""
 AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
 
@@ -28,12 +31,12 @@ AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
 def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
     """One line a system, those with most folds first, then by UAR: claim, ours, A5 on the same folds, sizes, minutes.
 
-    pooled : rows of one corpus and protocol from :func:`ser_core.tables.pool`; folder : of their predictions
+    pooled : rows of one corpus and protocol from :func:`ser_core.results.tables.pool_results`; folder : of their predictions
     """
     tables.results_table(pooled)  # refuses a mixture of protocols
-    pooled = ordered(pooled)
+    pooled = sort_rows(pooled)
     changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in pooled]
-    tested = corrected(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in pooled])
+    tested = corrected_p_values(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in pooled])
     lines = []
     for one, p in zip(pooled, tested, strict=True):
         spec, ok = one["spec"], one["status"] == "ok"
@@ -43,44 +46,44 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
         count = one.get("parameters")
         lines.append(
             {
-                "system": tables.system(spec["model"]),
+                "system": tables.system_title(spec["model"]),
                 "standing": model.standing if model else "own",
-                "setting": tables.setting(spec) or "default",
-                "paper: accuracy %": tables.percent(claimed.get("accuracy"), 2),
-                "ours: accuracy % [95 %]": scored(one, "accuracy") if ok else missing(one),
-                "UAR % [95 %]": scored(one, "uar") if ok else "–",
+                "setting": tables.format_setting(spec) or "default",
+                "paper: accuracy %": tables.format_percent(claimed.get("accuracy"), 2),
+                "ours: accuracy % [95 %]": format_score(one, "accuracy") if ok else format_unavailable(one),
+                "UAR % [95 %]": format_score(one, "uar") if ok else "–",
                 "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
                 AGAINST: p,
                 "parameters": f"{count:,}" if count else "–",
                 "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
                 "minutes a fold": _minutes(minutes),
-                "folds": folds_told(one) if ok else "–",
+                "folds": format_folds(one) if ok else "–",
             }
         )
-    return _told(pd.DataFrame(lines))
+    return _without_constant_columns(pd.DataFrame(lines))
 
 
-def ordered(pooled: list[dict]) -> list[dict]:
+def sort_rows(pooled: list[dict]) -> list[dict]:
     """Rows with most folds first, then by UAR."""
     return sorted(pooled, key=lambda one: (-len(one["folds"]), -one.get("scores", {}).get("uar", 0.0)))
 
 
-def told_apart(pooled: list[dict], folder) -> list[str]:
+def significant_differences(pooled: list[dict], folder) -> list[str]:
     """The systems of :func:`systems_table` that differ from the paper's network at 5 %, with by how much in UAR."""
     good = [one for one in pooled if one["status"] == "ok"]
     changes = [_against(one, pooled, folder) for one in good]
-    values = statistics.holm([change["uar"]["p"] if change else None for change in changes])
+    values = uncertainty.holm([change["uar"]["p"] if change else None for change in changes])
     return [
-        f"{name} {signed(change['uar'])}"
-        for name, change, p in zip(names(good), changes, values, strict=True)
-        if p is not None and p <= statistics.ALPHA
+        f"{name} {format_difference(change['uar'])}"
+        for name, change, p in zip(system_names(good), changes, values, strict=True)
+        if p is not None and p <= uncertainty.ALPHA
     ]
 
 
-def names(pooled: list[dict]) -> list[str]:
+def system_names(pooled: list[dict]) -> list[str]:
     """The system of each row for people; of several alike with what sets each apart: "CNN-LSTM (epochs 40)"."""
-    titles = [tables.system(one["spec"]["model"]) for one in pooled]
-    settings = [set(filter(None, tables.setting(one["spec"]).split(", "))) for one in pooled]
+    titles = [tables.system_title(one["spec"]["model"]) for one in pooled]
+    settings = [set(filter(None, tables.format_setting(one["spec"]).split(", "))) for one in pooled]
     told = []
     for title, own in zip(titles, settings, strict=True):
         alike = [other for other, name in zip(settings, titles, strict=True) if name == title]
@@ -89,13 +92,13 @@ def names(pooled: list[dict]) -> list[str]:
     return told
 
 
-def hardly_trained(pooled: list[dict]) -> str:
+def early_stopped_sentence(pooled: list[dict]) -> str:
     """The networks of which early stopping kept one of the first :data:`HARDLY` epochs, in one sentence, or ""."""
     told = []
-    for one, name in zip(pooled, names(pooled), strict=True):
+    for one, name in zip(pooled, system_names(pooled), strict=True):
         kept = []
         for row in one["rows"]:
-            if row.get("best_epoch") and row["best_epoch"] <= HARDLY < row["epochs"]:
+            if row.get("best_epoch") and row["best_epoch"] <= EARLY_EPOCHS < row["epochs"]:
                 seed = f", seed {row['spec']['seed']}" if len(one["seeds"]) > 1 else ""
                 rose = _rise((row.get("history") or {}).get("val_accuracy"), row["best_epoch"])
                 kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}{rose}")
@@ -103,13 +106,13 @@ def hardly_trained(pooled: list[dict]) -> str:
             told.append(f"{name} ({'; '.join(kept)})")
     if not told:
         return ""
-    return f"The validation loss was lowest after {HARDLY} epochs or fewer, which is what was kept: {', '.join(told)}."
+    return f"The validation loss was lowest after {EARLY_EPOCHS} epochs or fewer, which is what was kept: {', '.join(told)}."
 
 
-def unmeasured(pooled: list[dict], table: str) -> str:
+def unmeasured_sentence(pooled: list[dict], table: str) -> str:
     """The systems of a table of the paper that have no row, in one sentence, or ""."""
     there = {one["spec"]["model"] for one in pooled}
-    lacking = [tables.system(name) for name in TABLES[table][1] if name not in there]
+    lacking = [tables.system_title(name) for name in TABLES[table][1] if name not in there]
     return f"Not measured yet: {', '.join(lacking)}." if lacking else ""
 
 
@@ -117,7 +120,7 @@ def _rise(accuracy: list[float] | None, kept: int) -> str:
     """What keeping another epoch would have changed: validation accuracy then, and at its highest; "" if unknown."""
     if not accuracy:
         return ""
-    then, highest = tables.percent(accuracy[kept - 1]), tables.percent(max(accuracy))
+    then, highest = tables.format_percent(accuracy[kept - 1]), tables.format_percent(max(accuracy))
     return f", validation accuracy {then} %, at its highest {highest} %"
 
 
@@ -126,19 +129,19 @@ def _minutes(each: list[float]) -> str:
     return "–" if mean is None else "<0.1" if mean < 0.1 else f"{mean:.1f}"
 
 
-def scored(one: dict, score: str) -> str:
+def format_score(one: dict, score: str) -> str:
     """ "42.7 [38.0, 47.4]" of a pooled row, with no-break spaces."""
-    limits = tables.interval(one["intervals"].get(score))
-    text = tables.percent(one["scores"][score]) + ("" if limits == "–" else f" {limits}")
+    limits = tables.format_interval(one["intervals"].get(score))
+    text = tables.format_percent(one["scores"][score]) + ("" if limits == "–" else f" {limits}")
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def missing(one: dict) -> str:
+def format_unavailable(one: dict) -> str:
     """What stands in place of a figure that could not be measured."""
     return "not measured here" if any("not measured here" in error for error in one["errors"]) else "failed"
 
 
-def folds_told(one: dict) -> str:
+def format_folds(one: dict) -> str:
     """ "2 of 6; seed 0, 1" of a pooled row."""
     seeds = ", ".join(map(str, one["seeds"]))
     return f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {seeds}"
@@ -153,32 +156,32 @@ def _a5_rows(one: dict, pooled: list[dict]) -> list[dict]:
         for other in pooled
         if other["spec"]["model"] == A5 and other["spec"]["augment"] == one["spec"]["augment"]
         for row in other["rows"]
-        if usual(other["spec"])
+        if is_default_setting(other["spec"])
     ]
 
 
 def _reference(one: dict, pooled: list[dict], folder) -> str:
     """UAR of the paper's network under the same training data, on the folds of another row."""
-    alike = tables.pool(_a5_rows(one, pooled), folder, folds=one["folds"])
+    alike = tables.pool_results(_a5_rows(one, pooled), folder, folds=one["folds"])
     same = [found for found in alike if found["folds"] == one["folds"]]
-    return tables.percent(same[0]["scores"]["uar"]) if same else "–"
+    return tables.format_percent(same[0]["scores"]["uar"]) if same else "–"
 
 
 def _against(one: dict, pooled: list[dict], folder) -> dict | None:
     """The paired difference of a system from the paper's network, on the folds that both have; None without any."""
-    alike = tables.pool(_a5_rows(one, pooled), folder, folds=one["folds"])
-    return difference(max(alike, key=lambda other: len(other["folds"])), one, folder) if alike else None
+    alike = tables.pool_results(_a5_rows(one, pooled), folder, folds=one["folds"])
+    return paired_difference(max(alike, key=lambda other: len(other["folds"])), one, folder) if alike else None
 
 
-def corrected(changes: list[dict | None], score: str, speakers: list[int] | None = None) -> list[str]:
+def corrected_p_values(changes: list[dict | None], score: str, speakers: list[int] | None = None) -> list[str]:
     """The p value of each paired difference of a table, after Holm over all: "0.003", "0.41 ≈", "– (4 speakers)".
 
     speakers : what each line was tested on; where the difference rests on fewer, their number is told
     """
-    values = statistics.holm([change[score]["p"] if change else None for change in changes])
+    values = uncertainty.holm([change[score]["p"] if change else None for change in changes])
     told = []
     for place, (change, p) in enumerate(zip(changes, values, strict=True)):
-        text = "–" if p is None else probability(p) + (f" {ALIKE}" if p > statistics.ALPHA else "")
+        text = "–" if p is None else format_p_value(p) + (f" {ALIKE}" if p > uncertainty.ALPHA else "")
         if change and (p is None or (speakers and change["n"] < speakers[place])):
             text += f" ({change['n']} {change['unit']}s)"
         told.append(text.replace(" ", "\N{NO-BREAK SPACE}"))
@@ -189,7 +192,7 @@ CUT = {"augment", "precision", "epochs", "batch_norm"}
 """Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
 
 
-def usual(spec: dict) -> bool:
+def is_default_setting(spec: dict) -> bool:
     """Whether a spec differs from the defaults in nothing but how it was cut: all augmented copies or none."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
     if spec["augment"] not in ("", default.augment):
@@ -200,7 +203,7 @@ def usual(spec: dict) -> bool:
     return {name for name, value in spec.items() if name not in own and value != getattr(default, name)} <= CUT
 
 
-def _told(frame: pd.DataFrame) -> pd.DataFrame:
+def _without_constant_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Without the columns that say the same of every line, or nothing."""
     silent = [column for column in ("setting", "claimed", "A5 on these folds: UAR %", AGAINST) if column in frame]
     return frame.drop(columns=[column for column in silent if set(frame[column]) <= {"–", "default"}])
@@ -215,7 +218,7 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
     printed = {row["configuration"]: row for row in paper.table(number)}
     names = paper.ABLATIONS | {A5: "A5"}
     changes = {model: _change(by_model.get(STEPS[model]), by_model.get(model), folder) for model in STEPS}
-    tested = dict(zip(changes, corrected(list(changes.values()), "accuracy"), strict=True))
+    tested = dict(zip(changes, corrected_p_values(list(changes.values()), "accuracy"), strict=True))
     lines, before = [], None
     for model in TABLES["table5"][1]:
         row = printed[names[model]]
@@ -228,40 +231,40 @@ def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
                 + (", attention" if row["attention"] else ""),
                 "paper: accuracy %": f"{row['accuracy']:.2f}",
                 "paper: step": "–" if gain is None else f"{gain:+.2f}",
-                "ours: accuracy % [95 %]": scored(one, "accuracy") if one else "not measured here",
-                "UAR % [95 %]": scored(one, "uar") if one else "–",
-                "our step, accuracy points [95 %]": signed(change["accuracy"]) if change else "–",
+                "ours: accuracy % [95 %]": format_score(one, "accuracy") if one else "not measured here",
+                "UAR % [95 %]": format_score(one, "uar") if one else "–",
+                "our step, accuracy points [95 %]": format_difference(change["accuracy"]) if change else "–",
                 STEP_P: tested[model],
                 "parameters": f"{one['parameters']:,}" if one else "–",
-                "folds": folds_told(one) if one else "–",
+                "folds": format_folds(one) if one else "–",
             }
         )
     return pd.DataFrame(lines)
 
 
 def _change(first: dict | None, second: dict | None, folder) -> dict | None:
-    return difference(first, second, folder) if first and second else None
+    return paired_difference(first, second, folder) if first and second else None
 
 
-def difference(first: dict, second: dict, folder) -> dict | None:
-    """:func:`ser_core.statistics.paired` of two pooled rows on the folds that both have; None where they share none."""
+def paired_difference(first: dict, second: dict, folder) -> dict | None:
+    """:func:`ser_core.metrics.uncertainty.paired` of two pooled rows on the folds that both have; None where they share none."""
     folds = sorted(set(first["folds"]) & set(second["folds"]))
     if not folds or first["labels"] != second["labels"]:
         return None
     frames = []
     for one in (first, second):
         used = [row for row in one["rows"] if row["spec"]["fold"] in folds]
-        frames.append(pd.concat([tables.predictions(row, folder) for row in used], ignore_index=True))
-    return statistics.paired(*frames, first["labels"]) | {"folds": folds}
+        frames.append(pd.concat([tables.subset_predictions(row, folder) for row in used], ignore_index=True))
+    return uncertainty.paired(*frames, first["labels"]) | {"folds": folds}
 
 
-def ladders(pooled: list[dict]) -> dict[str, list[dict]]:
+def ablation_rows(pooled: list[dict]) -> dict[str, list[dict]]:
     """The pooled rows of Tables V ("V", RAVDESS) and VI ("VI", RavTess): of several settings the fullest."""
     groups: dict[tuple, list[dict]] = {}
     for one in pooled:
         spec = one["spec"]
-        number = "VI" if paper.corpus_of(spec["corpus"]) == "ravtess" else "V"
-        if spec["model"] in STEPS and usual(spec) and spec["corpus"] != "ravtess_calm_merged":
+        number = "VI" if paper.paper_corpus(spec["corpus"]) == "ravtess" else "V"
+        if spec["model"] in STEPS and is_default_setting(spec) and spec["corpus"] != "ravtess_calm_merged":
             groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(one)
     found: dict[str, list[dict]] = {}
     for (number, *_), some in groups.items():
@@ -270,7 +273,7 @@ def ladders(pooled: list[dict]) -> dict[str, list[dict]]:
     return dict(sorted(found.items()))
 
 
-def steps(pooled: list[dict], folder, number: str) -> list[dict]:
+def ablation_steps(pooled: list[dict], folder, number: str) -> list[dict]:
     """What each part adds: name, the paper's step and ours in points of accuracy, ours with its interval or None, and
     its p after Holm over the table, None where untested."""
     by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
@@ -278,7 +281,9 @@ def steps(pooled: list[dict], folder, number: str) -> list[dict]:
     names = paper.ABLATIONS | {A5: "A5"}
     lines = []
     for model, before in STEPS.items():
-        found = difference(by_model[before], by_model[model], folder) if {model, before} <= set(by_model) else None
+        found = (
+            paired_difference(by_model[before], by_model[model], folder) if {model, before} <= set(by_model) else None
+        )
         if found:
             change = found["accuracy"]
             lines.append(
@@ -290,22 +295,22 @@ def steps(pooled: list[dict], folder, number: str) -> list[dict]:
                     "p": change["p"],
                 }
             )
-    tested = statistics.holm([line["p"] for line in lines])
+    tested = uncertainty.holm([line["p"] for line in lines])
     return [line | {"p": p} for line, p in zip(lines, tested, strict=True)]
 
 
-def steps_conclusion(pooled: list[dict], folder, number: str) -> str:
+def ablation_sentence(pooled: list[dict], folder, number: str) -> str:
     """Which steps of Table V or VI can be told from none, in one sentence."""
     corpus = tables.corpus_title(pooled[0]["spec"]["corpus"])
-    tested = [step for step in steps(pooled, folder, number) if step["p"] is not None]
+    tested = [step for step in ablation_steps(pooled, folder, number) if step["p"] is not None]
     if not tested:
         return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
-    clear = [f"{step['name']} ({step['ours']:+.1f})" for step in tested if step["p"] <= statistics.ALPHA] or ["none"]
+    clear = [f"{step['name']} ({step['ours']:+.1f})" for step in tested if step["p"] <= uncertainty.ALPHA] or ["none"]
     counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
     return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
 
 
-def measured(pooled: list[dict], folder) -> str:
+def all_systems_markdown(pooled: list[dict], folder) -> str:
     """Every system of some rows, whosever they are: a table for each corpus, protocol and condition, as Markdown."""
     groups: dict[str, list[dict]] = {}
     for one in pooled:
@@ -320,27 +325,29 @@ def measured(pooled: list[dict], folder) -> str:
 def _block(title: str, pooled: list[dict], folder, *notes: str) -> str:
     """A table of systems with its title above and what is to be said of it below."""
     frame = systems_table(pooled, folder)
-    told = filter(None, (LEGEND if AGAINST in frame else "", hardly_trained(pooled), *notes))
+    told = filter(None, (LEGEND if AGAINST in frame else "", early_stopped_sentence(pooled), *notes))
     return "\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in told)])
 
 
-def markdown(pooled: list[dict], folder) -> str:
+def published_markdown(pooled: list[dict], folder) -> str:
     """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
     done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
-    done = [one for one in done if usual(one["spec"])]
-    blocks = [*ladder.markdown(pooled, folder)]
+    done = [one for one in done if is_default_setting(one["spec"])]
+    blocks = [*protocol_ladder.ladder_markdown(pooled, folder)]
     blocks.append(tables.results_markdown([one for one in done if one["spec"]["model"] == A5]))
     for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
         some = [one for one in done if one["spec"]["corpus"] == corpus and one["spec"]["protocol"] == "speaker"]
-        some = [one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.ours(one["spec"]["model"])]
+        some = [
+            one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.is_proposed(one["spec"]["model"])
+        ]
         if len(some) > 1:
             title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
-            blocks.append(_block(title, some, folder, unmeasured(some, f"table{2 if number == 'II' else 4}")))
-    for number, some in ladders([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
+            blocks.append(_block(title, some, folder, unmeasured_sentence(some, f"table{2 if number == 'II' else 4}")))
+    for number, some in ablation_rows([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
             title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
-            cut = tables.setting(some[0]["spec"])
+            cut = tables.format_setting(some[0]["spec"])
             told = f" (setting: {cut})" if cut else ""
             frame = tables.to_markdown(ablation_table(some, folder, number))
-            blocks.append(f"{title}{told}\n\n{frame}\n{LEGEND}\n\n{steps_conclusion(some, folder, number)}\n")
+            blocks.append(f"{title}{told}\n\n{frame}\n{LEGEND}\n\n{ablation_sentence(some, folder, number)}\n")
     return "\n".join(blocks)

@@ -7,29 +7,32 @@ rows are those with zero padding and no adaptation, as the paper's network is.
 import numpy as np
 import pandas as pd
 
-from ser_core import adaptation, comparison, models, statistics, tables
+from ser_core import models
+from ser_core.metrics import uncertainty
+from ser_core.results import comparison, tables
+from ser_core.training import adaptation
 
 PLAIN = {"padding": "zero", "adapt": "none"}
 APART = ("corpus", "test_corpus", *PLAIN)
 
 
-def crossed(pooled: list[dict]) -> list[dict]:
+def cross_rows(pooled: list[dict]) -> list[dict]:
     """The rows of the protocol ``cross`` that were measured, on recordings as they are."""
-    return [one for one in tables.clean(pooled) if one["status"] == "ok" and one["spec"]["protocol"] == "cross"]
+    return [one for one in tables.clean_rows(pooled) if one["status"] == "ok" and one["spec"]["protocol"] == "cross"]
 
 
-def systems(pooled: list[dict]) -> dict[str, list[dict]]:
+def rows_by_system(pooled: list[dict]) -> dict[str, list[dict]]:
     """Name of each system (network and setting) to its rows."""
     found: dict[str, list[dict]] = {}
-    for one in crossed(pooled):
+    for one in cross_rows(pooled):
         spec = one["spec"]
-        told = tables.setting(spec | PLAIN)
+        told = tables.format_setting(spec | PLAIN)
         title = models.MODELS[spec["model"]].title if spec["model"] in models.MODELS else spec["model"]
         found.setdefault(f"{title}, {told}" if told else title, []).append(one)
     return found
 
 
-def of_other_pairs(rows: list[dict], specs) -> list[dict]:
+def other_pairs(rows: list[dict], specs) -> list[dict]:
     """Rows of ``cross`` between corpora that these specs do not pair: what a user has run besides."""
     pairs = {(spec.corpus, spec.test_corpus) for spec in specs}
     cross = [row for row in rows if row["status"] == "ok" and row["spec"].get("test_corpus")]
@@ -41,40 +44,40 @@ def is_plain(one: dict) -> bool:
     return all(one["spec"][name] == usual for name, usual in PLAIN.items())
 
 
-def short(corpus: str) -> str:
+def short_title(corpus: str) -> str:
     """Title of a corpus, or the plain name of a demo corpus, whose title is long."""
     return corpus if tables.is_demo(corpus) else tables.corpus_title(corpus)
 
 
 def direction(one: dict) -> str:
     """ "RAVDESS → TESS"."""
-    return f"{short(one['spec']['corpus'])} → {short(one['spec']['test_corpus'])}"
+    return f"{short_title(one['spec']['corpus'])} → {short_title(one['spec']['test_corpus'])}"
 
 
-def matrix(some: list[dict], score: str = "uar") -> pd.DataFrame:
+def cross_matrix(some: list[dict], score: str = "uar") -> pd.DataFrame:
     """Rows: trained on; columns: tested on; cells: the score in percent with its interval, "–" where not measured.
 
     some : rows of one system; of those plain ones are shown
     """
     plain = [one for one in some if is_plain(one)]
     names = list(dict.fromkeys(one["spec"][side] for side in ("corpus", "test_corpus") for one in plain))
-    cells = {(one["spec"]["corpus"], one["spec"]["test_corpus"]): comparison.scored(one, score) for one in plain}
+    cells = {(one["spec"]["corpus"], one["spec"]["test_corpus"]): comparison.format_score(one, score) for one in plain}
     lines = []
     for source in names:
-        line = {"trained on": short(source)}
-        line |= {f"tested on {short(name)}": cells.get((source, name), "–") for name in names}
+        line = {"trained on": short_title(source)}
+        line |= {f"tested on {short_title(name)}": cells.get((source, name), "–") for name in names}
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def common(some: list[dict]) -> pd.DataFrame:
+def shared_emotions(some: list[dict]) -> pd.DataFrame:
     """What each direction is about: the emotions that both corpora have, those left out, chance, utterances, unit."""
     lines = []
     for one in some:
         if not is_plain(one):
             continue
         left = one["rows"][0].get("left_out", {})
-        lost = [f"{emotion} ({count:,} of {short(name)})" for name, counts in left.items()
+        lost = [f"{emotion} ({count:,} of {short_title(name)})" for name, counts in left.items()
                 for emotion, count in counts.items()]  # fmt: skip
         limits = one["intervals"]
         unit = limits["unit"]
@@ -83,8 +86,8 @@ def common(some: list[dict]) -> pd.DataFrame:
                 "direction": direction(one),
                 "emotions in common": f"{len(one['labels'])}: {', '.join(one['labels'])}",
                 "left out": ", ".join(lost) or "none",
-                "chance %": tables.percent(1 / len(one["labels"])),
-                "most frequent answer": favourite(one),
+                "chance %": tables.format_percent(1 / len(one["labels"])),
+                "most frequent answer": most_frequent_answer(one),
                 "test utterances": f"{one['n_test']:,}",
                 "interval over": "–" if unit == "none" else f"{limits['n']} {unit}s",
                 "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
@@ -93,13 +96,13 @@ def common(some: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def favourite(one: dict) -> str:
+def most_frequent_answer(one: dict) -> str:
     """The emotion that a network answers most often, and how often: "fear, 98 %"; near 100 it no longer listens."""
     answers = np.array(one["confusion"]).sum(axis=0)
-    return f"{one['labels'][int(answers.argmax())]}, {tables.percent(answers.max() / answers.sum(), 0)} %"
+    return f"{one['labels'][int(answers.argmax())]}, {tables.format_percent(answers.max() / answers.sum(), 0)} %"
 
 
-def changes(some: list[dict], folder, field: str) -> list[dict]:
+def adaptation_changes(some: list[dict], folder, field: str) -> list[dict]:
     """What masked padding, or each adaptation, changes against the plain row of the same direction.
 
     some : rows of one system; field : "padding" or "adapt"; folder : of their predictions
@@ -118,7 +121,7 @@ def changes(some: list[dict], folder, field: str) -> list[dict]:
         if beside:
             found.append({"direction": direction(plain), "choice": PLAIN[field], "one": plain, "change": None})
         for one in sorted(beside, key=lambda one: _place(one["spec"][field])):
-            paired = comparison.difference(plain, one, folder)
+            paired = comparison.paired_difference(plain, one, folder)
             change = paired["uar"] if paired else None
             found.append({"direction": direction(one), "choice": one["spec"][field], "one": one, "change": change})
     return found
@@ -135,29 +138,30 @@ def changes_table(found: list[dict], field: str) -> pd.DataFrame:
         {
             "direction": line["direction"],
             field: line["choice"] if field == "padding" else f"{line['choice']}: {adaptation.KINDS[line['choice']]}",
-            "UAR % [95 %]": comparison.scored(line["one"], "uar"),
-            "accuracy % [95 %]": comparison.scored(line["one"], "accuracy"),
-            against: comparison.signed(line["change"]) if line["change"] else "–",
-            "most frequent answer": favourite(line["one"]),
+            "UAR % [95 %]": comparison.format_score(line["one"], "uar"),
+            "accuracy % [95 %]": comparison.format_score(line["one"], "accuracy"),
+            against: tables.format_difference(line["change"]) if line["change"] else "–",
+            "most frequent answer": most_frequent_answer(line["one"]),
             "folds": f"{len(line['one']['folds'])} of {line['one']['folds_total'] or '?'}",
         }
         for line in found
     )
 
 
-def clear(found: list[dict]) -> list[dict]:
+def significant_changes(found: list[dict]) -> list[dict]:
     """Those of :func:`changes` that are told from none at 5 %, after Holm over all of them."""
-    tested = statistics.holm([(line["change"] or {}).get("p") for line in found])
-    return [line for line, p in zip(found, tested, strict=True) if p is not None and p <= statistics.ALPHA]
+    tested = uncertainty.holm([(line["change"] or {}).get("p") for line in found])
+    return [line for line, p in zip(found, tested, strict=True) if p is not None and p <= uncertainty.ALPHA]
 
 
-def told(found: list[dict], what: str) -> str:
+def changes_sentence(found: list[dict], what: str) -> str:
     """One sentence on the changes: how many can be told from none, and which."""
     tested = [line for line in found if (line["change"] or {}).get("interval")]
     if not tested:
         return f"{what}: nothing was measured with which a difference could be told."
     named = [
-        f"{line['choice']}, {line['direction']} ({comparison.signed(line['change'])} points)" for line in clear(found)
+        f"{line['choice']}, {line['direction']} ({tables.format_difference(line['change'])} points)"
+        for line in significant_changes(found)
     ]
     return f"{what}: of {len(tested)} differences {len(named)} told from none at 5 % after Holm" + (
         f": {'; '.join(named)}." if named else "."

@@ -6,17 +6,18 @@ its protocol. A step is the difference on the utterances that both rungs test, p
 scored on original clips there, as the rungs below it are.
 """
 
-import textwrap
 
 import numpy as np
 import pandas as pd
 
-from ser_core import models, statistics, tables
-from ser_core.matrix import A5
+from ser_core import models
+from ser_core.experiments.grids import A5
+from ser_core.metrics import uncertainty
+from ser_core.results import tables
 
 ORDER = ("leaky", "random", "speaker", "speaker-text", "cross")
 CLAIM = "claim"
-TAKEN = {
+ALLOWED = {
     CLAIM: "as printed in the paper",
     "leaky": "copies of test utterances train",
     "random": "no copy; the same voices train",
@@ -28,14 +29,14 @@ FREE = {"corpus", "test_corpus", "protocol", "fold", "seed", "epochs", "patience
 """Fields in which the rungs of one ladder may differ."""
 
 
-def rungs(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict]:
+def ladder_rows(pooled: list[dict], folder, corpus: str, model: str = A5) -> list[dict]:
     """The rungs of one network on one corpus, the claim first.
 
     Of several settings that with ``leaky`` is taken, else that with most protocols; a protocol that was measured under
     another setting alone stands with that. A step compares like with like: the rung above under the setting of the
     lower one, where it was measured so.
 
-    pooled : rows of any protocols from :func:`ser_core.tables.pool`; folder : of their predictions
+    pooled : rows of any protocols from :func:`ser_core.results.tables.pool_results`; folder : of their predictions
 
     Returns
     -------
@@ -80,20 +81,20 @@ def _setting(one: dict) -> str:
 def _rung(one: dict, folder) -> dict:
     """One protocol's rung with its test predictions, one line an utterance and seed."""
     spec, labels = one["spec"], one["labels"]
-    frame = pd.concat([tables.predictions(row, folder) for row in one["rows"]], ignore_index=True)
+    frame = pd.concat([tables.subset_predictions(row, folder) for row in one["rows"]], ignore_index=True)
     everything = None
     if "copy" in frame:
         everything = float(np.mean(frame["truth"] == frame["prediction"]))
         frame = frame[frame["copy"] == ""]
     accuracy = float(np.mean(frame["truth"] == frame["prediction"]))
-    limits = statistics.intervals(frame, labels)
+    limits = uncertainty.intervals(frame, labels)
     target = f" to {tables.corpus_title(spec['test_corpus'])}" if spec.get("test_corpus") else ""
     merged = one.get("calm_is_neutral")
     return {
         "protocol": spec["protocol"],
         "name": spec["protocol"] + target,
         "key": _setting(one),
-        "setting": tables.setting(spec) or "default",
+        "setting": tables.format_setting(spec) or "default",
         "accuracy": accuracy,
         "interval": limits["accuracy"],
         "chance": 1 / len(labels),
@@ -129,7 +130,7 @@ def _step(above: dict, below: dict) -> dict:
         return plain
     frames = [one["frame"][one["frame"]["id"].isin(shared)] for one in (above, below)]
     levels = [float(np.mean(frame["truth"] == frame["prediction"])) for frame in frames]
-    found = statistics.paired(*frames, above["labels"])
+    found = uncertainty.paired(*frames, above["labels"])
     told = {
         "above": levels[0],
         "below": levels[1],
@@ -144,33 +145,33 @@ def _apart(step: dict, above: dict, below: dict, other: bool) -> str:
     fewer = 0 < step["utterances"] < max(below["n_test"], above["n_test"] or 0)
     if not (fewer or other):
         return ""
-    told = f" ({tables.percent(step['above'])} to {tables.percent(step['below'])}"
+    told = f" ({tables.format_percent(step['above'])} to {tables.format_percent(step['below'])}"
     told += f" on {step['utterances']:,} utterances of both" if fewer else ""
     return told + (f", {below['setting']})" if other else ")")
 
 
-def step_told(one: dict) -> str:
+def format_step(one: dict) -> str:
     """A step with its interval, and its two levels where they are not those of the rungs shown."""
-    return tables.signed(one["step"]) + one["step"]["apart"]
+    return tables.format_difference(one["step"]) + one["step"]["apart"]
 
 
-def table(found: list[dict]) -> pd.DataFrame:
+def ladder_table(found: list[dict]) -> pd.DataFrame:
     """The rungs as lines; each names its protocol."""
-    tested = statistics.holm([one["step"]["p"] if one["step"] else None for one in found])
+    tested = uncertainty.holm([one["step"]["p"] if one["step"] else None for one in found])
     lines = []
     for one, p in zip(found, tested, strict=True):
-        limits = tables.interval(one["interval"])
+        limits = tables.format_interval(one["interval"])
         claim = one["protocol"] == CLAIM
-        text = tables.percent(one["accuracy"], 2 if claim else 1) + ("" if limits == "–" else f" {limits}")
+        text = tables.format_percent(one["accuracy"], 2 if claim else 1) + ("" if limits == "–" else f" {limits}")
         folds = "–" if claim else f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {_seeds(one)}"
-        alike = "" if p is None or p <= statistics.ALPHA else " ≈"
+        alike = "" if p is None or p <= uncertainty.ALPHA else " ≈"
         lines.append(
             {
                 "protocol": "the paper" if claim else f"`{one['protocol']}`" + one["name"][len(one["protocol"]) :],
-                "what it allows": TAKEN[one["protocol"]],
+                "what it allows": ALLOWED[one["protocol"]],
                 "accuracy % [95 %]": _fixed(text),
-                "step, points [95 %]": step_told(one) if one["step"] else "–",
-                "p of the step": "–" if p is None else _fixed(tables.probability(p) + alike),
+                "step, points [95 %]": format_step(one) if one["step"] else "–",
+                "p of the step": "–" if p is None else _fixed(tables.format_p_value(p) + alike),
                 "tested on": "–" if claim else _tested(one),
                 "setting": "–" if claim else one["setting"],
                 "folds": _fixed(folds),
@@ -182,13 +183,13 @@ def table(found: list[dict]) -> pd.DataFrame:
 def power_table(found: list[dict]) -> pd.DataFrame:
     """The steps that are paired: what was found, and the least true difference that such a test finds with 80 %."""
     steps = [one for one in found if one["step"] and one["step"]["p"] is not None]
-    tested = statistics.holm([one["step"]["p"] for one in steps])
+    tested = uncertainty.holm([one["step"]["p"] for one in steps])
     return pd.DataFrame(
         {
             "step to": f"`{one['protocol']}`",
-            "points [95 %]": step_told(one),
-            "p after Holm": tables.probability(p),
-            "told apart at 5 %": "yes" if p <= statistics.ALPHA else "no ≈",
+            "points [95 %]": format_step(one),
+            "p after Holm": tables.format_p_value(p),
+            "told apart at 5 %": "yes" if p <= uncertainty.ALPHA else "no ≈",
             "found with 80 %: points or more": _findable(one["step"]["found"]),
             "over": one["step"]["units"],
         }
@@ -196,17 +197,17 @@ def power_table(found: list[dict]) -> pd.DataFrame:
     )
 
 
-def power_conclusion(found: list[dict], corpus: str) -> str:
+def power_sentence(found: list[dict], corpus: str) -> str:
     """How many of the steps are told apart, and the least step that such a test would not miss, in one sentence."""
     steps = [one["step"] for one in found if one["step"] and one["step"]["p"] is not None]
     title = tables.corpus_title(corpus)
     if not steps:
         return f"{title}: no two rungs share six speakers or more, so nothing can be told apart."
-    apart = sum(p <= statistics.ALPHA for p in statistics.holm([step["p"] for step in steps]))
+    apart = sum(p <= uncertainty.ALPHA for p in uncertainty.holm([step["p"] for step in steps]))
     told = f"{title}: {apart} of {len(steps)} paired step{'s are' if len(steps) > 1 else ' is'} told apart"
     least = min((step for step in steps if step["found"]), key=lambda step: step["found"], default=None)
     if least and least["found"] <= 1:
-        value = f"{tables.percent(least['found'])} points"
+        value = f"{tables.format_percent(least['found'])} points"
         told += f"; a step below {value} would be missed more than once in five even by the sharpest of these tests"
         told += f" (over {least['units']})"
     return f"{told}."
@@ -214,7 +215,7 @@ def power_conclusion(found: list[dict], corpus: str) -> str:
 
 def _findable(least: float | None) -> str:
     """The least difference that is found, in points; none where even 100 would be missed too often."""
-    return "none" if least is not None and least > 1 else tables.percent(least)
+    return "none" if least is not None and least > 1 else tables.format_percent(least)
 
 
 def _seeds(one: dict) -> str:
@@ -223,7 +224,9 @@ def _seeds(one: dict) -> str:
 
 def _tested(one: dict) -> str:
     units = "" if one["unit"] == "none" else f"; {one['n']} {one['unit']}s"
-    clips = f"; {tables.percent(one['all_clips'])} % on copies and originals" if one["all_clips"] is not None else ""
+    clips = (
+        f"; {tables.format_percent(one['all_clips'])} % on copies and originals" if one["all_clips"] is not None else ""
+    )
     return f"{one['n_test']:,}{units}{clips}"
 
 
@@ -231,31 +234,31 @@ def _fixed(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def conclusion(found: list[dict], corpus: str) -> str:
+def ladder_sentence(found: list[dict], corpus: str) -> str:
     """What the ladder says, in one sentence."""
     title = tables.corpus_title(corpus)
     by = {one["protocol"]: one for one in found}
     measured = [name for name in ORDER if name in by and name != "cross"]
     settings = {by[name]["setting"] for name in measured}
     own = lambda name: f" ({by[name]['setting']})" if len(settings) > 1 else ""  # noqa: E731
-    said = [f"{tables.percent(by[name]['accuracy'])} % under `{name}`{own(name)}" for name in measured]
+    said = [f"{tables.format_percent(by[name]['accuracy'])} % under `{name}`{own(name)}" for name in measured]
     drops = {name: by[name]["step"]["difference"] for name in measured[1:]}
     common = f" ({settings.pop()})" if len(settings) == 1 and settings != {"default"} else ""
     start = f"On {title} the same network{common} reaches {', '.join(said)}"
-    start += f" (chance {tables.percent(by[measured[0]]['chance'])} %)"
+    start += f" (chance {tables.format_percent(by[measured[0]]['chance'])} %)"
     if "cross" in by:
-        start += f" and {tables.percent(by['cross']['accuracy'])} % on another corpus"
+        start += f" and {tables.format_percent(by['cross']['accuracy'])} % on another corpus"
     if CLAIM in by and not by[CLAIM]["demo"]:
-        start += f"; claimed are {tables.percent(by[CLAIM]['accuracy'], 2)} %"
+        start += f"; claimed are {tables.format_percent(by[CLAIM]['accuracy'], 2)} %"
     largest = min(drops, key=drops.get, default=None)
     if largest is None or drops[largest] >= 0:
         return start + "."
     above, step = measured[measured.index(largest) - 1], by[largest]["step"]
-    told = f"{tables.signed(step)} points{step['apart']}"
+    told = f"{tables.format_difference(step)} points{step['apart']}"
     return f"{start}; the largest step is from `{above}` to `{largest}`, {told}."
 
 
-def corpora_of(pooled: list[dict]) -> list[str]:
+def ladder_corpora(pooled: list[dict]) -> list[str]:
     """The corpora on which the paper's network was measured under two protocols or more."""
     protocols: dict[str, set[str]] = {}
     for one in pooled:
@@ -264,74 +267,24 @@ def corpora_of(pooled: list[dict]) -> list[str]:
     return [name for name, some in protocols.items() if len(some) > 1]
 
 
-def unmeasured(found: list[dict]) -> list[str]:
+def unmeasured_protocols(found: list[dict]) -> list[str]:
     """The protocols that a ladder lacks."""
     there = {one["protocol"] for one in found}
     return [name for name in ORDER if name not in there]
 
 
-def markdown(pooled: list[dict], folder) -> list[str]:
+def ladder_markdown(pooled: list[dict], folder) -> list[str]:
     """The ladder of every corpus that has one, as blocks of Markdown."""
     blocks = []
-    for corpus in corpora_of(pooled):
-        found = rungs(pooled, folder, corpus)
+    for corpus in ladder_corpora(pooled):
+        found = ladder_rows(pooled, folder, corpus)
         if found:
-            lacking = ", ".join(f"`{name}`" for name in unmeasured(found))
+            lacking = ", ".join(f"`{name}`" for name in unmeasured_protocols(found))
             note = f" Not measured yet: {lacking}." if lacking else ""
             title = f"**The ladder: {models.MODELS[A5].title}, {tables.corpus_title(corpus)}, protocol by protocol**"
-            blocks.append(f"{title}\n\n{tables.to_markdown(table(found))}\n{conclusion(found, corpus)}{note}\n")
+            blocks.append(
+                f"{title}\n\n{tables.to_markdown(ladder_table(found))}\n{ladder_sentence(found, corpus)}{note}\n"
+            )
     return blocks
 
 
-def figure(found: list[dict], corpus: str):
-    """The ladder as a figure: a bar a rung with its interval, and what each step takes away; ``leaky`` in red.
-
-    For RAVDESS the line of human listeners, and circles where the network is scored as they were (neutral = calm).
-    """
-    from matplotlib import pyplot as plt
-
-    from ser_core import paper, plots
-
-    with plt.rc_context(plots.STYLE):
-        fig, ax = plots.figure(size=(9.5, 0.85 * len(found) + 1.9))
-        for place, one in enumerate(found):
-            value = 100 * one["accuracy"]
-            claim, leak = one["protocol"] == CLAIM, one["protocol"] == "leaky"
-            label = "printed in the paper" if claim else "leak by design" if leak else "measured here"
-            face = "white" if claim else plots.RED if leak else plots.BLUE
-            edge = plots.RED if claim or leak else plots.BLUE
-            ax.barh(place, value, height=0.5, color=face, edgecolor=edge, lw=1.5, label=label)
-            text = f"{value:.2f}" if claim else f"{value:.1f}"
-            if one["interval"]:
-                low, high = 100 * np.array(one["interval"])
-                ax.errorbar((low + high) / 2, place, xerr=(high - low) / 2, color=plots.INK, lw=2, capsize=4,
-                            label="95 % interval")  # fmt: skip
-                text += f" [{low:.1f}, {high:.1f}]"
-            ax.text(103, place, text, va="center", weight="bold")
-            if one["step"]:
-                told = f"↓ {tables.signed(one['step'])} points" + one["step"]["apart"].replace(" (", "\n(")
-                ax.text(103, place - 0.5, told, va="center", fontsize=8.5, color=plots.GREY, linespacing=0.95)
-            if one["like_listeners"] is not None:
-                ax.plot(100 * one["like_listeners"], place, "o", mfc="white", mec=plots.GREEN, mew=2, ms=7, ls="none",
-                        label="neutral = calm")  # fmt: skip
-            if not claim:
-                ax.plot(
-                    [100 * one["chance"]] * 2, [place - 0.33, place + 0.33], color=plots.ORANGE, lw=2.5, label="chance"
-                )
-        if any(one["like_listeners"] is not None for one in found):
-            people = paper.LISTENERS["accuracy"]
-            ax.axvline(
-                people, color=plots.GREEN, ls="--", lw=1.6, label=f"human listeners, {people} % (neutral = calm)"
-            )
-        names = [f"{one['name']}\n{TAKEN[one['protocol']]}" for one in found]
-        ax.set_yticks(range(len(found)), names, fontsize=9)
-        for tick, one in zip(ax.get_yticklabels(), found, strict=True):
-            tick.set_color(plots.RED if one["protocol"] == "leaky" else plots.INK)
-        ax.set_ylim(len(found) - 0.5, -0.6)
-        ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)")
-        title = f"The ladder: one network, protocol by protocol, {tables.corpus_title(corpus)}"
-        fig.suptitle("\n".join(textwrap.wrap(title, 75)), x=0.01, ha="left")
-        ax.set_xticks(range(0, 101, 20))
-        ax.grid(axis="x")
-        plots.legend_below(fig, ax, columns=3)
-        return plots.done(fig)

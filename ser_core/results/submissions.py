@@ -10,19 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import corpora, experiment, metrics, paper, splits, statistics, tables
-from ser_core.errors import SerError
+from ser_core import corpora, metrics
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.experiments import store
+from ser_core.metrics import uncertainty
+from ser_core.protocols import splits
+from ser_core.results import tables
 
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
 
 
-def utterances(corpus: str):
+def load_utterances(corpus: str):
     """The utterance table of a corpus without a need for its audio: the published list, else what is here."""
     return corpora.manifest(corpus) if corpus in corpora.CORPORA else corpora.load(corpus)
 
 
-def sides(corpus: str, protocol: str, test_corpus: str | None = None):
+def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
     """On which side every utterance stands in every fold.
 
     Returns
@@ -37,18 +42,18 @@ def sides(corpus: str, protocol: str, test_corpus: str | None = None):
     """
     import pandas as pd
 
-    table = utterances(corpus)
-    count = splits.folds(table, protocol)
+    table = load_utterances(corpus)
+    count = splits.fold_count(table, protocol)
     options, lines = {}, table
     if protocol == "cross":
         if not test_corpus:
             raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
         shared = _labels(corpus, test_corpus)
-        table, target = (one[one["emotion"].isin(shared)] for one in (table, utterances(test_corpus)))
+        table, target = (one[one["emotion"].isin(shared)] for one in (table, load_utterances(test_corpus)))
         options["target"] = target
         lines = pd.concat([table, target], ignore_index=True)
     elif protocol == "leaky":
-        lines = splits.pool(table)
+        lines = splits.pool_copies(table)
     found = lines[["id", "corpus", "speaker", "text", "emotion"]].sort_values("id", ignore_index=True)
     for fold in range(count):
         split = splits.split(table, protocol, fold, **options)
@@ -57,7 +62,7 @@ def sides(corpus: str, protocol: str, test_corpus: str | None = None):
     return found
 
 
-def read(path: str | Path, labels):
+def read_predictions(path: str | Path, labels):
     """A file of predictions, checked but for which utterances it names.
 
     Parameters
@@ -123,18 +128,18 @@ def _named(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def absent(corpus: str) -> set[str]:
+def optional_utterances(corpus: str) -> set[str]:
     """Utterances that predictions may lack: they are missing from the corpus as it is here, or as it was measured."""
     names: set[str] = set()
     with contextlib.suppress(SerError):
         names |= set(corpora.load(corpus).attrs.get("missing", []))
-    for row in experiment.load_rows(experiment.published_dir()):
-        if row["status"] == "ok" and row["spec"]["corpus"] == corpora.canonical(corpus):
+    for row in store.load_rows(store.published_dir()):
+        if row["status"] == "ok" and row["spec"]["corpus"] == corpora.canonical_name(corpus):
             names |= set((row.get("completeness") or {}).get("missing", []))
     return names
 
 
-def judge(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(), test_corpus=None) -> dict:
+def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(), test_corpus=None) -> dict:
     """Score somebody's predictions as the suite's own, and test them against published rows.
 
     Parameters
@@ -156,10 +161,10 @@ def judge(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(
     SerError
         naming the utterances that are missing, doubled or unknown, or the row that is not there
     """
-    where = sides(corpus, protocol, test_corpus)
+    where = utterance_sides(corpus, protocol, test_corpus)
     target = test_corpus if protocol == "cross" else corpus
     labels = _labels(corpus, target)
-    given = read(path, labels)
+    given = read_predictions(path, labels)
     numbers = [column for column in where if column.isdigit()]
     chosen = _folds(where, numbers, set(given["id"]), folds, protocol, path)
     tested = where[(where[chosen] == "test").any(axis=1) & where["emotion"].isin(labels)]
@@ -169,7 +174,7 @@ def judge(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(
         told = f"protocol {protocol}, fold {', '.join(chosen)}"
         raise SerError(f"{path}: {_named(unknown)} {verb} not tested by {told} of {corpus}")
     lacking = sorted(set(tested["id"]) - set(given["id"]))
-    excused = absent(target) & set(lacking) if lacking else set()
+    excused = optional_utterances(target) & set(lacking) if lacking else set()
     if set(lacking) - excused:
         names = sorted(set(lacking) - excused)
         verb = "is" if len(names) == 1 else "are"
@@ -178,32 +183,32 @@ def judge(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(
     frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
     result = {
         "predictions": str(path),
-        "corpus": corpora.canonical(corpus),
-        "test_corpus": corpora.canonical(test_corpus) if protocol == "cross" else None,
+        "corpus": corpora.canonical_name(corpus),
+        "test_corpus": corpora.canonical_name(test_corpus) if protocol == "cross" else None,
         "protocol": protocol,
-        "demo": corpora.lookup(corpus).demo,
+        "demo": corpora.get_corpus(corpus).demo,
         "folds": [int(number) for number in chosen],
         "folds_total": len(numbers),
         "labels": list(labels),
         "absent": sorted(excused),
-        **judged(frame, labels),
+        **score_predictions(frame, labels),
     }
     if frame["corpus"].nunique() > 1:
-        result["parts"] = {name: judged(part, labels) for name, part in frame.groupby("corpus")}
-    if corpora.canonical(target) == paper.LISTENERS["corpus"] and "calm" in labels:
+        result["parts"] = {name: score_predictions(part, labels) for name, part in frame.groupby("corpus")}
+    if corpora.canonical_name(target) == paper.LISTENERS["corpus"] and "calm" in labels:
         merged = frame.assign(**{side: frame[side].replace("calm", "neutral") for side in ("truth", "prediction")})
-        result["calm_is_neutral"] = judged(merged, [label for label in labels if label != "calm"])
+        result["calm_is_neutral"] = score_predictions(merged, [label for label in labels if label != "calm"])
     result["against"] = _compared(frame, labels, result, against)
     return result
 
 
-def judged(frame, labels) -> dict:
+def score_predictions(frame, labels) -> dict:
     """Scores, intervals over speakers, per class and confusion of predictions."""
     matrix = metrics.confusion(frame["truth"], frame["prediction"], labels)
     return {
         "n_test": len(frame),
-        "scores": metrics.scores_of(matrix),
-        "intervals": statistics.intervals(frame, labels),
+        "scores": metrics.scores_from_confusion(matrix),
+        "intervals": uncertainty.intervals(frame, labels),
         "per_class": metrics.per_class(frame["truth"], frame["prediction"], labels),
         "confusion": matrix.tolist(),
     }
@@ -235,9 +240,9 @@ def _compared(frame, labels, result: dict, against) -> list[dict]:
     """The paired difference of each published row (or pooled rows of a model) from these predictions."""
     if not against:
         return []
-    folder = experiment.published_dir()
+    folder = store.published_dir()
     like = {"corpus": result["corpus"], "protocol": result["protocol"], "test_corpus": result["test_corpus"]}
-    rows = [row for row in experiment.load_rows(folder) if row["status"] == "ok"]
+    rows = [row for row in store.load_rows(folder) if row["status"] == "ok"]
     alike = [row for row in rows if all(row["spec"].get(name) == value for name, value in like.items())]
     found = []
     for name in against:
@@ -248,9 +253,9 @@ def _compared(frame, labels, result: dict, against) -> list[dict]:
             raise SerError(
                 f"--against {name}: no published row of {like['corpus']} under protocol {like['protocol']}{known}"
             )
-        found += [_pair(frame, one, labels, folder) for one in tables.pool(some, folder)]
-    for score in statistics.TESTED:
-        adjusted = statistics.holm([one[score]["p"] for one in found])
+        found += [_pair(frame, one, labels, folder) for one in tables.pool_results(some, folder)]
+    for score in uncertainty.TESTED:
+        adjusted = uncertainty.holm([one[score]["p"] for one in found])
         for one, p in zip(found, adjusted, strict=True):
             one[score]["p_holm"] = p
     return found
@@ -264,20 +269,20 @@ def _pair(frame, one: dict, labels, folder) -> dict:
     """These predictions less a published system's, on the utterances that both have."""
     import pandas as pd
 
-    other = pd.concat([tables.predictions(row, folder) for row in one["rows"]], ignore_index=True)
+    other = pd.concat([tables.subset_predictions(row, folder) for row in one["rows"]], ignore_index=True)
     shared = set(frame["id"]) & set(other["id"])
     told = {
         "model": one["spec"]["model"],
-        "setting": tables.setting(one["spec"]) or "default",
+        "setting": tables.format_setting(one["spec"]) or "default",
         "hashes": [row["hash"] for row in one["rows"]],
         "folds": one["folds"],
         "seeds": one["seeds"],
         "utterances": len(shared),
     }
     if not shared or list(labels) != one["labels"]:
-        return told | {"n": 0, "unit": "none"} | {name: _nothing() for name in statistics.SCORES}
+        return told | {"n": 0, "unit": "none"} | {name: _nothing() for name in uncertainty.SCORES}
     mine, theirs = (part[part["id"].isin(shared)] for part in (frame, other))
-    return told | statistics.paired(theirs, mine, labels)
+    return told | uncertainty.paired(theirs, mine, labels)
 
 
 def _nothing() -> dict:

@@ -1,6 +1,6 @@
 """Tables made from result rows, and from nothing else.
 
-A row is what :func:`ser_core.experiment.run` returns: one fold and one seed. :func:`pool` joins the rows that differ in
+A row is what :func:`ser_core.experiments.run.run_spec` returns: one fold and one seed. :func:`pool` joins the rows that differ in
 fold and seed only; every table is made of such pooled rows. Scores are fractions until they are printed, as percent.
 A table holds one protocol: figures of different protocols answer different questions.
 """
@@ -13,10 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser_core import metrics, models, paper, splits, statistics
+from ser_core import metrics, models
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
 from ser_core.corpora import CORPORA, load, manifest
-from ser_core.errors import SerError
-from ser_core.experiment import Spec, claimed, load_predictions
+from ser_core.experiments.spec import Spec
+from ser_core.experiments.store import claimed, load_predictions
+from ser_core.metrics import uncertainty
+from ser_core.protocols import splits
 
 OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
@@ -28,7 +32,7 @@ def corpus_title(name: str) -> str:
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
 
 
-def system(model: str) -> str:
+def system_title(model: str) -> str:
     """Title of a system; the name of one of somebody else's."""
     return models.MODELS[model].title if model in models.MODELS else model
 
@@ -43,25 +47,25 @@ def is_demo(corpus: str) -> bool:
     return corpus.startswith("demo")
 
 
-def percent(value: float | None, digits: int = 1) -> str:
+def format_percent(value: float | None, digits: int = 1) -> str:
     """A fraction as percent without the sign, "–" for ``None`` and NaN."""
     return "–" if value is None or not np.isfinite(value) else f"{100 * value:.{digits}f}"
 
 
-def span(numbers) -> str:
+def format_range(numbers) -> str:
     """The range of some whole numbers: "7", or "5 to 9"."""
     low, high = min(numbers), max(numbers)
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def interval(limits, digits: int = 1) -> str:
+def format_interval(limits, digits: int = 1) -> str:
     """Two fractions as "[lo, hi]" in percent, "–" when there are none."""
     if not limits or any(limit is None or not np.isfinite(limit) for limit in limits):
         return "–"
-    return f"[{percent(limits[0], digits)}, {percent(limits[1], digits)}]"
+    return f"[{format_percent(limits[0], digits)}, {format_percent(limits[1], digits)}]"
 
 
-def signed(change: dict) -> str:
+def format_difference(change: dict) -> str:
     """ "+1.2 [-0.4, +2.8]" in percentage points."""
     low_high = change["interval"]
     text = f"{100 * change['difference']:+.1f}"
@@ -70,12 +74,12 @@ def signed(change: dict) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def probability(p: float) -> str:
+def format_p_value(p: float) -> str:
     """A p value with two digits that tell: "<0.001", "0.012", "0.34"."""
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
-def pool(rows, folder, *, folds=None) -> list[dict]:
+def pool_results(rows, folder, *, folds=None) -> list[dict]:
     """Pool the folds and average the seeds of rows that are alike but for fold and seed.
 
     rows : iterable of result rows, of any specs; rows with status "error" are counted and left out
@@ -121,7 +125,7 @@ def _pooled(spec: dict, group: list[dict], folder: Path) -> dict:
     seeds = sorted(seed for seed, rows in by_seed.items() if folds <= set(rows))
     used = [by_seed[seed][fold] for seed in seeds for fold in sorted(folds)]
     frames = [
-        pd.concat([predictions(by_seed[seed][fold], folder) for fold in sorted(folds)], ignore_index=True)
+        pd.concat([subset_predictions(by_seed[seed][fold], folder) for fold in sorted(folds)], ignore_index=True)
         for seed in seeds
     ]
     labels = used[0]["labels"]
@@ -170,7 +174,7 @@ def _by_copy(frames: list[pd.DataFrame], labels: list[str]) -> dict:
     return {"by_copy": {name: _judged([frame[of(frame)] for frame in frames], labels) for name, of in kinds.items()}}
 
 
-def clean(pooled: list[dict]) -> list[dict]:
+def clean_rows(pooled: list[dict]) -> list[dict]:
     """The rows that were tested on recordings as they are: those of other conditions are shown by themselves."""
     return [one for one in pooled if one["spec"].get("condition", "clean") == "clean"]
 
@@ -180,8 +184,8 @@ def _judged(frames: list[pd.DataFrame], labels: list[str]) -> dict:
     each = [metrics.scores(frame["truth"], frame["prediction"], labels) for frame in frames]
     return {
         "scores": {name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
-        "intervals": statistics.intervals(pd.concat(frames, ignore_index=True), labels),
-        "spread": statistics.spread(frames, labels),
+        "intervals": uncertainty.intervals(pd.concat(frames, ignore_index=True), labels),
+        "spread": uncertainty.spread(frames, labels),
         "n_test": _tested(frames[0]),
     }
 
@@ -195,7 +199,7 @@ def folds_total(corpus: str, protocol: str) -> int | None:
     """Number of folds that a protocol has on a corpus; None where neither its file list nor its recordings are here."""
     try:
         table = manifest(corpus) if corpus in CORPORA else load(corpus)
-        return splits.folds(table, protocol)
+        return splits.fold_count(table, protocol)
     except SerError:
         return None
 
@@ -212,7 +216,7 @@ def _calm_is_neutral(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{side: frame[side].replace("calm", "neutral") for side in ("truth", "prediction")})
 
 
-def predictions(row: dict, folder, side: str = "test") -> pd.DataFrame:
+def subset_predictions(row: dict, folder, side: str = "test") -> pd.DataFrame:
     """Predictions of one side ("test" or "validation") of one row, one line an utterance.
 
     The columns of the row's Parquet file, and ``prediction``, the most probable label.
@@ -242,7 +246,7 @@ def results_table(pooled: list[dict]) -> pd.DataFrame:
     for one in pooled:
         title = tested_on(one["spec"])
         claimed = one.get("claimed") or {}
-        lines.append(_line(title, one, one, percent(claimed.get("accuracy"), 2)))
+        lines.append(_line(title, one, one, format_percent(claimed.get("accuracy"), 2)))
         for corpus, part in one.get("parts", {}).items():
             lines.append(_line(f"of which {corpus_title(corpus)}", one, part, "–"))
         for kind, part in one.get("by_copy", {}).items():
@@ -252,12 +256,12 @@ def results_table(pooled: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def records(pooled: list[dict]) -> list[dict]:
+def table_records(pooled: list[dict]) -> list[dict]:
     """The lines of the tables of every protocol as dicts, for machines; each names its protocol."""
     return [line for rows in by_protocol(pooled).values() for line in results_table(rows).to_dict("records")]
 
 
-def compact(table: pd.DataFrame) -> pd.DataFrame:
+def compact_table(table: pd.DataFrame) -> pd.DataFrame:
     """A results table for reading: scores with their intervals, what it was tested on, and only columns that tell.
 
     Blanks inside a figure are no-break spaces.
@@ -292,16 +296,16 @@ def _line(title: str, one: dict, judged: dict, claimed: str) -> dict:
         "corpus": title,
         "protocol": spec["protocol"],
         "network": spec["model"],
-        "setting": setting(spec) or ("as the paper" if paper.ours(spec["model"]) else "default"),
+        "setting": format_setting(spec) or ("as the paper" if paper.is_proposed(spec["model"]) else "default"),
         "paper: accuracy %": claimed,
-        "ours: accuracy %": "failed" if failed else percent(score["accuracy"]),
-        "95 % interval": interval(limits.get("accuracy")),
-        "UAR %": percent(score.get("uar")),
-        "95 % interval of UAR": interval(limits.get("uar")),
-        "macro F1 %": percent(score.get("f1")),
+        "ours: accuracy %": "failed" if failed else format_percent(score["accuracy"]),
+        "95 % interval": format_interval(limits.get("accuracy")),
+        "UAR %": format_percent(score.get("uar")),
+        "95 % interval of UAR": format_interval(limits.get("uar")),
+        "macro F1 %": format_percent(score.get("f1")),
         "over": "–" if unit == "none" else f"{limits['n']} {unit}s",
-        "SD over units": percent(moves.get("units")),
-        "SD over seeds": percent(moves.get("seeds")),
+        "SD over units": format_percent(moves.get("units")),
+        "SD over seeds": format_percent(moves.get("seeds")),
         "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
         "seeds": ", ".join(map(str, one["seeds"])) or "–",
         "test utterances": judged.get("n_test", 0),
@@ -316,21 +320,21 @@ def _complete(one: dict) -> str:
     return f"{counts['found']:,} of {counts['expected']:,}"
 
 
-def setting(spec: dict) -> str:
+def format_setting(spec: dict) -> str:
     """The fields of a spec that differ from the defaults, apart from those with a column of their own."""
     own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
     try:  # length and rate follow the input
         usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], channels=spec["channels"]))
-        usual["channels"] = models.entry(spec["model"]).channels
+        usual["channels"] = models.get_model(spec["model"]).channels
     except SerError:  # a corpus or a network of somebody else's
         usual = asdict(Spec())
     differing = {key: value for key, value in spec.items() if key not in own and usual.get(key) != value}
     differing |= {} if spec.get("augment", True) else {"augment": ""}  # said also of what never is augmented
     differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}
-    return ", ".join(field(name, value) for name, value in differing.items())
+    return ", ".join(format_field(name, value) for name, value in differing.items())
 
 
-def field(name: str, value) -> str:
+def format_field(name: str, value) -> str:
     """A field of a spec in words: "learning rate 0.0001", "no augmentation", "bfloat16"."""
     words = {
         ("augment", ""): "no augmentation",
@@ -353,7 +357,7 @@ def per_class_table(one: dict) -> pd.DataFrame:
         for score, name in names.items():
             claimed = printed.get(label, {}).get(score)
             line[f"{name}, paper"] = "–" if claimed is None else f"{claimed:.2f}"
-            line[f"{name}, ours"] = percent(one["per_class"][label][score])
+            line[f"{name}, ours"] = format_percent(one["per_class"][label][score])
         lines.append(line | {"test utterances": one["per_class"][label]["support"]})
     return pd.DataFrame(lines)
 
@@ -374,8 +378,8 @@ def to_markdown(frame: pd.DataFrame) -> str:
 def results_markdown(pooled: list[dict]) -> str:
     """One Markdown table a protocol, each under a line that says what the protocol means."""
     blocks = []
-    for protocol, rows in by_protocol(clean(pooled)).items():
-        table = compact(results_table(rows))
+    for protocol, rows in by_protocol(clean_rows(pooled)).items():
+        table = compact_table(results_table(rows))
         demo = any(is_demo(one["spec"]["corpus"]) for one in rows)
         note = " Demo: synthetic speech, which neither confirms nor refutes a claim." if demo else ""
         blocks.append(

@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 
 from ser_core import features
-from ser_core import inputs as kinds
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
+from ser_core.features import inputs as kinds
 
 KINDS = {
     "none": "as trained",
@@ -29,7 +29,7 @@ ADAPTABLE = (*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means"
 """Inputs with channels, one value a frame or one an utterance."""
 
 
-def check(kind: str, channels: str) -> None:
+def check_adaptation(kind: str, channels: str) -> None:
     """SerError for an unknown kind, or an input that has no channels to scale."""
     if kind not in KINDS:
         raise SerError(f"adapt {kind!r}: not known; choose among {', '.join(KINDS)}")
@@ -37,7 +37,7 @@ def check(kind: str, channels: str) -> None:
         raise SerError(f"adapt {kind}: cannot be used with the input {channels}; choose among {', '.join(ADAPTABLE)}")
 
 
-def scales(values: Sequence[np.ndarray], groups: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def group_statistics(values: Sequence[np.ndarray], groups: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Group to mean and deviation of every channel over all frames of its utterances; a constant one has deviation 1.
 
     values : [frames, channels] or [channels] each
@@ -60,13 +60,13 @@ def coral(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return (vs * ws**-0.5) @ vs.T @ (vt * wt**0.5) @ vt.T
 
 
-def spoken(x: np.ndarray) -> np.ndarray:
+def speech_frames(x: np.ndarray) -> np.ndarray:
     """Rows [n, channels] of inputs [utterances, frames, channels] or [utterances, channels], without padding."""
     rows = x.reshape(-1, x.shape[-1])
     return rows[np.any(rows != 0.0, axis=1)]
 
 
-def inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str]) -> dict[str, np.ndarray]:
+def adapted_inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str]) -> dict[str, np.ndarray]:
     """Adapted network inputs of the sides wanted.
 
     Parameters
@@ -79,10 +79,10 @@ def inputs(spec, sides, raw: dict[str, list[np.ndarray]], wanted: Sequence[str])
     -------
     dict: side to float32 [utterances, *shape]
     """
-    settings, vectors = spec.settings, len(kinds.shape(spec.settings)) == 1
+    settings, vectors = spec.settings, len(kinds.input_shape(spec.settings)) == 1
     if spec.adapt != "coral" and not vectors:
         settings, raw = replace(settings, znorm=False), _scaled(spec, sides, raw)
-    found = {side: np.stack([kinds.finish(one, settings) for one in values]) for side, values in raw.items()}
+    found = {side: np.stack([kinds.to_input(one, settings) for one in values]) for side, values in raw.items()}
     if spec.adapt == "coral":
         found = _aligned(found, len(sides.train), centred=spec.znorm)
     elif vectors:
@@ -96,7 +96,7 @@ def _aligned(found: dict[str, np.ndarray], originals: int, *, centred: bool) -> 
     originals : so many of ``train`` are no augmented copies, and are what the source is measured on
     centred : Eq. 4 has given every channel mean 0 and deviation 1; else both corpora are scaled so first
     """
-    source, target = spoken(found["train"][:originals]), spoken(found["test"])
+    source, target = speech_frames(found["train"][:originals]), speech_frames(found["test"])
     if not centred:
         origin = {"train": source, "validation": source, "test": target}
         found = {side: _standard(x, origin[side]) for side, x in found.items()}
@@ -107,7 +107,7 @@ def _aligned(found: dict[str, np.ndarray], originals: int, *, centred: bool) -> 
 
 def _standard(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Inputs scaled by mean and deviation of ``rows`` [n, channels]; padding stays zero."""
-    mean, deviation = scales([rows], ["all"])["all"]
+    mean, deviation = group_statistics([rows], ["all"])["all"]
     return np.where(np.any(x != 0.0, axis=-1, keepdims=True), (x - mean) / deviation, 0.0).astype(np.float32)
 
 
@@ -119,10 +119,10 @@ def _scaled(spec, sides, raw: dict) -> dict:
         for side, origin in (("train", "source"), ("validation", "source"), ("test", "target"))
     }
     fitted = ("train", "validation") if by_speaker else ("train",)
-    known = scales(
+    known = group_statistics(
         [one for side in fitted for one in raw[side][: len(sides[side])]], [g for side in fitted for g in groups[side]]
     )
-    known |= scales(raw["test"], groups["test"])
+    known |= group_statistics(raw["test"], groups["test"])
     scaled = {}
     for side, values in raw.items():
         turns = groups[side] * (len(values) // len(groups[side]))

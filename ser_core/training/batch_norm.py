@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ser_core.errors import SerError
+from ser_core._utils.errors import SerError
 
 KINDS = ("moving", "precise")
 """What a network judges by: statistics gathered while it trained, as sources have it, or those taken anew."""
@@ -21,7 +21,7 @@ ENOUGH = 512
 """Utterances, drawn once, that the statistics are taken over: of an image each gives a channel thousands of numbers."""
 
 
-def take(model, x: np.ndarray, size: int) -> None:
+def recompute_statistics(model, x: np.ndarray, size: int) -> None:
     """Give every batch normalisation the mean and variance of what reaches it from ``x``, with nothing dropped.
 
     Parameters
@@ -44,7 +44,7 @@ def take(model, x: np.ndarray, size: int) -> None:
     if len(x) > ENOUGH:
         x = x[np.sort(np.random.default_rng(0).permutation(len(x))[:ENOUGH])]
     counts, means, variances = [], [[] for _ in found], [[] for _ in found]
-    with _as_judged(model, found):
+    with _inference_with_batch_statistics(model, found):
         for start in range(0, len(x), size):
             batch = x[start : start + size]
             model(batch, training=True)
@@ -59,7 +59,7 @@ def take(model, x: np.ndarray, size: int) -> None:
 
 
 @contextmanager
-def _as_judged(model, normalisations: list) -> Iterator[None]:
+def _inference_with_batch_statistics(model, normalisations: list) -> Iterator[None]:
     """Nothing is dropped, and the moving statistics are those of the last batch."""
     import keras
 

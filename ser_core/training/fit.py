@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import batch_norm, execution, quiet
-from ser_core.errors import SerError
+from ser_core._utils.console import quiet_loading
+from ser_core._utils.errors import SerError
+from ser_core.training import batch_norm, speedups
 
 THREADS = 1
 """TensorFlow threads a process: cells run in parallel, and one thread gives the same sums every time."""
@@ -25,13 +26,13 @@ OPTIMIZERS = {
     "sgd": ("SGD", {"momentum": 0.8, "weight_decay": 0.001}),  # decoupled from the gradient
 }
 """Names of a plan's optimizer: the class in ``keras.optimizers``, and its settings beside the learning rate."""
-LEAST = 0.1
+MINIMUM_DEVIATION = 0.1
 """Least deviation of a pixel, as a share of the image's (the root of the mean variance)."""
 LOSS = "sparse_categorical_crossentropy"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """What the paper fixes of training, and what it leaves open."""
 
     epochs: int = 300
@@ -45,7 +46,7 @@ class Plan:
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a fit has come; what the checkpoint's JSON holds."""
 
     history: dict = field(default_factory=lambda: {k: [] for k in ("loss", "accuracy", "val_loss", "val_accuracy")})
@@ -64,7 +65,7 @@ def prepare_backend(seed: int) -> None:
     Where TensorFlow has already been used in this process with other threads they stay, with a warning on standard
     error: the numbers may then differ in the last digits.
     """
-    with quiet.loading():
+    with quiet_loading():
         import keras
 
     keras.utils.set_random_seed(seed)
@@ -82,7 +83,7 @@ def prepare_backend(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def build(
+def build_network(
     name: str,
     shape: tuple[int, ...],
     classes: int,
@@ -124,7 +125,7 @@ def fit_scaling(model, x: np.ndarray) -> None:
             variance = np.square(values - mean.astype(np.float32)).mean(axis=over, dtype=np.float64)
             layer.adapt_mean.assign(mean.reshape(variance.shape))
             if len(kept) > 1:
-                variance = np.maximum(variance, LEAST**2 * variance.mean())
+                variance = np.maximum(variance, MINIMUM_DEVIATION**2 * variance.mean())
             layer.adapt_variance.assign(np.where(variance > 1e-12, variance, 1.0))
             layer.finalize_state()
 
@@ -151,12 +152,12 @@ class Checkpoint:
             self.best = self.folder / state.pop("best")
             for variable, value in zip(random_states(model), state.pop("random"), strict=True):
                 variable.assign(value)
-            return model, Progress(**state)
+            return model, TrainingProgress(**state)
         except Exception:  # half-written, from another version, or none: start anew
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
 
-    def save(self, model, progress: Progress) -> None:
+    def save(self, model, progress: TrainingProgress) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         last = self.folder / f"last-{progress.epochs:04d}.keras"
         model.save(last)
@@ -177,7 +178,9 @@ class Checkpoint:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: bool = True, label: str = ""):
+def fit_network(
+    model, train, validation, plan: TrainingConfig, *, checkpoint: Path, progress: bool = True, label: str = ""
+):
     """Train with early stopping and give back the best network.
 
     Parameters
@@ -205,9 +208,9 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
     if resumed:
         model, done = resumed
     else:
-        done = Progress()
+        done = TrainingProgress()
         _compile(model, plan)
-    execution.hasten(model, True)
+    speedups.enable_fast_kernels(model, True)
     judge, accuracy_name = model, "accuracy"
     if len(model.outputs) > 1:
         judge, accuracy_name = emotion_only(model), f"{model.output_names[0]}_accuracy"
@@ -218,8 +221,8 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         start = time.perf_counter()
         fitted = _epoch(model, x, y, plan, done.epochs)
         if plan.batch_norm == "precise":
-            batch_norm.take(model, x, EVALUATION_BATCH)
-        loss, accuracy = judge.evaluate(**execution.batches(*validation, size=EVALUATION_BATCH), verbose=0)
+            batch_norm.recompute_statistics(model, x, EVALUATION_BATCH)
+        loss, accuracy = judge.evaluate(**speedups.batches(*validation, size=EVALUATION_BATCH), verbose=0)
         values = {
             "loss": fitted["loss"][0],
             "accuracy": fitted[accuracy_name][0],
@@ -242,11 +245,11 @@ def fit(model, train, validation, plan: Plan, *, checkpoint: Path, progress: boo
         bar.set_postfix(loss=f"{values['loss']:.3f}", val_loss=f"{loss:.3f}", val_acc=f"{accuracy:.1%}")
     bar.close()
     best = keras.models.load_model(store.best)
-    execution.hasten(best, False)
+    speedups.enable_fast_kernels(best, False)
     return emotion_only(best), done
 
 
-def _compile(model, plan: Plan) -> None:
+def _compile(model, plan: TrainingConfig) -> None:
     import keras
 
     kind, settings = OPTIMIZERS[plan.optimizer]
@@ -258,14 +261,14 @@ def _compile(model, plan: Plan) -> None:
     )
 
 
-def _epoch(model, x: np.ndarray, y, plan: Plan, number: int) -> dict:
+def _epoch(model, x: np.ndarray, y, plan: TrainingConfig, number: int) -> dict:
     """One pass over the training side in the order drawn for epoch ``number``, from 0: Keras' history of it."""
     order = np.random.default_rng([plan.seed, number]).permutation(len(x))
     target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
-    return model.fit(**execution.batches(x[order], target, size=plan.batch), shuffle=False, verbose=0).history
+    return model.fit(**speedups.batches(x[order], target, size=plan.batch), shuffle=False, verbose=0).history
 
 
-def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, label: str = ""):
+def fit_without_validation(model, train, plan: TrainingConfig, epochs: int, *, progress: bool = True, label: str = ""):
     """Train for a number of epochs that was found elsewhere, without validation: for a network that leaves the house.
 
     Parameters
@@ -285,13 +288,13 @@ def fit_all(model, train, plan: Plan, epochs: int, *, progress: bool = True, lab
     from tqdm import tqdm
 
     _compile(model, plan)
-    execution.hasten(model, True)
+    speedups.enable_fast_kernels(model, True)
     found = []
     for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):
         found.append(round(float(_epoch(model, *train, plan, number)["loss"][0]), 6))
     if plan.batch_norm == "precise":
-        batch_norm.take(model, train[0], EVALUATION_BATCH)
-    execution.hasten(model, False)
+        batch_norm.recompute_statistics(model, train[0], EVALUATION_BATCH)
+    speedups.enable_fast_kernels(model, False)
     return model, found
 
 

@@ -14,7 +14,7 @@ FUSED_SIZE = 65_536
 """Batch normalisation of fewer numbers an utterance stays as it is: there is nothing to save."""
 
 
-def hasten(model, on: bool) -> None:
+def enable_fast_kernels(model, on: bool) -> None:
     """Prepare a network for training, before its first step, or put it back as it was.
 
     * Recurrent layers run step by step without a loop: half the time. Layers that are given a mask (``padding
@@ -33,16 +33,16 @@ def hasten(model, on: bool) -> None:
                 cell.unroll = on and (steps or UNROLL_STEPS + 1) <= UNROLL_STEPS
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.__dict__.pop("call", None)
-            if on and keras.backend.backend() == "tensorflow" and _gains(layer):
-                layer.call = _fused(layer)
+            if on and keras.backend.backend() == "tensorflow" and _is_worth_fusing(layer):
+                layer.call = _fused_batch_norm(layer)
 
 
-def _gains(layer) -> bool:
+def _is_worth_fusing(layer) -> bool:
     usual = layer.scale and layer.center and not layer.renorm and layer.axis in (-1, len(layer.input.shape) - 1)
     return usual and math.prod(side or 1 for side in layer.input.shape[1:]) >= FUSED_SIZE
 
 
-def _fused(layer):
+def _fused_batch_norm(layer):
     """The ``call`` of a batch normalisation over the last axis, as one operation, in training and in judging."""
     import tensorflow as tf
 

@@ -1,0 +1,1 @@
+"""Show recordings, predictions and results in notebooks and on the prediction page."""

@@ -11,8 +11,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from ser_core import paths
-from ser_core.errors import SerError
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
 
 HOST = "127.0.0.1"
 PORT = 8866
@@ -33,8 +33,7 @@ def command(port: int = PORT, *, browser: bool = True) -> list[str]:
 
 def environment() -> dict[str, str]:
     """The variables of this process, with the page's template and this very package where Jupyter looks."""
-    package = Path(__file__).resolve().parent
-    added = {"JUPYTER_PATH": package / "jupyter", "PYTHONPATH": package.parent}
+    added = {"JUPYTER_PATH": Path(__file__).resolve().parent / "jupyter", "PYTHONPATH": paths.package_dir().parent}
     before = {name: [os.environ[name]] if os.environ.get(name) else [] for name in added}
     places = {name: os.pathsep.join([str(place), *before[name]]) for name, place in added.items()}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore::DeprecationWarning"}

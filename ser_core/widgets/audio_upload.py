@@ -13,13 +13,13 @@ import traitlets
 
 from ser_core.audio import SAMPLE_RATE
 
-LARGEST = 60_000_000
+LARGEST_UPLOAD = 60_000_000
 """Bytes of a file, at most."""
-LONGEST_TAKE = 300
+LONGEST_RECORDING = 300
 """Seconds of a recording from the microphone, at most."""
 
 
-class Intake(anywidget.AnyWidget):
+class AudioUpload(anywidget.AnyWidget):
     """Buttons for files and microphone.
 
     Parameters
@@ -29,9 +29,9 @@ class Intake(anywidget.AnyWidget):
     on_failure : called with ``(name, text)`` for what the browser cannot give
     """
 
-    _esm = Path(__file__).with_name("intake.js")
-    largest = traitlets.Int(LARGEST).tag(sync=True)
-    longest = traitlets.Int(LONGEST_TAKE).tag(sync=True)
+    _esm = Path(__file__).with_name("audio_upload.js")
+    largest = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)
+    longest = traitlets.Int(LONGEST_RECORDING).tag(sync=True)
     accept = traitlets.Unicode("audio/*,.wav,.flac,.ogg,.mp3,.aif,.aiff,.m4a").tag(sync=True)
 
     def __init__(self, on_batch: Callable, on_audio: Callable, on_failure: Callable, **options):

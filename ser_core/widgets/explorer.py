@@ -11,9 +11,10 @@ from pathlib import Path
 import ipywidgets
 import pandas as pd
 
-from ser_core import audio, sketch
-from ser_core.errors import SerError
-from ser_core.widgets import SILENCE, display, heard, style, wav
+from ser_core import audio
+from ser_core._utils.errors import SerError
+from ser_core.widgets import svg
+from ser_core.widgets.predictor import SILENCE, display, read_for_network, style_html, wav_bytes
 
 ANY = "any"
 VIEWS = ("waveform", "features", "augmented copies")
@@ -25,15 +26,16 @@ def players(sounds: dict, rate: int = audio.SAMPLE_RATE) -> str:
     """A player with its waveform for each of several recordings, as HTML: name -> float [n]."""
     parts = []
     for name, samples in sounds.items():
-        data = base64.b64encode(wav(samples, rate)).decode()
+        data = base64.b64encode(wav_bytes(samples, rate)).decode()
         player = f'<audio controls aria-label="{html.escape(name)}" src="data:audio/wav;base64,{data}"></audio>'
-        parts.append(sketch.waveform(samples, rate, title=html.escape(name)) + player)
+        parts.append(svg.waveform(samples, rate, title=html.escape(name)) + player)
     return "".join(parts)
 
 
 def features_picture(samples) -> str:
     """The network's 42 input channels of a recording as a picture in HTML."""
-    from ser_core import features, plots
+    from ser_core import features
+    from ser_core.figures import plots
 
     frames = 1 + len(samples) // features.frame_sizes()[1]
     figure = plots.feature_maps(features.extract(samples), features.channel_names("42"), used=frames)
@@ -46,9 +48,11 @@ def features_picture(samples) -> str:
 
 def augmented(samples, key: str) -> dict:
     """The four augmented copies of an utterance (seed 0), as training gets them: name -> float32 [n]."""
-    from ser_core import augment
+    from ser_core.audio import augmentation
 
-    return {name: audio.peak_normalise(augment.augment(samples, name, key=key)) for name in augment.TECHNIQUES}
+    return {
+        name: audio.peak_normalise(augmentation.augment(samples, name, key=key)) for name in augmentation.TECHNIQUES
+    }
 
 
 class Explorer(ipywidgets.VBox):
@@ -73,7 +77,7 @@ class Explorer(ipywidgets.VBox):
             widget.observe(lambda _, react=react: self._offering or react(), "value")
         rows = [[self.corpus, self.speaker, self.emotion], [self.utterance, self.view]]
         shown = [self.told, self.player, self.pictures]
-        super().__init__([ipywidgets.HTML(style()), *map(ipywidgets.HBox, rows), *shown])
+        super().__init__([ipywidgets.HTML(style_html()), *map(ipywidgets.HBox, rows), *shown])
         self.add_class("ser")
         self._fill()
 
@@ -112,9 +116,9 @@ class Explorer(ipywidgets.VBox):
             named = {"speaker": "speaker", "sex": "", "intensity": "intensity", "text": "text"}
             facts = [row["emotion"], *(f"{word} {row[name]}".strip() for name, word in named.items() if row[name])]
             try:
-                self._samples = heard(row["path"], Path(row["path"]).name)
-                facts.append(sketch.clock(len(self._samples) / audio.SAMPLE_RATE))
-                self.player.value = wav(self._samples, audio.SAMPLE_RATE)
+                self._samples = read_for_network(row["path"], Path(row["path"]).name)
+                facts.append(svg.format_seconds(len(self._samples) / audio.SAMPLE_RATE))
+                self.player.value = wav_bytes(self._samples, audio.SAMPLE_RATE)
                 self.told.value = f"{line} Here: {html.escape(', '.join(map(str, facts)))}.</p>"
             except SerError as error:
                 self.told.value = f'<p class="ser-error" role="alert">{html.escape(str(error))}</p>'
@@ -127,7 +131,7 @@ class Explorer(ipywidgets.VBox):
         if self._samples is None:
             self.pictures.value = ""
         elif self.view.value == "waveform":
-            self.pictures.value = sketch.waveform(self._samples, audio.SAMPLE_RATE)
+            self.pictures.value = svg.waveform(self._samples, audio.SAMPLE_RATE)
         elif self.view.value == "features":
             self.pictures.value = features_picture(self._samples)
         else:
@@ -136,16 +140,18 @@ class Explorer(ipywidgets.VBox):
 
 def explore(names) -> ipywidgets.Widget:
     """The explorer over those of the corpora ``names`` whose recordings are here."""
-    from ser_core import corpora, recordings, tables
+    from ser_core import corpora
+    from ser_core.corpora import inventory
+    from ser_core.results import tables
 
-    found = {tables.corpus_title(name): corpora.load(name) for name in names if recordings.is_here(name)}
+    found = {tables.corpus_title(name): corpora.load(name) for name in names if inventory.is_available(name)}
     if found:
         return Explorer(found)
     return _line("No recordings of these corpora are here, so there is nothing to listen to: `ser data fetch ravdess`.")
 
 
 def _line(text: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'{style()}<p class="ser ser-told">{html.escape(text)}</p>')
+    return ipywidgets.HTML(f'{style_html()}<p class="ser ser-told">{html.escape(text)}</p>')
 
 
 class Confusions(ipywidgets.VBox):
@@ -161,17 +167,21 @@ class Confusions(ipywidgets.VBox):
         self.which.observe(lambda _: self._build(), "value")
         self.utterance.observe(lambda _: self._play(), "value")
         shown = [self.matrix, self.told, self.utterance, self.player]
-        super().__init__([ipywidgets.HTML(style()), self.which, *shown])
+        super().__init__([ipywidgets.HTML(style_html()), self.which, *shown])
         self.add_class("ser")
         self._build()
 
     def _build(self) -> None:
-        from ser_core import corpora, recordings, tables
+        from ser_core import corpora
+        from ser_core.corpora import inventory
+        from ser_core.results import tables
 
         one = self._pooled[self.which.value]
         corpus, labels = one["spec"]["corpus"], one["labels"]
-        self._frame = pd.concat([tables.predictions(row, self._folder) for row in one["rows"]], ignore_index=True)
-        self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if recordings.is_here(corpus) else {}
+        self._frame = pd.concat(
+            [tables.subset_predictions(row, self._folder) for row in one["rows"]], ignore_index=True
+        )
+        self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if inventory.is_available(corpus) else {}
         text = lambda words: ipywidgets.HTML(f"<b>{html.escape(words)}</b>")  # noqa: E731
         cells = [text("true \\ answer"), *map(text, labels)]
         for truth, counts in zip(labels, one["confusion"], strict=True):
@@ -204,7 +214,7 @@ class Confusions(ipywidgets.VBox):
         ]  # fmt: skip
         missing = "" if self._paths else " Their recordings are not here, so they cannot be played."
         told = f"{len(fell)} test utterances: true {truth}, answered {answer}.{missing}"
-        self.told.value = f'<p class="ser-told" role="status">{html.escape(told)}</p>{sketch.table(rows)}'
+        self.told.value = f'<p class="ser-told" role="status">{html.escape(told)}</p>{svg.html_table(rows)}'
         self._offer([(f"{row['speaker']}: {row['utterance']}", row["utterance"]) for row in rows
                      if row["utterance"] in self._paths])  # fmt: skip
 
@@ -220,7 +230,7 @@ class Confusions(ipywidgets.VBox):
         if path is None:
             return
         try:
-            self.player.value = wav(heard(path, Path(path).name), audio.SAMPLE_RATE)
+            self.player.value = wav_bytes(read_for_network(path, Path(path).name), audio.SAMPLE_RATE)
         except SerError as error:
             self.told.value += f'<p class="ser-error" role="alert">{html.escape(str(error))}</p>'
 
@@ -228,7 +238,7 @@ class Confusions(ipywidgets.VBox):
 def confusions(pooled: dict[str, dict], folder) -> ipywidgets.Widget:
     """Confusion matrices whose cells open the utterances that fell into them.
 
-    pooled : what to call each -> a row of :func:`ser_core.tables.pool`
+    pooled : what to call each -> a row of :func:`ser_core.results.tables.pool_results`
     folder : where their predictions lie
     """
     return Confusions(pooled, Path(folder)) if pooled else _line("No finished result to look into.")

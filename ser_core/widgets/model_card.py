@@ -4,8 +4,8 @@ import html
 import json
 from pathlib import Path
 
-from ser_core import paths
-from ser_core.errors import SerError
+from ser_core._utils import paths
+from ser_core._utils.errors import SerError
 
 NOT_FOR = (
     "It heard acted speech: people who played emotions, in a quiet room, in fixed sentences. Nobody measured what it "
@@ -15,7 +15,7 @@ NOT_FOR = (
 )
 
 
-def samples_here() -> dict[str, tuple[str, Path]]:
+def available_samples() -> dict[str, tuple[str, Path]]:
     """Recordings to try: what to call each -> (mark, path). The embedded demo clips, and RAVDESS where it is."""
     from ser_core import corpora
 
@@ -33,13 +33,13 @@ def samples_here() -> dict[str, tuple[str, Path]]:
     return found
 
 
-def models_here() -> dict[str, Path | None]:
+def available_models() -> dict[str, Path | None]:
     """Networks to choose from: what to call each -> its file; None is the shipped one."""
-    from ser_core import experiment
+    from ser_core.experiments import store
 
     found: dict[str, Path | None] = {"shipped with the suite": None}
-    for row in experiment.load_rows(experiment.store_dir()):
-        weights = experiment.weights_path(row)
+    for row in store.load_rows(store.store_dir()):
+        weights = store.weights_path(row)
         if row["status"] == "ok" and weights.is_file():
             spec = row["spec"]
             mark = ", demo" if row["demo"] else ""
@@ -48,38 +48,41 @@ def models_here() -> dict[str, Path | None]:
     return found
 
 
-def limits(predictor, model: Path | None = None) -> str:
+def limitations(predictor, model: Path | None = None) -> str:
     """What a network was trained on, how well it does, and what it must not be used for, in words, as HTML.
 
     model : as in :func:`models_here`; its result rows give the figure
     """
-    lines = [f"{predictor.name}. {measured(model)} Licence: {predictor.licence}."]
+    lines = [f"{predictor.name}. {measured_performance(model)} Licence: {predictor.licence}."]
     demo = ("A demo: it was trained on synthetic speech, and says nothing about people.",)
     lines += demo if predictor.demo else NOT_FOR
     return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
 
-def measured(model: Path | None = None) -> str:
+def measured_performance(model: Path | None = None) -> str:
     """How well a network recognises what it was not trained on, in one sentence made from stored rows."""
-    from ser_core import experiment, shipped, splits, tables
+    from ser_core.experiments import store
+    from ser_core.inference import pretrained
+    from ser_core.protocols import splits
+    from ser_core.results import tables
 
     folder = paths.root() / "runs" / "published" if model is None else Path(model).parent
     if model is None:
-        choice = Path(shipped.__file__).parent / "choice.json"
+        choice = Path(pretrained.__file__).parent / "choice.json"
         names = json.loads(choice.read_text(encoding="utf-8"))["rows"] if choice.is_file() else []
     else:
         names = [Path(model).stem]
-    rows = [row for name in names if (row := experiment.load_row(folder / f"{name}.json"))]
+    rows = [row for name in names if (row := store.load_row(folder / f"{name}.json"))]
     if not rows or len(rows) < len(names):
         return "How well it does is not known here: its result rows are missing."
-    (one,) = tables.pool(rows, folder)
+    (one,) = tables.pool_results(rows, folder)
     spec, unit = one["spec"], one["intervals"]["unit"]
     title, folds = tables.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"
     alike = "Networks trained alike on the folds reached" if model is None else "On its fold it reached"
     limits = one["intervals"]["uar"]
-    spread = f"{tables.interval(limits)} (95 % interval over {unit}s)" if limits else "without an interval"
+    spread = f"{tables.format_interval(limits)} (95 % interval over {unit}s)" if limits else "without an interval"
     return (
-        f"Trained on {title}. {alike} a UAR of {tables.percent(one['scores']['uar'])} % {spread} under protocol "
+        f"Trained on {title}. {alike} a UAR of {tables.format_percent(one['scores']['uar'])} % {spread} under protocol "
         f"{spec['protocol']} ({splits.PROTOCOLS[spec['protocol']]}), {folds}, {one['n_test']:,} utterances; guessing "
         f"reaches {100 / len(one['labels']):.1f} %."
     )

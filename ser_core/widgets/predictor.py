@@ -15,10 +15,11 @@ import ipywidgets
 import numpy as np
 from IPython.display import HTML
 
-from ser_core import audio, sketch
-from ser_core.errors import SerError
-from ser_core.intake import LARGEST, Intake
-from ser_core.offers import limits, models_here, samples_here
+from ser_core import audio
+from ser_core._utils.errors import SerError
+from ser_core.widgets import svg
+from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
+from ser_core.widgets.model_card import available_models, available_samples, limitations
 
 STYLE = Path(__file__).with_name("widgets.css")
 PIECE = 60
@@ -27,12 +28,12 @@ KEPT = 500_000_000
 """Bytes of recordings that are kept to be shown again; the oldest go first."""
 
 
-def style() -> str:
+def style_html() -> str:
     """The style sheet as an HTML element."""
     return f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
 
 
-def wav(samples: np.ndarray, rate: int) -> bytes:
+def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
     """16-bit WAV of float [n] samples, full scale is 1."""
     import soundfile
 
@@ -45,17 +46,17 @@ SILENCE = b"RIFF&\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80>\0\0\0}\0\0\2\0\x10\0data\
 """A WAV of one sample: what the player holds at first (a browser complains of none)."""
 
 
-def heard(source, name: str) -> np.ndarray:
+def read_for_network(source, name: str) -> np.ndarray:
     """What the network hears: float32 [samples], mono at 16 kHz, from bytes, a path, or ``(samples, rate)``."""
     if isinstance(source, tuple):
-        return audio.prepare(*source)
+        return audio.preprocess(*source)
     return audio.read(source, name=name)
 
 
 # What is said of an answer
 
 
-def answer(prediction, *, mark: str = "") -> str:
+def answer_html(prediction, *, mark: str = "") -> str:
     """Emotion, confidence and remarks as HTML. ``mark`` is a word beside the name ("demo")."""
     sure = prediction.sure
     emotion = html.escape(prediction.emotion if sure else f"not sure; {prediction.emotion} at best")
@@ -64,30 +65,30 @@ def answer(prediction, *, mark: str = "") -> str:
     return (
         f'<div class="ser-answer{"" if sure else " ser-unsure"}"><p>{html.escape(prediction.file)}{badge}</p>'
         f'<p class="ser-emotion">{emotion}</p><p>confidence {100 * prediction.confidence:.0f} %, '
-        f"{sketch.clock(prediction.seconds)} long</p>{notes}</div>"
+        f"{svg.format_seconds(prediction.seconds)} long</p>{notes}</div>"
     )
 
 
-def pictures(prediction, samples: np.ndarray) -> str:
+def pictures_html(prediction, samples: np.ndarray) -> str:
     """Waveform with attention, probability bars and, for a long recording, its windows, as HTML."""
     attention = np.asarray(prediction.attention, float)
-    shown = sketch.waveform(samples, audio.SAMPLE_RATE, attention, prediction.attention_times)
-    shown += sketch.bars(prediction.probabilities)
+    shown = svg.waveform(samples, audio.SAMPLE_RATE, attention, prediction.attention_times)
+    shown += svg.bars(prediction.probabilities)
     if len(prediction.windows) > 1:
-        shown += sketch.windows(prediction.windows, list(prediction.probabilities), prediction.seconds)
+        shown += svg.windows(prediction.windows, list(prediction.probabilities), prediction.seconds)
     return shown
 
 
-def still(prediction, source, *, mark: str = "") -> HTML:
+def static_answer(prediction, source, *, mark: str = "") -> HTML:
     """An answer with its pictures and a player, without a kernel: for pages that are sent.
 
     source : path or bytes of the recording, or ``(samples, rate)``
     """
-    samples = heard(source, prediction.file)
-    sound = base64.b64encode(wav(samples[: PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)).decode()
+    samples = read_for_network(source, prediction.file)
+    sound = base64.b64encode(wav_bytes(samples[: PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)).decode()
     player = f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
     return HTML(
-        f'{style()}<div class="ser">{answer(prediction, mark=mark)}{player}{pictures(prediction, samples)}</div>'
+        f'{style_html()}<div class="ser">{answer_html(prediction, mark=mark)}{player}{pictures_html(prediction, samples)}</div>'
     )
 
 
@@ -105,12 +106,12 @@ def records_csv(rows: list[dict]) -> str:
 
 
 @dataclass
-class Heard:
+class GivenRecording:
     """One recording that was given, and what came of it."""
 
     name: str
     source: object  # bytes, a path, or (samples, rate); None when it is no longer kept
-    prediction: object = None  # ser_core.predict.Prediction
+    prediction: object = None  # ser_core.inference.predict.Prediction
     error: str = ""
     mark: str = ""
 
@@ -131,15 +132,15 @@ class Heard:
         return source.nbytes if isinstance(source, np.ndarray) else len(source) if isinstance(source, bytes) else 0
 
 
-class Panel(ipywidgets.VBox):
+class PredictorPanel(ipywidgets.VBox):
     """The prediction widget; make it with :func:`predictor`. ``heard`` lists what was given so far."""
 
     def __init__(self, models: dict, samples: dict):
-        self.heard: list[Heard] = []
+        self.heard: list[GivenRecording] = []
         self.predictor = None
         self._models, self._samples, self._left, self._offering = models, samples, 0, False
         html_, drop = ipywidgets.HTML, ipywidgets.Dropdown
-        self.intake = Intake(self._batch, self._audio, self._failure)
+        self.intake = AudioUpload(self._batch, self._audio, self._failure)
         self.model = drop(options=list(models), description="Model")
         self.sample = drop(options=["pick one …", *samples], description="Sample")
         self.message = html_().add_class("ser-message")
@@ -158,7 +159,7 @@ class Panel(ipywidgets.VBox):
         self.shown.observe(self._choose_shown, "value")
         self.part.observe(self._choose_part, "value")
         self.clear.on_click(self._clear)
-        top = [html_(style()), self.intake, ipywidgets.HBox([self.sample, self.model]), self.message]
+        top = [html_(style_html()), self.intake, ipywidgets.HBox([self.sample, self.model]), self.message]
         below = [self.several, self.table, self.result, self.part, self.player, self.pictures, self.limits]
         super().__init__([*top, *below])
         self.add_class("ser")
@@ -175,17 +176,17 @@ class Panel(ipywidgets.VBox):
         if self.predictor is None:
             return self._failure(name, "no model to ask; choose one above")
         self._say(f"Listening to {name} …")
-        if key and isinstance(source, bytes) and not readable(source):
+        if key and isinstance(source, bytes) and not is_decodable(source):
             refused = "not audio that can be read here or by this browser; wav, flac, ogg, mp3 and aiff are"
             if source and self.intake.decode(key, name, refused):
                 return None
         if key:
             self.intake.done(key)
-        one = Heard(name, source, mark=mark)
+        one = GivenRecording(name, source, mark=mark)
         self._predict(one)
         self._add(one)
 
-    def _predict(self, one: Heard) -> None:
+    def _predict(self, one: GivenRecording) -> None:
         try:
             one.prediction, one.error = self.predictor.predict(one.source, name=one.name), ""
         except SerError as error:
@@ -201,16 +202,16 @@ class Panel(ipywidgets.VBox):
         self._say(f"{len(names)} files are coming …" if len(names) > 1 else f"{names[0]} is coming …" if names else "")
 
     def _audio(self, key: str, name: str, source) -> None:
-        if isinstance(source, bytes) and len(source) > LARGEST:
+        if isinstance(source, bytes) and len(source) > LARGEST_UPLOAD:
             return self._failure(
-                name, f"{len(source) / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB can be used, cut it"
+                name, f"{len(source) / 1e6:.0f} MB; at most {LARGEST_UPLOAD / 1e6:.0f} MB can be used, cut it"
             )
         self.give(source, name, key=key)
 
     def _failure(self, name: str, text: str) -> None:
-        self._add(Heard(name, None, error=text))
+        self._add(GivenRecording(name, None, error=text))
 
-    def _add(self, one: Heard) -> None:
+    def _add(self, one: GivenRecording) -> None:
         self.heard.append(one)
         self._left = max(0, self._left - 1)
         while sum(old.size for old in self.heard[:-1]) > KEPT:
@@ -255,17 +256,17 @@ class Panel(ipywidgets.VBox):
     def _play(self, start: int) -> None:
         """Load the player from ``start`` seconds on."""
         first = start * audio.SAMPLE_RATE
-        self.player.value = wav(self._listened[first : first + PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)
+        self.player.value = wav_bytes(self._listened[first : first + PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)
 
     def _say(self, text: str) -> None:
         self.message.value = f'<p class="ser-told" role="status">{html.escape(text)}</p>' if text else ""
 
     def _load(self) -> None:
-        from ser_core.predict import Predictor
+        from ser_core.inference.predict import Predictor
 
         try:
             self.predictor = Predictor(self._models[self.model.value])
-            self.limits.value = limits(self.predictor, self._models[self.model.value])
+            self.limits.value = limitations(self.predictor, self._models[self.model.value])
             self._say("")
         except SerError as error:
             self.predictor = None
@@ -298,20 +299,20 @@ class Panel(ipywidgets.VBox):
         ]  # fmt: skip
         data = base64.b64encode(records_csv(rows).encode()).decode()
         link = f'<a download="predictions.csv" href="data:text/csv;charset=utf-8;base64,{data}">Download as CSV</a>'
-        return f"{sketch.table(brief)}<p>{link}</p>"
+        return f"{svg.html_table(brief)}<p>{link}</p>"
 
     def _show(self, place: int | None) -> None:
         one = self.heard[place] if place is not None and place < len(self.heard) else None
         there = one is not None and one.prediction is not None
-        self.result.value = answer(one.prediction, mark=one.mark) if there else ""
+        self.result.value = answer_html(one.prediction, mark=one.mark) if there else ""
         kept = there and one.source is not None
-        self._listened = heard(one.source, one.name) if kept else np.zeros(0, np.float32)
-        self.pictures.value = pictures(one.prediction, self._listened) if kept else ""
+        self._listened = read_for_network(one.source, one.name) if kept else np.zeros(0, np.float32)
+        self.pictures.value = pictures_html(one.prediction, self._listened) if kept else ""
         if there and not kept:
             self.pictures.value = '<p class="ser-note">This recording is no longer kept; give it again to see it.</p>'
         seconds = len(self._listened) / audio.SAMPLE_RATE
         starts = range(0, max(1, int(np.ceil(seconds))), PIECE)
-        self._offer(self.part, [(f"from {sketch.clock(start)}", start) for start in starts], 0)
+        self._offer(self.part, [(f"from {svg.format_seconds(start)}", start) for start in starts], 0)
         if kept:
             self._play(0)
         display(self.part, kept and seconds > PIECE)
@@ -323,7 +324,7 @@ def display(widget, there: bool) -> None:
     widget.layout.display = None if there else "none"
 
 
-def readable(content: bytes) -> bool:
+def is_decodable(content: bytes) -> bool:
     """Whether libsndfile knows what these bytes are."""
     import soundfile
 
@@ -334,9 +335,11 @@ def readable(content: bytes) -> bool:
     return True
 
 
-def predictor(models: dict | None = None, samples: dict | None = None) -> Panel:
+def predictor(models: dict | None = None, samples: dict | None = None) -> PredictorPanel:
     """The prediction widget: upload or record or pick, read the answer, see why, download a table.
 
     models, samples : what can be chosen (:func:`models_here`, :func:`samples_here`)
     """
-    return Panel(models_here() if models is None else models, samples_here() if samples is None else samples)
+    return PredictorPanel(
+        available_models() if models is None else models, available_samples() if samples is None else samples
+    )

@@ -7,7 +7,7 @@ import html
 
 import numpy as np
 
-BLUE, RED, GREY, PALE = "#0072B2", "#D55E00", "#7b8794", "#e4e7eb"  # as in ser_core.plots
+BLUE, RED, GREY, PALE = "#0072B2", "#D55E00", "#7b8794", "#e4e7eb"  # as in ser_core.figures.plots
 COLUMNS = 800
 """Columns of a waveform, at most."""
 BARS = 250
@@ -16,7 +16,7 @@ CELLS = 180
 """Windows shown of a long recording, at most; more are averaged."""
 
 
-def clock(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """``3.2`` to "3.2 s", ``75`` to "1:15"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -32,7 +32,7 @@ def envelope(samples: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
 
 def axis(seconds: float) -> str:
     """A time axis: five labels from 0 to ``seconds``."""
-    ticks = "".join(f"<span>{clock(seconds * place / 4)}</span>" for place in range(5))
+    ticks = "".join(f"<span>{format_seconds(seconds * place / 4)}</span>" for place in range(5))
     return f'<div class="ser-axis" aria-hidden="true">{ticks}</div>'
 
 
@@ -56,7 +56,7 @@ def waveform(samples: np.ndarray, rate: int, weights=None, times=None, *, title:
     upper = " ".join(f"{a:.1f},{60 - 55 * b:.1f}" for a, b in zip(x, pairs[:, 1] / top))
     lower = " ".join(f"{a:.1f},{60 - 55 * b + 0.6:.1f}" for a, b in zip(x[::-1], pairs[::-1, 0] / top))
     line = f'<line x1="0" x2="1000" y1="60" y2="60" stroke="{PALE}"/>'
-    wave = _svg(f'{line}<polygon points="{upper} {lower}" fill="{BLUE}"/>', 120, f"{title}, {clock(seconds)}")
+    wave = _svg(f'{line}<polygon points="{upper} {lower}" fill="{BLUE}"/>', 120, f"{title}, {format_seconds(seconds)}")
     if weights is None or np.sum(np.asarray(times) < seconds) < 2:
         return f'<div class="ser-panel"><h4>{title}</h4>{wave}{axis(seconds)}</div>'
     weights, times = np.asarray(weights, float), np.asarray(times, float)
@@ -73,7 +73,7 @@ def waveform(samples: np.ndarray, rate: int, weights=None, times=None, *, title:
     )
     peak = float(times[weights.argmax()])
     level = high < 1.1 * weights.mean()
-    about = "Attention, about equal everywhere" if level else f"Attention, strongest at {clock(peak)}"
+    about = "Attention, about equal everywhere" if level else f"Attention, strongest at {format_seconds(peak)}"
     return f'<div class="ser-panel"><h4>{title}</h4>{wave}<h4>{about}</h4>{_svg(bars, 46, about)}{axis(seconds)}</div>'
 
 
@@ -107,7 +107,7 @@ def windows(parts, labels, seconds: float) -> str:
         about = f"{label}: {100 * table[:, column].mean():.0f} % on average"
         rows.append(f'<div class="ser-row"><span>{html.escape(label)}</span>{_svg(cells, 20, about)}</div>')
     listed = "".join(
-        f"<tr><td>{clock(part.start)}–{clock(part.end)}</td><td>{html.escape(best)}</td>"
+        f"<tr><td>{format_seconds(part.start)}–{format_seconds(part.end)}</td><td>{html.escape(best)}</td>"
         f"<td>{100 * part.probabilities[best]:.0f} %</td></tr>"
         for part in parts[:: max(1, len(parts) // CELLS)]
         for best in [max(part.probabilities, key=part.probabilities.get)]
@@ -121,7 +121,7 @@ def windows(parts, labels, seconds: float) -> str:
     )
 
 
-def table(rows: list[dict]) -> str:
+def html_table(rows: list[dict]) -> str:
     """A table of dicts with the same keys; every value is escaped."""
     if not rows:
         return ""

@@ -1,4 +1,4 @@
-"""Runs an exported ONNX file with onnxruntime alone: ``python -m ser_core.examples.onnx_alone FILE.onnx VOICE.wav``.
+"""Runs an exported ONNX file with onnxruntime alone: ``python -m ser_core.inference.examples.onnx_alone FILE.onnx VOICE.wav``.
 
 The graph takes the waveform, so that nothing of this package is needed: numpy, soundfile and soxr read the recording.
 """

@@ -1,4 +1,4 @@
-"""Runs an exported TFLite file with LiteRT alone: ``python -m ser_core.examples.tflite_alone FILE.tflite VOICE.wav``.
+"""Runs an exported TFLite file with LiteRT alone: ``python -m ser_core.inference.examples.tflite_alone FILE.tflite VOICE.wav``.
 
 The network takes features, which ``ser_core.features`` computes with numpy. What it was trained for stands in the JSON
 file beside it.

@@ -1,4 +1,4 @@
-"""Chooses, trains and writes the shipped network: ``python -m ser_core.shipped.make``.
+"""Chooses, trains and writes the shipped network: ``python -m ser_core.inference.pretrained.make``.
 
 1. Choose: among the networks whose rows of all six folds under protocol ``speaker`` on RAVDESS are published and that
    ``ser export`` can write as ONNX, the one with the best UAR over the folds' *validation* utterances. Test utterances
@@ -8,7 +8,7 @@
 4. Write ``model.onnx``, ``choice.json`` (which rows it came from) and ``CARD.md``; the Keras file goes to
    ``<runs>/shipped/``, which is not committed.
 
-``python -m ser_core.shipped.make card`` writes the card again from the published rows that ``choice.json`` names, and
+``python -m ser_core.inference.pretrained.make card`` writes the card again from the published rows that ``choice.json`` names, and
 needs neither TensorFlow nor recordings; ``... choose`` only says what would be chosen from the rows of today.
 """
 
@@ -20,12 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import export, features, metrics, models, tempering, trained
-from ser_core.cache import write_atomically
-from ser_core.errors import SerError
-from ser_core.experiment import load_predictions, load_rows, published_dir, versions
-from ser_core.paths import runs_dir
-from ser_core.spec import Spec
+from ser_core import features, metrics, models
+from ser_core._utils import machine
+from ser_core._utils.atomic import write_atomically
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import runs_dir
+from ser_core.experiments.spec import Spec
+from ser_core.experiments.store import load_predictions, load_rows, published_dir
+from ser_core.inference import export, saved_models
+from ser_core.metrics import temperature_scaling
 
 HERE = Path(__file__).parent
 MODEL, CHOICE, CARD = HERE / "model.onnx", HERE / "choice.json", HERE / "CARD.md"
@@ -37,7 +40,7 @@ LARGEST = 3_000_000
 def exportable(spec: dict) -> bool:
     """Whether a stored spec is of a network whose input is written as ONNX."""
     try:
-        kind = models.entry(spec["model"]).kind
+        kind = models.get_model(spec["model"]).kind
     except SerError:
         return False
     settings = spec["channels"] in features.CHANNELS and spec["channels"] != "wide" and not spec["denoise"]
@@ -93,7 +96,7 @@ def validation(rows: list[dict], folder: Path) -> tuple[np.ndarray, np.ndarray, 
     return together[labels].to_numpy(), together["truth"].map(labels.index).to_numpy(), labels
 
 
-def choose(folder: Path) -> dict:
+def choose_network(folder: Path) -> dict:
     """The network to ship, and between which it was chosen: what ``choice.json`` holds.
 
     Raises
@@ -112,29 +115,32 @@ def choose(folder: Path) -> dict:
     probabilities, truth, _ = validation(rows, folder)
     return chosen | {
         "rule": "best UAR over the validation utterances of the six folds; test utterances play no part",
-        "temperature": tempering.fit(probabilities, truth),
+        "temperature": temperature_scaling.fit_temperature(probabilities, truth),
         "others": whole[1:],
         "incomplete": [one for one in found if one not in whole],
     }
 
 
-def train(choice: dict) -> trained.Trained:
+def train_final(choice: dict) -> saved_models.SavedModel:
     """Train the chosen network on all of the corpus, into ``<runs>/shipped/``."""
-    from ser_core import cache, corpora, experiment, sides, training
+    from ser_core import corpora
+    from ser_core.experiments import data
+    from ser_core.features import cache
+    from ser_core.training import fit
 
     table = corpora.load(CORPUS)
     if table.attrs.get("missing"):
         raise SerError(f"{CORPUS}: {len(table.attrs['missing'])} utterances missing; the shipped network needs all")
     labels = corpora.labels(CORPUS)
     spec = Spec(**choice["spec"], fold=0, seed=0)
-    batches = [cache.jobs_for(table, spec.settings, **sides.treatment(spec, copy) if copy else {})
-               for copy in ("", *sides.copies(spec))]  # fmt: skip
-    x = np.concatenate([cache.matrix(batch, spec.settings) for batch in batches])
+    batches = [cache.jobs_for(table, spec.settings, **data.copy_treatment(spec, copy) if copy else {})
+               for copy in ("", *data.augmented_copies(spec))]  # fmt: skip
+    x = np.concatenate([cache.input_matrix(batch, spec.settings) for batch in batches])
     y = np.tile(table["emotion"].map(labels.index).to_numpy(), len(batches))
-    training.prepare_backend(spec.seed)
-    network = training.build(spec.model, x.shape[1:], len(labels), spec.precision)
-    training.fit_scaling(network, x)
-    network, losses = training.fit_all(
+    fit.prepare_backend(spec.seed)
+    network = fit.build_network(spec.model, x.shape[1:], len(labels), spec.precision)
+    fit.fit_scaling(network, x)
+    network, losses = fit.fit_without_validation(
         network, (x, y), spec.plan, choice["epochs"], label=f"{spec.model}, all of {CORPUS}"
     )
     place = runs_dir() / "shipped" / "network.keras"
@@ -142,22 +148,22 @@ def train(choice: dict) -> trained.Trained:
     network.save(place)
     row = {
         "hash": "shipped",
-        "name": f"{models.entry(spec.model).title}, trained on RAVDESS",
+        "name": f"{models.get_model(spec.model).title}, trained on RAVDESS",
         "labels": list(labels),
         "spec": asdict(spec),
         "demo": False,
-        "licence": trained.LICENCES[CORPUS],
+        "licence": saved_models.LICENCES[CORPUS],
         "temperature": choice["temperature"],
         "losses": losses,
         "data_version": cache.data_version(table),
-        "versions": versions(),
-        "processor": experiment.processor(),
+        "versions": machine.versions(),
+        "processor": machine.processor(),
     }
     write_atomically(place.with_suffix(".json"), (json.dumps(row) + "\n").encode())
-    return trained.load(place)
+    return saved_models.load_model(place)
 
 
-def trained_before(choice: dict) -> trained.Trained:
+def trained_before(choice: dict) -> saved_models.SavedModel:
     """The network in ``<runs>/shipped/``, where it was trained as this choice says.
 
     Raises
@@ -165,21 +171,23 @@ def trained_before(choice: dict) -> trained.Trained:
     SerError
         where there is none, or it was trained after another choice
     """
-    network = trained.load(runs_dir() / "shipped" / "network.keras")
+    network = saved_models.load_model(runs_dir() / "shipped" / "network.keras")
     row = json.loads(network.path.with_suffix(".json").read_text())
     kept = {name: value for name, value in row["spec"].items() if name not in ("fold", "seed")}
     if (kept, len(row["losses"]), row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
-        raise SerError(f"{network.path}: was trained after another choice; python -m ser_core.shipped.make trains anew")
+        raise SerError(
+            f"{network.path}: was trained after another choice; python -m ser_core.inference.pretrained.make trains anew"
+        )
     return network
 
 
-def write(choice: dict, network: trained.Trained) -> None:
+def write_onnx(choice: dict, network: saved_models.SavedModel) -> None:
     """``model.onnx`` and ``choice.json`` from the trained network, checked against it on real utterances."""
     export.to_onnx(network, MODEL)
     if MODEL.stat().st_size > LARGEST:
         raise SerError(f"{MODEL}: {MODEL.stat().st_size} bytes; at most {LARGEST} are shipped")
-    table, _ = export.utterances(network)
-    checked = export.check(network, MODEL, table)
+    table, _ = export.comparison_utterances(network)
+    checked = export.compare_with_keras(network, MODEL, table)
     row = json.loads(network.path.with_suffix(".json").read_text())
     made = {name: row[name] for name in ("losses", "data_version", "versions", "processor")}
     known = choice | {"made": made, "bytes": MODEL.stat().st_size, "check": checked}
@@ -188,24 +196,24 @@ def write(choice: dict, network: trained.Trained) -> None:
 
 def write_card() -> None:
     """``CARD.md`` from ``choice.json`` and the published rows that it names."""
-    from ser_core.shipped import card
+    from ser_core.inference.pretrained import card
 
-    write_atomically(CARD, card.markdown(json.loads(CHOICE.read_text()), published_dir()).encode())
+    write_atomically(CARD, card.card_markdown(json.loads(CHOICE.read_text()), published_dir()).encode())
 
 
 def main(words: list[str]) -> None:
     """What the command does: everything, ``choose``, ``export`` (from the network trained before), or ``card``."""
     if words not in ([], ["choose"], ["export"], ["card"]):
-        raise SerError("python -m ser_core.shipped.make [choose|export|card]")
+        raise SerError("python -m ser_core.inference.pretrained.make [choose|export|card]")
     if words != ["card"]:
-        choice = choose(published_dir())
+        choice = choose_network(published_dir())
         for one in (choice, *choice["others"], *choice["incomplete"]):
             spec, uar = one["spec"], 100 * one["validation_uar"]
             where = f"{spec['model']}, {spec['channels']} channels, augment {spec['augment'] or 'none'}"
             print(f"{where}: {len(one['folds'])} folds, validation UAR {uar:.1f} %")
         if words == ["choose"]:
             return
-        write(choice, trained_before(choice) if words == ["export"] else train(choice))
+        write_onnx(choice, trained_before(choice) if words == ["export"] else train_final(choice))
     write_card()
 
 

@@ -1,4 +1,4 @@
-"""Makes the frozen folds from the canonical manifests: ``python -m ser_core.folds.make``.
+"""Makes the frozen folds from the canonical manifests: ``python -m ser_core.protocols.folds.make``.
 
 Run once; the CSV files are the truth from then on, and a test makes them again and compares.
 """
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import splits
 from ser_core.corpora import table as tables
+from ser_core.protocols import splits
 
 EMOBOX_TEST_ACTORS = (
     (1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22),
