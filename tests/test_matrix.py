@@ -162,7 +162,7 @@ def test_tables_mark_what_is_not_told_apart(rows, tmp_path):
     told = list(ladder[comparison.STEP_P])
     assert told[0] == "–"
     for text, p in zip(told[1:], uncertainty.holm(steps), strict=True):
-        assert text.startswith(comparison.probability(p)) and (comparison.ALIKE in text) == (p > 0.05)
+        assert text.startswith(tables.format_p_value(p)) and (comparison.ALIKE in text) == (p > 0.05)
 
 
 def test_a_configuration_that_is_missing_is_said_to_be(rows, tmp_path):

@@ -13,6 +13,7 @@ from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec
 from ser_core.features import FeatureSettings, encoders, inputs
 from ser_core.models import probes
+from ser_core.training.fit import fit_learner
 
 ENCODED = [name for name, model in models.MODELS.items() if inputs.get_input(model.channels).extra == "ssl"]
 
@@ -63,7 +64,7 @@ def steps_of(n=192, steps=10, layers=3, size=8, classes=4, seed=0):
 def test_the_attention_probe_finds_the_step_that_tells(monkeypatch):
     monkeypatch.setattr(probes, "RATE", 0.03)  # few utterances and short vectors
     x, y, groups = steps_of()
-    probe = models.build_learner("hubert_base_attention", 4, 0).fit(x, y, groups)
+    probe = fit_learner(models.build_learner("hubert_base_attention", 4, 0), x, y, groups)
     assert probe.chosen["layer"] == 1 and 1 <= probe.chosen["epochs"] <= probes.EPOCHS
     assert probe.parameters == 8 + 1 + 8 * 4 + 4
     new, truth, _ = steps_of(seed=1)
@@ -75,7 +76,7 @@ def test_the_attention_probe_finds_the_step_that_tells(monkeypatch):
 def test_the_attention_probe_gives_the_same_twice(monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 2)
     x, y, groups = steps_of(n=64)
-    first, second = (probes.AttentionProbe(4, 3).fit(x, y, groups).predict_proba(x) for _ in range(2))
+    first, second = (fit_learner(probes.AttentionProbe(4, 3), x, y, groups).predict_proba(x) for _ in range(2))
     assert np.array_equal(first, second)
 
 

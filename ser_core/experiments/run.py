@@ -211,7 +211,7 @@ def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, l
 
     clock = time.perf_counter()
     with threadpool_limits(1):
-        learner = models.build_learner(spec.model, len(labels), spec.seed).fit(x, y, groups)
+        learner = fit.fit_learner(models.build_learner(spec.model, len(labels), spec.seed), x, y, groups)
     facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
     return learner.predict_proba, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
 

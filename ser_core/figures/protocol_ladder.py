@@ -60,4 +60,3 @@ def plot_protocol_ladder(found: list[dict], corpus: str):
         ax.grid(axis="x")
         plots.legend_below(fig, ax, columns=3)
         return plots.finish(fig)
-

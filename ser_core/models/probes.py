@@ -4,9 +4,6 @@ The probes are learners as in :mod:`ser_core.models.classical`: the layer is cho
 mixture is a network and weighs the layers itself.
 """
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from ser_core.models.classical import inner_folds, uar_scorer
@@ -76,30 +73,30 @@ class AttentionProbe:
     the inner folds, with early stopping on the speakers which that fold holds out.
     """
 
+    trained = True  # its ``fit`` takes a function that trains networks
+
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
         self.chosen: dict = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "AttentionProbe":
-        """``x`` float [n, steps, layers, size], zeros after the end of an utterance."""
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, fit_network) -> "AttentionProbe":
+        """``x`` float [n, steps, layers, size], zeros after the end of an utterance.
+
+        ``fit_network`` is :func:`ser_core.training.fit.fit_in_memory`: this room knows networks, not how to train them.
+        """
         from ser_core import models
-        from ser_core.training import fit as fitting
 
         counts = np.maximum(1, true_steps(x).sum(axis=1))
         linear = LinearProbe(self.classes, self.seed).fit(x.sum(axis=1) / counts[:, None, None], y, groups)
         self.layer = linear.chosen["layer"]
-        fitting.prepare_backend(self.seed)
-        network = attention_network((x.shape[1], x.shape[3]), self.classes)
-        fitting, held_out = next(inner_folds(y, groups, self.seed).split(x, y, groups))
-        one = np.ascontiguousarray(x[:, :, self.layer])
-        fitting.fit_scaling(network, one[fitting])
-        plan = fitting.TrainingConfig(epochs=EPOCHS, patience=PATIENCE, learning_rate=RATE, seed=self.seed)
-        with tempfile.TemporaryDirectory() as folder:
-            self.network, done = fitting.fit_network(
-                network, (one[fitting], y[fitting]), (one[held_out], y[held_out]), plan,
-                checkpoint=Path(folder), progress=False,
-            )  # fmt: skip
-        self.chosen = {"layer": self.layer, "inner_uar": linear.chosen["inner_uar"], "epochs": done.best_epoch}
+        train, held_out = next(inner_folds(y, groups, self.seed).split(x, y, groups))
+        layer = np.ascontiguousarray(x[:, :, self.layer])
+        self.network, best_epoch = fit_network(
+            lambda: attention_network((x.shape[1], x.shape[3]), self.classes),
+            (layer[train], y[train]), (layer[held_out], y[held_out]),
+            epochs=EPOCHS, patience=PATIENCE, learning_rate=RATE, seed=self.seed,
+        )  # fmt: skip
+        self.chosen = {"layer": self.layer, "inner_uar": linear.chosen["inner_uar"], "epochs": best_epoch}
         self.parameters = models.count_parameters(self.network)
         return self
 

@@ -4,7 +4,7 @@
 sentence. ``random``: six folds stratified over utterances, what most published figures use. ``leaky``: the same over
 the utterances and their augmented copies together, there to be shown up. ``cross``: another corpus is tested on.
 
-The folds of the known corpora are frozen in ``ser_core/folds/*.csv``, which anyone can read and compare: the columns
+The folds of the known corpora are frozen in ``ser_core/protocols/folds/*.csv``, which anyone can read and compare: the columns
 that are not numbers are looked up in the utterance table, the numbered ones say on which side such an utterance stands
 in that fold ("none": on no side). ``*-leaky.csv`` has a column a copy, with the number of the fold that tests it. A
 user's own corpus is dealt by the same rules.

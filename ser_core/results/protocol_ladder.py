@@ -6,7 +6,6 @@ its protocol. A step is the difference on the utterances that both rungs test, p
 scored on original clips there, as the rungs below it are.
 """
 
-
 import numpy as np
 import pandas as pd
 
@@ -286,5 +285,3 @@ def ladder_markdown(pooled: list[dict], folder) -> list[str]:
                 f"{title}\n\n{tables.to_markdown(ladder_table(found))}\n{ladder_sentence(found, corpus)}{note}\n"
             )
     return blocks
-
-

@@ -7,6 +7,7 @@ order of the utterances is drawn from (seed, epoch), and the optimiser's and dro
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -308,3 +309,33 @@ def emotion_only(model):
     import keras
 
     return model if len(model.outputs) == 1 else keras.Model(model.input, model.outputs[0], name=model.name)
+
+
+def fit_in_memory(build, train, validation, **config):
+    """Train a small network that keeps no checkpoint; see :func:`fit_network`.
+
+    Parameters
+    ----------
+    build : function without arguments that makes the uncompiled network; called once seeds are set
+    train, validation : (float32 [n, *shape], int [n])
+    config : fields of :class:`TrainingConfig`
+
+    Returns
+    -------
+    model : with the weights of the best epoch
+    best_epoch : int, from 1
+    """
+    config = TrainingConfig(**config)
+    prepare_backend(config.seed)
+    network = build()
+    fit_scaling(network, train[0])
+    with tempfile.TemporaryDirectory() as folder:
+        network, done = fit_network(network, train, validation, config, checkpoint=Path(folder), progress=False)
+    return network, done.best_epoch
+
+
+def fit_learner(learner, x: np.ndarray, y: np.ndarray, groups: np.ndarray):
+    """Fit a classical or probing system; one that trains a network is given the function that does so."""
+    if getattr(learner, "trained", False):
+        return learner.fit(x, y, groups, fit_network=fit_in_memory)
+    return learner.fit(x, y, groups)
