@@ -3,10 +3,10 @@
 import pytest
 from made_rows import made_rows
 from matplotlib import pyplot as plt
-from ser_core.figures.protocol_ladder import plot_protocol_ladder
 
 from ser_core.experiments.grids import A5
 from ser_core.figures import plots
+from ser_core.figures.protocol_ladder import plot_protocol_ladder
 from ser_core.metrics import uncertainty
 from ser_core.results import comparison, protocol_ladder, tables
 

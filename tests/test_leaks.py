@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from ser_core import audio, cli, corpora
 from ser_core._utils.errors import SerError
 from ser_core.audio import augmentation
-from ser_core.protocols import duplicates, leakage, splits
-from ser_core.results import submissions
+from ser_core.protocols import assignment, duplicates, leakage, splits
 
 PAIR = ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
 RATE = 16_000
@@ -231,7 +230,7 @@ def test_the_real_pair_is_found_by_its_sound(real_data, own_cache, tmp_path):
 
 @pytest.mark.parametrize("protocol", ["speaker", "speaker-text", "random"])
 def test_the_folds_are_those_of_the_split(no_audio, protocol):
-    frame = submissions.utterance_sides("ravdess", protocol)
+    frame = assignment.utterance_sides("ravdess", protocol)
     table = corpora.manifest("ravdess")
     for fold in range(splits.fold_count(table, protocol)):
         split = splits.split(table, protocol, fold)
@@ -247,6 +246,6 @@ def test_folds_as_csv_and_json(no_audio):
     found = json.loads(ser("folds", "tess", "speaker", "--json").stdout)
     assert found["folds"] == 2 and len(found["utterances"]) == 2800
     assert "fold 1" in ser("folds", "tess", "speaker").stdout
-    cross = submissions.utterance_sides("ravdess", "cross", "tess")
+    cross = assignment.utterance_sides("ravdess", "cross", "tess")
     assert set(cross.loc[cross["0"] == "test", "corpus"]) == {"tess"} and "calm" not in set(cross["emotion"])
     assert ser("folds", "ravdess", "cross").exit_code == 1

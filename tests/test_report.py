@@ -291,8 +291,8 @@ def test_the_heartbeat_tells_what_is_done_and_where_training_is(own_store, tmp_p
         (own_store / f"{name}.checkpoint").mkdir(parents=True)
         state = {"history": {"loss": [1.0] * epochs}}
         (own_store / f"{name}.checkpoint" / "state.json").write_text(json.dumps(state))
-    assert progress.epochs_in_training(0.0) == ", in training: epoch 3, 7"
-    assert progress.epochs_in_training(time.time() + 10) == "", "a checkpoint that somebody left"
+    assert store.epochs_in_training(0.0) == ", in training: epoch 3, 7"
+    assert store.epochs_in_training(time.time() + 10) == "", "a checkpoint that somebody left"
     (own_store / "a.checkpoint" / "state.json").write_text("{")
     os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written while it beats
     with (tmp_path / "said").open("w+") as file:

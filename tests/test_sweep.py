@@ -83,8 +83,8 @@ def test_a_cell_that_fails_or_kills_its_process_is_a_row(cells, own_store, own_c
 
 HOLD = """
 import sys
-from ser_core import experiment
-with experiment.alone("name"):
+from ser_core.experiments import store
+with store.result_lock("name"):
     print("held", flush=True)
     sys.stdin.read()
 """

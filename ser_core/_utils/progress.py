@@ -1,6 +1,5 @@
 """What people see while notebooks run: a line every twenty seconds, and nothing of what libraries print."""
 
-import json
 import os
 import sys
 import threading
@@ -29,16 +28,21 @@ def redirect_stderr(log: Path) -> Iterator[int]:
 def report_progress(
     where: str, start: float, done: Callable[[], str], terminal: int, every: float = 20.0
 ) -> Iterator[None]:
-    """While a notebook runs, say every ``every`` seconds how long it took so far, what is done, and which epochs the
-    cells in training have reached.
+    """Print a line of progress every ``every`` seconds while a notebook runs.
 
-    start : time.monotonic() at its start; done : gives the words for what is done; terminal : file descriptor
+    Parameters
+    ----------
+    where : str, which notebook
+    start : float, ``time.monotonic()`` at its start, seconds
+    done : function without arguments, gives the words for what has been done so far
+    terminal : int, file descriptor
+    every : float, seconds
     """
-    over, since = threading.Event(), time.time()
+    over = threading.Event()
 
     def beat() -> None:
         while not over.wait(every):
-            print_progress(f"{where}: {time.monotonic() - start:.0f} s{done()}{epochs_in_training(since)}", terminal)
+            print_progress(f"{where}: {time.monotonic() - start:.0f} s{done()}", terminal)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -49,18 +53,6 @@ def report_progress(
         thread.join()
 
 
-def epochs_in_training(since: float) -> str:
-    """ ", in training: epoch 3, 7", from the checkpoints written since a time in seconds; "" where there are none."""
-    from ser_core.experiments.store import store_dir
-
-    reached = []
-    for state in store_dir().glob("*.checkpoint/state.json"):
-        try:
-            if state.stat().st_mtime >= since:
-                reached.append(len(json.loads(state.read_text(encoding="utf-8"))["history"]["loss"]))
-        except (OSError, ValueError, KeyError):  # its cell has just ended
-            continue
-    return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""
 
 
 def print_progress(text: str, terminal: int = 2) -> None:

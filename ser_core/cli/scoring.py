@@ -4,6 +4,7 @@ import click
 
 from ser_core._utils.errors import SerError
 from ser_core.cli.base import as_json, emit, numbers
+from ser_core.protocols import assignment
 
 
 @click.command()
@@ -51,9 +52,8 @@ def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
 @as_json
 def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
     """The folds of CORPUS under PROTOCOL: the side of every utterance in every fold. No recording is needed."""
-    from ser_core.results import submissions
 
-    frame = submissions.utterance_sides(corpus, protocol, test_corpus)
+    frame = assignment.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in frame if column.isdigit()]
     if as_csv:
         return click.echo(frame.to_csv(index=False, lineterminator="\n"), nl=False)

@@ -10,12 +10,13 @@
 """
 
 import os
+from pathlib import Path
 
 from ser_core._utils.errors import SerError
 from ser_core.corpora import cremad, demo, emodb, folder, ravdess, ravtess, savee, table, tess
-from ser_core.corpora.table import Corpus, manifest
+from ser_core.corpora.table import Corpus
 
-__all__ = ["CORPORA", "Corpus", "canonical", "labels", "load", "lookup", "manifest"]
+__all__ = ["CORPORA", "Corpus", "canonical_name", "corpus_title", "get_corpus", "is_demo", "labels", "load", "manifest"]
 
 CORPORA: dict[str, Corpus] = {
     "ravdess": ravdess.CORPUS,
@@ -78,3 +79,50 @@ def load(name: str, root: str | os.PathLike | None = None):
 def labels(name: str) -> tuple[str, ...]:
     """The emotions of a corpus in their fixed order: that of every confusion matrix and probability column."""
     return get_corpus(name).labels
+
+
+def manifest(name: str):
+    """The canonical file list of a corpus, without any of its audio.
+
+    Returns:
+        DataFrame with the published ``file`` (relative path), ``sha256`` and ``bytes``, for RAVDESS and TESS also
+        ``sample_rate`` (Hz), ``channels``, ``frames`` and ``seconds`` (NaN where not known), and the utterance columns
+        without ``path``, sorted by ``id``.
+
+    Raises:
+        SerError: there is no list for this corpus (a folder or a table of the user's).
+    """
+    import pandas as pd
+
+    corpus = get_corpus(name)
+    if corpus.parts:
+        tables = [manifest(part) for part in corpus.parts]
+        return ravtess.compose(corpus, tables)
+    if corpus.demo:
+        listing = demo.listing(corpus)
+    else:
+        source = Path(__file__).parent / "manifests" / f"{corpus.name}.csv.xz"
+        if not source.is_file():
+            raise SerError(f"there is no published file list of {name}: only the corpora that come with one have it")
+        listing = pd.read_csv(source, dtype={"file": "str", "sha256": "str"})
+    if {"frames", "sample_rate"} <= set(listing.columns):
+        listing["seconds"] = listing["frames"] / listing["sample_rate"]
+    parsed = pd.DataFrame([corpus.parse(file) for file in listing["file"]], dtype="str")
+    parsed["corpus"] = corpus.name
+    columns = [column for column in table.COLUMNS if column != "path"]
+    return pd.concat([parsed[columns], listing], axis=1).sort_values("id", ignore_index=True)
+
+
+
+def corpus_title(name: str) -> str:
+    """Title of a corpus for people; demo corpora carry the word "demo"."""
+    corpus = CORPORA.get(name)
+    title = corpus.title if corpus else name
+    return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
+
+
+
+def is_demo(corpus: str) -> bool:
+    """Whether the corpus is embedded synthetic speech."""
+    return corpus.startswith("demo")
+

@@ -204,35 +204,3 @@ def _preference(folder: Path, path: str) -> tuple:
     return os.path.getsize(folder / path) == 0, SUFFIXES.index(suffix), path.count("/"), path
 
 
-def manifest(name: str):
-    """The canonical file list of a corpus, without any of its audio.
-
-    Returns:
-        DataFrame with the published ``file`` (relative path), ``sha256`` and ``bytes``, for RAVDESS and TESS also
-        ``sample_rate`` (Hz), ``channels``, ``frames`` and ``seconds`` (NaN where not known), and the utterance columns
-        without ``path``, sorted by ``id``.
-
-    Raises:
-        SerError: there is no list for this corpus (a folder or a table of the user's).
-    """
-    import pandas as pd
-
-    from ser_core.corpora import demo, get_corpus, ravtess
-
-    corpus = get_corpus(name)
-    if corpus.parts:
-        tables = [manifest(part) for part in corpus.parts]
-        return ravtess.compose(corpus, tables)
-    if corpus.demo:
-        listing = demo.listing(corpus)
-    else:
-        source = Path(__file__).parent / "manifests" / f"{corpus.name}.csv.xz"
-        if not source.is_file():
-            raise SerError(f"there is no published file list of {name}: only the corpora that come with one have it")
-        listing = pd.read_csv(source, dtype={"file": "str", "sha256": "str"})
-    if {"frames", "sample_rate"} <= set(listing.columns):
-        listing["seconds"] = listing["frames"] / listing["sample_rate"]
-    parsed = pd.DataFrame([corpus.parse(file) for file in listing["file"]], dtype="str")
-    parsed["corpus"] = corpus.name
-    columns = [column for column in COLUMNS if column != "path"]
-    return pd.concat([parsed[columns], listing], axis=1).sort_values("id", ignore_index=True)

@@ -151,3 +151,16 @@ def load_predictions(row: dict, folder: Path):
 def weights_path(row: dict) -> Path:
     """Where the store keeps (or would keep) the trained network of a row."""
     return store_dir() / f"{row['hash']}.keras"
+
+
+def epochs_in_training(since: float) -> str:
+    """ ", in training: epoch 3, 7", from the checkpoints written since a time in seconds; "" where there are none."""
+    reached = []
+    for state in store_dir().glob("*.checkpoint/state.json"):
+        try:
+            if state.stat().st_mtime >= since:
+                reached.append(len(json.loads(state.read_text(encoding="utf-8"))["history"]["loss"]))
+        except (OSError, ValueError, KeyError):  # its cell has just ended
+            continue
+    return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""
+

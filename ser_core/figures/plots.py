@@ -68,13 +68,13 @@ def count_plot(table, corpus: str) -> Figure:
     base = np.zeros(len(labels))
     for group, colour, hatch in zip(groups, (BLUE, ORANGE, GREEN), ("", "//", ".."), strict=False):
         counts = table[table[by] == group]["emotion"].value_counts().reindex(labels, fill_value=0).to_numpy()
-        name = tables.corpus_title(group) if by == "corpus" else group
+        name = corpora.corpus_title(group) if by == "corpus" else group
         ax.bar(labels, counts, bottom=base, color=colour, hatch=hatch, edgecolor="white", width=0.72, label=name)
         base += counts
     for place, count in enumerate(base):
         ax.annotate(f"{count:.0f}", (place, count), xytext=(0, 3), textcoords="offset points", ha="center")
     ax.set(
-        title=f"Utterances per emotion: {tables.corpus_title(corpus)}", xlabel="emotion", ylabel="utterances (count)"
+        title=f"Utterances per emotion: {corpora.corpus_title(corpus)}", xlabel="emotion", ylabel="utterances (count)"
     )
     ax.grid(axis="y")
     ax.margins(y=0.12)
@@ -110,7 +110,7 @@ def durations(table, corpus: str, *, limit: float = 4.0) -> Figure:
     ax.axvline(limit, color=RED, ls="--", lw=1.2)
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    ax.set(title=f"Length of the utterances: {tables.corpus_title(corpus)}", xlabel="length (s)", ylabel="emotion")
+    ax.set(title=f"Length of the utterances: {corpora.corpus_title(corpus)}", xlabel="length (s)", ylabel="emotion")
     note = f"400 frames end at {limit:.2f} s:\n{longer:,} of {total:,} utterances are cut"
     ax.annotate(note, (limit, 1), (6, 2), xycoords=("data", "axes fraction"), textcoords="offset points", color=RED)
     ax.grid(axis="x")

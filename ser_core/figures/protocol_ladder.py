@@ -5,6 +5,7 @@ import textwrap
 import numpy as np
 from matplotlib import pyplot as plt
 
+from ser_core import corpora
 from ser_core.claims import paper
 from ser_core.figures import plots
 from ser_core.results import tables
@@ -54,7 +55,7 @@ def plot_protocol_ladder(found: list[dict], corpus: str):
             tick.set_color(plots.RED if one["protocol"] == "leaky" else plots.INK)
         ax.set_ylim(len(found) - 0.5, -0.6)
         ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)")
-        title = f"The ladder: one network, protocol by protocol, {tables.corpus_title(corpus)}"
+        title = f"The ladder: one network, protocol by protocol, {corpora.corpus_title(corpus)}"
         fig.suptitle("\n".join(textwrap.wrap(title, 75)), x=0.01, ha="left")
         ax.set_xticks(range(0, 101, 20))
         ax.grid(axis="x")

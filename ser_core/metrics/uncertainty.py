@@ -14,6 +14,7 @@ independent and is wrong by far. The tests of a table are corrected together by 
 import numpy as np
 
 from ser_core import metrics
+from ser_core.metrics import uncertainty
 
 LEVEL = 0.95
 FEWEST_UNITS = 4
@@ -276,3 +277,16 @@ def spread(frames, labels) -> dict:
             "units": float(np.std(pseudo, ddof=1)) if count >= FEWEST_UNITS else None,
         }
     return found
+
+
+def score_predictions(frame, labels) -> dict:
+    """Scores, intervals over speakers, per class and confusion of predictions."""
+    matrix = metrics.confusion(frame["truth"], frame["prediction"], labels)
+    return {
+        "n_test": len(frame),
+        "scores": metrics.scores_from_confusion(matrix),
+        "intervals": uncertainty.intervals(frame, labels),
+        "per_class": metrics.per_class(frame["truth"], frame["prediction"], labels),
+        "confusion": matrix.tolist(),
+    }
+

@@ -14,8 +14,8 @@ import numpy as np
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.corpora import folder
-from ser_core.protocols import duplicates, splits
-from ser_core.results import submissions
+from ser_core.metrics import uncertainty
+from ser_core.protocols import assignment, duplicates, splits
 
 SIDE_NAMES = {
     **{name: name for name in splits.SIDES},
@@ -42,7 +42,7 @@ def audit_protocol(
     import pandas as pd
 
     names = [corpus] if protocol != "cross" else [corpus, test_corpus]
-    sides = submissions.utterance_sides(corpus, protocol, test_corpus)
+    sides = assignment.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in sides if column.isdigit()]
     if fold is not None and str(fold) not in numbers:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {len(numbers) - 1} on {corpus}")
@@ -258,7 +258,7 @@ def _cues(examined, sound) -> list[dict]:
         truth = examined[target].to_numpy()
         cut = GroupKFold(min(5, groups.nunique()))
         answer = cross_val_predict(forest, values, truth, groups=groups.to_numpy(), cv=cut)
-        judged = submissions.score_predictions(
+        judged = uncertainty.score_predictions(
             examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels
         )
         limits, chance = judged["intervals"]["uar"], 1 / len(labels)

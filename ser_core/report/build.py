@@ -86,8 +86,8 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
             print_progress(f"{where}: unchanged")
             continue
         stamp.unlink(missing_ok=True)
-        start = time.monotonic()
-        log, done = folder / f"{source.stem}.log", lambda: _progress_text(plan)
+        start, since = time.monotonic(), time.time()
+        log, done = folder / f"{source.stem}.log", lambda since=since: _progress_text(plan, since)
         with redirect_stderr(log) as terminal, report_progress(where, start, done, terminal):
             failure = execute(source, target, parameters)
         took = f"{time.monotonic() - start:.0f} s"
@@ -216,8 +216,11 @@ def _changed(row: dict) -> int:
         return 0
 
 
-def _progress_text(plan) -> str:
-    return "" if plan.published else f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
+def _progress_text(plan, since: float) -> str:
+    if plan.published:
+        return ""
+    stored = f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
+    return stored + store.epochs_in_training(since)
 
 
 def store_state(plan) -> dict[str, int]:

@@ -10,6 +10,8 @@ import json
 import re
 from pathlib import Path
 
+from ser_core import corpora
+
 STYLE = Path(__file__).with_name("report.css")
 
 WIDGET = (
@@ -138,7 +140,7 @@ def headline(pooled: list[dict]) -> str:
     one = ablations.reference_row([row for row in pooled if row["spec"]["protocol"] == "speaker"])
     if one is None:
         return ""
-    name = tables.corpus_title(one["spec"]["corpus"])
+    name = corpora.corpus_title(one["spec"]["corpus"])
     claimed = (one.get("claimed") or {}).get("accuracy")
     told = f"On {name}, tested on speakers that it has never heard, the paper's network recognises {_figure(one)}"
     if claimed is not None:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ser_core import corpora
 from ser_core.claims import paper
 from ser_core.experiments.grids import A5
 from ser_core.experiments.spec import Spec
@@ -118,7 +119,7 @@ def changed_fields(base: dict, spec: dict) -> str:
         tables.format_field(name, value) for name, value in spec.items() if name not in own and base.get(name) != value
     ]
     if spec["corpus"] != base["corpus"]:
-        told.insert(0, tables.corpus_title(spec["corpus"]))
+        told.insert(0, corpora.corpus_title(spec["corpus"]))
     return ", ".join(told)
 
 
@@ -131,7 +132,7 @@ def ablation_markdown(pooled: list[dict], folder) -> str:
         return ""
     default = f"the default: {tables.format_setting(base['spec']) or 'as the paper'}"
     title = (
-        f"**One thing changed about A5, {tables.corpus_title(base['spec']['corpus'])}, protocol `speaker`** ({default})"
+        f"**One thing changed about A5, {corpora.corpus_title(base['spec']['corpus'])}, protocol `speaker`** ({default})"
     )
     follows = f"{ablation_sentence(varied, base, folder)} {neutral_sentence(some, base, folder)}".strip()
     return f"{title}\n\n{tables.to_markdown(ablation_table(varied, base, folder))}\n{LEGEND}\n\n{follows}\n"

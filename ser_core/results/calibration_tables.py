@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
 from ser_core.metrics import temperature_scaling, uncertainty
@@ -215,7 +216,7 @@ def calibration_table(pooled: list[dict], folder):
         t = told["temperature"]
         lines.append(
             {
-                "corpus": tables.corpus_title(told["corpus"]),
+                "corpus": corpora.corpus_title(told["corpus"]),
                 "network": one["spec"]["model"],
                 "setting": tables.format_setting(one["spec"]) or "default",
                 "accuracy %": tables.format_percent(told["accuracy"]),
@@ -240,7 +241,7 @@ def calibration_sentence(told: dict) -> str:
     kind = "overconfident" if over > 0 else "underconfident"
     does = "mends" if after < before else "does not mend"
     return (
-        f"{tables.corpus_title(told['corpus'])}: {kind} by {100 * abs(over):.1f} points; a temperature of "
+        f"{corpora.corpus_title(told['corpus'])}: {kind} by {100 * abs(over):.1f} points; a temperature of "
         f"{told['temperature']['mean']:.2f} {does} it (ECE {100 * before:.1f} to {100 * after:.1f} points)."
     )
 
@@ -253,7 +254,7 @@ def abstention_sentence(told: dict) -> str:
         share, wrong = tables.format_percent(kept["coverage"], 0), tables.format_percent(kept["risk"], 0)
         really = f"answers to {share} % of the utterances, {wrong} % of them wrong"
     return (
-        f"{tables.corpus_title(told['corpus'])}: an AURC of {tables.format_percent(told['aurc']['after'])} % against an error "
+        f"{corpora.corpus_title(told['corpus'])}: an AURC of {tables.format_percent(told['aurc']['after'])} % against an error "
         f"rate of {tables.format_percent(1 - told['accuracy'])} %; the threshold that keeps "
         f"{100 * told['abstention']['risk']:.0f} % wrong on validation gives, on the test, {really}."
     )

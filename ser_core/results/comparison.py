@@ -7,7 +7,7 @@ together (Holm); what they do not tell apart is marked.
 
 import pandas as pd
 
-from ser_core import models
+from ser_core import corpora, models
 from ser_core.claims import paper
 from ser_core.experiments.grids import A5, LITE, TABLES
 from ser_core.experiments.spec import Spec
@@ -301,7 +301,7 @@ def ablation_steps(pooled: list[dict], folder, number: str) -> list[dict]:
 
 def ablation_sentence(pooled: list[dict], folder, number: str) -> str:
     """Which steps of Table V or VI can be told from none, in one sentence."""
-    corpus = tables.corpus_title(pooled[0]["spec"]["corpus"])
+    corpus = corpora.corpus_title(pooled[0]["spec"]["corpus"])
     tested = [step for step in ablation_steps(pooled, folder, number) if step["p"] is not None]
     if not tested:
         return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
@@ -341,11 +341,11 @@ def published_markdown(pooled: list[dict], folder) -> str:
             one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.is_proposed(one["spec"]["model"])
         ]
         if len(some) > 1:
-            title = f"**Table {number} and further systems, {tables.corpus_title(corpus)}, protocol `speaker`**"
+            title = f"**Table {number} and further systems, {corpora.corpus_title(corpus)}, protocol `speaker`**"
             blocks.append(_block(title, some, folder, unmeasured_sentence(some, f"table{2 if number == 'II' else 4}")))
     for number, some in ablation_rows([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
         if len(some) > 1:
-            title = f"**Table {number}, {tables.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
+            title = f"**Table {number}, {corpora.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
             cut = tables.format_setting(some[0]["spec"])
             told = f" (setting: {cut})" if cut else ""
             frame = tables.to_markdown(ablation_table(some, folder, number))

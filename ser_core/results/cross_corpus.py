@@ -7,7 +7,7 @@ rows are those with zero padding and no adaptation, as the paper's network is.
 import numpy as np
 import pandas as pd
 
-from ser_core import models
+from ser_core import corpora, models
 from ser_core.metrics import uncertainty
 from ser_core.results import comparison, tables
 from ser_core.training import adaptation
@@ -46,7 +46,7 @@ def is_plain(one: dict) -> bool:
 
 def short_title(corpus: str) -> str:
     """Title of a corpus, or the plain name of a demo corpus, whose title is long."""
-    return corpus if tables.is_demo(corpus) else tables.corpus_title(corpus)
+    return corpus if corpora.is_demo(corpus) else corpora.corpus_title(corpus)
 
 
 def direction(one: dict) -> str:

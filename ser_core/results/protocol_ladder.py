@@ -9,7 +9,7 @@ scored on original clips there, as the rungs below it are.
 import numpy as np
 import pandas as pd
 
-from ser_core import models
+from ser_core import corpora, models
 from ser_core.experiments.grids import A5
 from ser_core.metrics import uncertainty
 from ser_core.results import tables
@@ -87,7 +87,7 @@ def _rung(one: dict, folder) -> dict:
         frame = frame[frame["copy"] == ""]
     accuracy = float(np.mean(frame["truth"] == frame["prediction"]))
     limits = uncertainty.intervals(frame, labels)
-    target = f" to {tables.corpus_title(spec['test_corpus'])}" if spec.get("test_corpus") else ""
+    target = f" to {corpora.corpus_title(spec['test_corpus'])}" if spec.get("test_corpus") else ""
     merged = one.get("calm_is_neutral")
     return {
         "protocol": spec["protocol"],
@@ -106,7 +106,7 @@ def _rung(one: dict, folder) -> dict:
         "like_listeners": _like_listeners(frame) if merged else None,
         "all_clips": everything,
         "step": None,
-        "demo": tables.is_demo(spec["corpus"]),
+        "demo": corpora.is_demo(spec["corpus"]),
         "labels": labels,
         "frame": frame,
     }
@@ -199,7 +199,7 @@ def power_table(found: list[dict]) -> pd.DataFrame:
 def power_sentence(found: list[dict], corpus: str) -> str:
     """How many of the steps are told apart, and the least step that such a test would not miss, in one sentence."""
     steps = [one["step"] for one in found if one["step"] and one["step"]["p"] is not None]
-    title = tables.corpus_title(corpus)
+    title = corpora.corpus_title(corpus)
     if not steps:
         return f"{title}: no two rungs share six speakers or more, so nothing can be told apart."
     apart = sum(p <= uncertainty.ALPHA for p in uncertainty.holm([step["p"] for step in steps]))
@@ -235,7 +235,7 @@ def _fixed(text: str) -> str:
 
 def ladder_sentence(found: list[dict], corpus: str) -> str:
     """What the ladder says, in one sentence."""
-    title = tables.corpus_title(corpus)
+    title = corpora.corpus_title(corpus)
     by = {one["protocol"]: one for one in found}
     measured = [name for name in ORDER if name in by and name != "cross"]
     settings = {by[name]["setting"] for name in measured}
@@ -280,7 +280,7 @@ def ladder_markdown(pooled: list[dict], folder) -> list[str]:
         if found:
             lacking = ", ".join(f"`{name}`" for name in unmeasured_protocols(found))
             note = f" Not measured yet: {lacking}." if lacking else ""
-            title = f"**The ladder: {models.MODELS[A5].title}, {tables.corpus_title(corpus)}, protocol by protocol**"
+            title = f"**The ladder: {models.MODELS[A5].title}, {corpora.corpus_title(corpus)}, protocol by protocol**"
             blocks.append(
                 f"{title}\n\n{tables.to_markdown(ladder_table(found))}\n{ladder_sentence(found, corpus)}{note}\n"
             )

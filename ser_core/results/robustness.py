@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from ser_core import corpora
 from ser_core.audio import degradation
 from ser_core.metrics import calibration
 from ser_core.results import calibration_tables, comparison, tables
@@ -132,7 +133,7 @@ def robustness_title(family: dict[str, dict]) -> str:
     one = family[CLEAN]
     spec = one["spec"]
     cut = tables.format_setting(spec)
-    parts = [tables.corpus_title(spec["corpus"]), spec["model"], *([cut] if cut else [])]
+    parts = [corpora.corpus_title(spec["corpus"]), spec["model"], *([cut] if cut else [])]
     seeds = f"seed{'s' if len(one['seeds']) > 1 else ''} {', '.join(map(str, one['seeds']))}"
     folds = f"{len(one['folds'])} of {one['folds_total'] or '?'} folds"
     return ", ".join([*parts, f"protocol {spec['protocol']}", folds, seeds])

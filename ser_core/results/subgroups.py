@@ -8,7 +8,7 @@ compared between speakers; intensities are the same speakers, so they are compar
 import numpy as np
 import pandas as pd
 
-from ser_core import metrics
+from ser_core import corpora, metrics
 from ser_core.metrics import uncertainty
 from ser_core.results import tables
 
@@ -209,7 +209,7 @@ def speaker_table(one: dict, folder, *, shown: int = 3) -> pd.DataFrame:
 
 def subgroup_sentence(one: dict, folder) -> str:
     """One sentence: the worst speaker, the spread of the speakers beside that of chance, the groups told apart."""
-    each, title = scores_by_speaker(one, folder), tables.corpus_title(one["spec"]["corpus"])
+    each, title = scores_by_speaker(one, folder), corpora.corpus_title(one["spec"]["corpus"])
     worst = f"{each['speaker'].iloc[0]} with a UAR of {tables.format_percent(each['uar'].iloc[0])} %"
     if len(each) < uncertainty.FEWEST_UNITS:
         return f"{title}: {_speakers(len(each))}, too few to compare; the worst is {worst}."

@@ -10,56 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core import corpora, metrics
+from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.metrics import uncertainty
-from ser_core.protocols import splits
+from ser_core.metrics.uncertainty import score_predictions
+from ser_core.protocols.assignment import _labels, utterance_sides
 from ser_core.results import tables
 
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
 
 
-def load_utterances(corpus: str):
-    """The utterance table of a corpus without a need for its audio: the published list, else what is here."""
-    return corpora.manifest(corpus) if corpus in corpora.CORPORA else corpora.load(corpus)
 
 
-def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
-    """On which side every utterance stands in every fold.
-
-    Returns
-    -------
-    DataFrame: ``id``, ``corpus``, ``speaker``, ``text``, ``emotion`` and one column a fold ("train", "validation",
-    "test" or "none"), sorted by id; under ``leaky`` one line a clip, under ``cross`` the tested corpus's below
-
-    Raises
-    ------
-    SerError
-        for an unknown corpus or protocol, or one that the corpus cannot fill
-    """
-    import pandas as pd
-
-    table = load_utterances(corpus)
-    count = splits.fold_count(table, protocol)
-    options, lines = {}, table
-    if protocol == "cross":
-        if not test_corpus:
-            raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
-        shared = _labels(corpus, test_corpus)
-        table, target = (one[one["emotion"].isin(shared)] for one in (table, load_utterances(test_corpus)))
-        options["target"] = target
-        lines = pd.concat([table, target], ignore_index=True)
-    elif protocol == "leaky":
-        lines = splits.pool_copies(table)
-    found = lines[["id", "corpus", "speaker", "text", "emotion"]].sort_values("id", ignore_index=True)
-    for fold in range(count):
-        split = splits.split(table, protocol, fold, **options)
-        side = {name: where for where in splits.SIDES for name in getattr(split, where)}
-        found[str(fold)] = [side.get(name, "none") for name in found["id"]]
-    return found
 
 
 def read_predictions(path: str | Path, labels):
@@ -202,22 +167,8 @@ def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None
     return result
 
 
-def score_predictions(frame, labels) -> dict:
-    """Scores, intervals over speakers, per class and confusion of predictions."""
-    matrix = metrics.confusion(frame["truth"], frame["prediction"], labels)
-    return {
-        "n_test": len(frame),
-        "scores": metrics.scores_from_confusion(matrix),
-        "intervals": uncertainty.intervals(frame, labels),
-        "per_class": metrics.per_class(frame["truth"], frame["prediction"], labels),
-        "confusion": matrix.tolist(),
-    }
 
 
-def _labels(corpus: str, target: str) -> tuple[str, ...]:
-    """Emotions of the corpus, those that the tested one has as well."""
-    there = set(corpora.labels(target))
-    return tuple(label for label in corpora.labels(corpus) if label in there)
 
 
 def _folds(where, numbers, given: set[str], folds, protocol: str, path) -> list[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 from ser_core import metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
-from ser_core.corpora import CORPORA, load, manifest
+from ser_core.corpora import CORPORA, corpus_title, is_demo, load, manifest
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.store import claimed, load_predictions
 from ser_core.metrics import uncertainty
@@ -25,11 +25,6 @@ from ser_core.protocols import splits
 OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
 
-def corpus_title(name: str) -> str:
-    """Title of a corpus for people; demo corpora carry the word "demo"."""
-    corpus = CORPORA.get(name)
-    title = corpus.title if corpus else name
-    return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
 
 
 def system_title(model: str) -> str:
@@ -42,9 +37,6 @@ def tested_on(spec: dict) -> str:
     return " → ".join(corpus_title(name) for name in (spec["corpus"], spec.get("test_corpus")) if name)
 
 
-def is_demo(corpus: str) -> bool:
-    """Whether the corpus is embedded synthetic speech."""
-    return corpus.startswith("demo")
 
 
 def format_percent(value: float | None, digits: int = 1) -> str:

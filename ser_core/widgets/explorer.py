@@ -142,9 +142,8 @@ def explore(names) -> ipywidgets.Widget:
     """The explorer over those of the corpora ``names`` whose recordings are here."""
     from ser_core import corpora
     from ser_core.corpora import inventory
-    from ser_core.results import tables
 
-    found = {tables.corpus_title(name): corpora.load(name) for name in names if inventory.is_available(name)}
+    found = {corpora.corpus_title(name): corpora.load(name) for name in names if inventory.is_available(name)}
     if found:
         return Explorer(found)
     return _line("No recordings of these corpora are here, so there is nothing to listen to: `ser data fetch ravdess`.")

@@ -4,6 +4,7 @@ import html
 import json
 from pathlib import Path
 
+from ser_core import corpora
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 
@@ -77,7 +78,7 @@ def measured_performance(model: Path | None = None) -> str:
         return "How well it does is not known here: its result rows are missing."
     (one,) = tables.pool_results(rows, folder)
     spec, unit = one["spec"], one["intervals"]["unit"]
-    title, folds = tables.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"
+    title, folds = corpora.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"
     alike = "Networks trained alike on the folds reached" if model is None else "On its fold it reached"
     limits = one["intervals"]["uar"]
     spread = f"{tables.format_interval(limits)} (95 % interval over {unit}s)" if limits else "without an interval"
