@@ -118,7 +118,7 @@ def test_level_of_a_full_scale_sine():
 
 def test_describe_names_what_is_there(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.column_stack([tone(48_000), tone(48_000)]), 48_000)
-    seen = features.describe_recording(tmp_path / "a.wav", channels="13")
+    seen = features.describe_recording(tmp_path / "a.wav", features="13")
     assert (seen["seconds"], seen["rate"], seen["channels"]) == (0.5, 48_000, 2)
     assert seen["frames"] == 51 and seen["feature_shape"] == [400, 13]
 

@@ -35,7 +35,7 @@ def test_a_second_call_reads_and_computes_nothing(few, own_cache, monkeypatch):
 
 def test_channel_sets_share_what_is_computed(few, own_cache):
     whole = cache.feature_matrix(few, progress=False)
-    part = cache.feature_matrix(few, features.FeatureSettings(channels="13", frames=100), progress=False)
+    part = cache.feature_matrix(few, features.FeatureSettings(features="13", frames=100), progress=False)
     assert len(files(own_cache)) == 3 and np.array_equal(part, whole[:, :100, :13])
 
 

@@ -35,7 +35,7 @@ def sequences(n=24, frames=60, classes=3, seed=0):
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_tells_a_constructed_case_apart_and_is_the_same_twice(name):
-    made_for = inputs.get_input(models.MODELS[name].channels)
+    made_for = inputs.get_input(models.MODELS[name].features)
     case = sequences if len(made_for.shape(made_for.frames)) == 2 else clouds
     x, y, groups = case()
     test, truth, _ = case(seed=1)
@@ -106,8 +106,8 @@ def test_what_only_a_network_is_trained_by_sets_no_learner_apart(name):
 
 def test_a_learner_gets_the_kind_of_input_that_it_was_made_for():
     with pytest.raises(SerError, match="svm: was made for the input functionals and cannot take 42"):
-        Spec(model="svm", channels="42")
+        Spec(model="svm", features="42")
     with pytest.raises(SerError, match="gmm: was made for the input 39 and cannot take egemaps"):
-        Spec(model="gmm", channels="egemaps")
-    assert Spec(model="svm", channels="egemaps").channels == "egemaps"
-    assert Spec(model="gmm", channels="14").channels == "14"
+        Spec(model="gmm", features="egemaps")
+    assert Spec(model="svm", features="egemaps").features == "egemaps"
+    assert Spec(model="gmm", features="14").features == "14"

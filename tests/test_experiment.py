@@ -18,7 +18,7 @@ from ser_core.features import cache
 from ser_core.protocols import splits
 from ser_core.training import fit
 
-SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, channels="13")
+SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, features="13")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def row_spec():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"corpus": "nowhere"}, {"protocol": "magic"}, {"model": "nothing"}, {"channels": "43"}, {"augment": "echo"},
+        {"corpus": "nowhere"}, {"protocol": "magic"}, {"model": "nothing"}, {"features": "43"}, {"augment": "echo"},
         {"epochs": 0}, {"learning_rate": -1.0}, {"batch": 0}, {"precision": "float8"}, {"condition": "noisy"},
         {"seed": -1}, {"frames": 3}, {"learning_rate": float("nan")},
     ],
@@ -137,7 +137,7 @@ def test_a_spec_that_means_nothing_is_refused(wrong):
 
 
 def test_a_model_brings_its_own_channels():
-    assert Spec(model="a1").channels == "39" and Spec(model="a2").channels == "42" and SMALL.channels == "13"
+    assert Spec(model="a1").features == "39" and Spec(model="a2").features == "42" and SMALL.features == "13"
 
 
 def test_a_failing_cell_is_a_row_and_the_others_go_on(own_store):

@@ -82,7 +82,7 @@ def test_every_channel_set_has_its_shape_and_scale(channels):
     y = next(iter(some_speech().values()))
     count = len(features.CHANNELS[channels])
     assert count == (49 if channels == "wide" else int(channels))
-    x = features.extract(y, channels=channels)
+    x = features.extract(y, features=channels)
     assert x.shape == (400, count) and x.dtype == np.float32 and np.isfinite(x).all()
     used = 1 + len(y) // 160
     if used <= 400:
@@ -92,9 +92,9 @@ def test_every_channel_set_has_its_shape_and_scale(channels):
 
 def test_channel_sets_are_parts_of_the_whole():
     y = next(iter(some_speech().values()))
-    whole = dict(zip(features.CHANNELS["wide"], features.extract(y, channels="wide", znorm=False).T, strict=True))
+    whole = dict(zip(features.CHANNELS["wide"], features.extract(y, features="wide", znorm=False).T, strict=True))
     for channels, names in features.CHANNELS.items():
-        x = features.extract(y, channels=channels, znorm=False)
+        x = features.extract(y, features=channels, znorm=False)
         assert all(np.array_equal(x[:, i], whole[name]) for i, name in enumerate(names))
 
 
@@ -113,5 +113,5 @@ def test_wide_features_follow_the_signal():
 
 
 def test_unknown_channels_are_refused():
-    with pytest.raises(SerError, match="channels '43'"):
-        features.extract(np.ones(16_000), channels="43")
+    with pytest.raises(SerError, match="features '43'"):
+        features.extract(np.ones(16_000), features="43")

@@ -13,7 +13,7 @@ NAMES = [name for name, one in inputs.INPUTS.items() if one.extra != "ssl"]
 
 def settings(name, **changed):
     made_for = inputs.get_input(name)
-    return features.FeatureSettings(**{"channels": name, "frames": made_for.frames, "rate": made_for.rate} | changed)
+    return features.FeatureSettings(**{"features": name, "frames": made_for.frames, "rate": made_for.rate} | changed)
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def test_an_unknown_table_is_one_line():
 
 def test_open_fields_follow_the_model():
     spec = Spec(corpus="demo", model="lstm_attention")
-    assert (spec.channels, spec.frames, spec.rate, spec.optimizer, spec.learning_rate) == (
+    assert (spec.features, spec.frames, spec.rate, spec.optimizer, spec.learning_rate) == (
         "mel",
         563,
         48_000,
@@ -64,7 +64,7 @@ def test_open_fields_follow_the_model():
     assert Spec(corpus="demo", model="svm").augment == "" and Spec(corpus="demo").augment.count(",") == 3
     assert Spec(corpus="demo", model="lstm_attention", learning_rate=0.5, optimizer="adam").learning_rate == 0.5
     with pytest.raises(SerError, match="a1.*cannot take mel"):
-        Spec(corpus="demo", model="a1", channels="mel")
+        Spec(corpus="demo", model="a1", features="mel")
     with pytest.raises(SerError, match="optimizer"):
         Spec(corpus="demo", optimizer="newton")
 
@@ -188,7 +188,7 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
     plain, whole = made_rows(tmp_path, model=A5, augment=""), made_rows(tmp_path, model=A5)
     varied = [
         row
-        for fields in ({"denoise": True}, {"channels": "14"}, {"augment": "noise"}, {"learning_rate": 0.0001})
+        for fields in ({"denoise": True}, {"features": "14"}, {"augment": "noise"}, {"learning_rate": 0.0001})
         for row in made_rows(tmp_path, model=A5, folds=1, **({"augment": ""} | fields))
     ]
     pooled = tables.pool_results([*whole, *plain, *varied], tmp_path)
@@ -196,7 +196,7 @@ def test_the_default_of_variations_is_the_row_that_most_of_them_change_in_one_th
     assert base["spec"]["augment"] == "" and len(base["folds"]) == 6
     frame = ablations.ablation_table(ablations.ablated_rows(pooled), base, tmp_path)
     told = set(frame["changed"])
-    assert {"noise reduction", "channels 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
+    assert {"noise reduction", "features 14", "augment noise", "learning rate 0.0001"} < told and len(frame) == 5
     told = ablations.neutral_sentence(pooled, base, tmp_path)
     recalls = [one["per_class"]["neutral"]["recall"] for one in (pooled[1], pooled[0])]
     assert f"from {100 * recalls[0]:.1f} to {100 * recalls[1]:.1f} %" in told and "6 of 6 folds" in told

@@ -29,12 +29,12 @@ STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140}
 
 
 def full_shape(name):
-    made_for = inputs.get_input(models.MODELS[name].channels)
+    made_for = inputs.get_input(models.MODELS[name].features)
     return made_for.shape(made_for.frames)
 
 
 def small_shape(name):
-    channels = models.MODELS[name].channels
+    channels = models.MODELS[name].features
     return SMALL.get(name) or SMALL.get(channels) or inputs.get_input(channels).shape(80)
 
 
@@ -237,7 +237,7 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
     (tmp_path / "mynet.py").write_text(re.search(r"```python\n(import keras.*?)```", text, re.DOTALL)[1])
     monkeypatch.syspath_prepend(tmp_path)
     assert models.count_parameters(models.build("mynet:small", (400, 42), 8)) == 42 * 5 * 32 + 32 + 32 * 8 + 8
-    spec = Spec(corpus="demo", model="mynet:small", channels="mel_small", epochs=1, augment="")
+    spec = Spec(corpus="demo", model="mynet:small", features="mel_small", epochs=1, augment="")
     row = run_spec(spec, progress=False)
     assert row["status"] == "ok" and row["standing"] == "own" and row["parameters"] == 128 * 5 * 32 + 32 + 32 * 8 + 8
 

@@ -51,18 +51,18 @@ def features_session(settings):
 @pytest.mark.parametrize("znorm", [True, False])
 @pytest.mark.parametrize("channels", ["13", "14", "39", "40", "42"])
 def test_features_are_those_of_the_suite(utterances, channels, znorm):
-    settings = FeatureSettings(channels=channels, znorm=znorm)
+    settings = FeatureSettings(features=channels, znorm=znorm)
     run = features_session(settings)
     for samples in utterances:
         found = run.run(None, {"waveform": (0.3 * samples)[None].astype(np.float32)})[0][0]
-        expected = features.extract(audio.peak_normalise(samples), channels=channels, znorm=znorm)
+        expected = features.extract(audio.peak_normalise(samples), features=channels, znorm=znorm)
         assert found.shape == expected.shape == (400, len(features.CHANNELS[channels]))
         scale = 1.0 if znorm else 100.0
         assert np.abs(found - expected).max() < 2e-3 * scale and np.abs(found - expected).mean() < 2e-5 * scale
 
 
 def test_features_are_those_of_librosa(utterances):
-    run = features_session(FeatureSettings(channels="14", znorm=False))
+    run = features_session(FeatureSettings(features="14", znorm=False))
     for samples in utterances[:4]:
         found = run.run(None, {"waveform": samples[None]})[0][0]
         count = min(400, 1 + len(samples) // 160)
@@ -88,7 +88,7 @@ def test_a_constant_sound_gives_zeros_and_no_nan():
 
 
 @pytest.mark.parametrize(
-    "settings", [FeatureSettings(channels="wide"), FeatureSettings(channels="mel"), FeatureSettings(denoise=True)]
+    "settings", [FeatureSettings(features="wide"), FeatureSettings(features="mel"), FeatureSettings(denoise=True)]
 )
 def test_what_has_no_graph_is_one_line(settings):
     with pytest.raises(SerError, match="cannot be written as ONNX"):
@@ -194,7 +194,7 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
     settings = network.settings
     given = np.stack(
         [
-            features.extract(x, channels=settings.channels, frames=settings.frames, znorm=settings.znorm)
+            features.extract(x, features=settings.features, frames=settings.frames, znorm=settings.znorm)
             for x in utterances
         ]
     )

@@ -15,7 +15,7 @@ from ser_core.features import FeatureSettings, encoders, inputs
 from ser_core.models import probes
 from ser_core.training.fit import fit_learner
 
-ENCODED = [name for name, model in models.MODELS.items() if inputs.get_input(model.channels).extra == "ssl"]
+ENCODED = [name for name, model in models.MODELS.items() if inputs.get_input(model.features).extra == "ssl"]
 
 
 def layers_of(n=160, layers=4, size=6, classes=4, speakers=8, seed=0):
@@ -117,7 +117,7 @@ def test_the_mixture_weighs_layers_and_experts():
 
 
 def test_the_mixture_sees_all_functionals():
-    assert inputs.input_shape(FeatureSettings(channels="functionals", frames=1)) == (probes.SPECTRAL,)
+    assert inputs.input_shape(FeatureSettings(features="functionals", frames=1)) == (probes.SPECTRAL,)
     network, x = models.build("moe_wavlm_spectral", (14, 768), 4), batch(1)
     beyond, last = x.copy(), x.copy()
     beyond[:, -1, probes.SPECTRAL :] += 1.0
@@ -143,7 +143,7 @@ def test_the_mixture_learns_and_is_saved(tmp_path):
 def test_an_encoders_systems_are_listed_without_it(name):
     spec = Spec(corpus="demo", model=name)
     assert spec.augment == "" and min(inputs.input_shape(spec.settings)) >= 13
-    assert inputs.ENCODER[inputs.get_input(spec.channels).raw] in encoders.CHECKPOINTS
+    assert inputs.ENCODER[inputs.get_input(spec.features).raw] in encoders.CHECKPOINTS
 
 
 @pytest.mark.parametrize("name", ["wav2vec2_base", "wavlm_base_attention", "moe_wavlm_spectral"])

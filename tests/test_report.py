@@ -296,7 +296,9 @@ def test_the_heartbeat_tells_what_is_done_and_where_training_is(own_store, tmp_p
     (own_store / "a.checkpoint" / "state.json").write_text("{")
     os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written while it beats
     with (tmp_path / "said").open("w+") as file:
-        with progress.report_progress("[1/2] 03", time.monotonic(), lambda: ", 0 of 2", file.fileno(), every=0.05):
+        with progress.report_progress(
+            "[1/2] 03", time.monotonic(), lambda: ", 0 of 2" + store.epochs_in_training(0), file.fileno(), every=0.05
+        ):
             while not (tmp_path / "said").stat().st_size:
                 time.sleep(0.01)
         file.seek(0)

@@ -16,7 +16,7 @@ from ser_core.features import cache
 from ser_core.protocols import splits
 from ser_core.training import adaptation, fit, speedups
 
-SMALL = Spec(corpus="demo_tess", model="a1", epochs=1, augment="", frames=80, channels="13")
+SMALL = Spec(corpus="demo_tess", model="a1", epochs=1, augment="", frames=80, features="13")
 CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
 
 
@@ -33,7 +33,7 @@ CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
         ({"condition": "white:loud"}, "loud"),
         ({"padding": "none"}, "padding"),
         ({"padding": "masked", "model": "reslstm_sa"}, "cannot leave frames out"),
-        ({"protocol": "cross", "test_corpus": "demo_tess", "adapt": "corpus", "channels": "waveform",
+        ({"protocol": "cross", "test_corpus": "demo_tess", "adapt": "corpus", "features": "waveform",
           "model": "clstm"}, "waveform"),
     ],
 )  # fmt: skip
@@ -232,7 +232,7 @@ def test_adaptation_scales_without_labels(kind):
 
 @pytest.mark.parametrize("kind", ["corpus", "speaker"])
 def test_functionals_are_scaled_as_they_are(kind):
-    spec = replace(CROSS, model="svm", channels="functionals", adapt=kind, znorm=False, frames=1)
+    spec = replace(CROSS, model="svm", features="functionals", adapt=kind, znorm=False, frames=1)
     there = data.load_subsets(spec)
     x = data.network_inputs(spec, there, ["test"])["test"]
     groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
@@ -242,7 +242,7 @@ def test_functionals_are_scaled_as_they_are(kind):
 
 def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
     """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
-    spec = replace(CROSS, model="svm", channels="functionals", adapt="coral", znorm=False, frames=1)
+    spec = replace(CROSS, model="svm", features="functionals", adapt="coral", znorm=False, frames=1)
     x = data.network_inputs(spec, data.load_subsets(spec))
     assert np.allclose(x["test"].mean(axis=0), 0, atol=1e-3) and np.allclose(x["train"].mean(axis=0), 0, atol=0.01)
     source, target = (np.cov(x[side], rowvar=False) for side in ("train", "test"))

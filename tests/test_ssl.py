@@ -93,7 +93,7 @@ def test_means_and_steps_are_means_of_hidden_states():
     assert steps.dtype == np.float16 and steps.shape == (8, LAYERS, SIZE)
     assert np.allclose(steps[2], states[:, 16:24].mean(axis=1), atol=2e-3)
     assert np.allclose(steps[7], states[:, 56:].mean(axis=1), atol=2e-3)
-    settings = features.FeatureSettings(channels="wavlm_base_steps", frames=25)
+    settings = features.FeatureSettings(features="wavlm_base_steps", frames=25)
     padded = inputs.to_input(steps, settings)
     assert padded.shape == inputs.input_shape(settings) == (25, LAYERS, SIZE) and padded.dtype == np.float32
     assert np.array_equal(padded[:8], steps) and not padded[8:].any()
@@ -102,7 +102,7 @@ def test_means_and_steps_are_means_of_hidden_states():
 
 def test_the_mixtures_input_holds_means_and_functionals():
     values = inputs.RAW["wavlm_base_functionals"](SAMPLES, 16_000)
-    settings = features.FeatureSettings(channels="wavlm_base_functionals", frames=1)
+    settings = features.FeatureSettings(features="wavlm_base_functionals", frames=1)
     assert values.dtype == np.float32 and values.shape == inputs.input_shape(settings) == (LAYERS + 1, 294)
     assert np.array_equal(values[:-1, :SIZE], inputs.RAW["wavlm_base"](SAMPLES, 16_000))
     assert (
@@ -213,7 +213,7 @@ def test_damaged_files_are_one_line(damaged, tiny):
 
 def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
     table = corpora.load("demo").iloc[:2]
-    settings = features.FeatureSettings(channels="wavlm_base", frames=1)
+    settings = features.FeatureSettings(features="wavlm_base", frames=1)
     first, name = cache.feature_matrix(table, settings, progress=False), encoders.fingerprint("wavlm_base")
     assert np.array_equal(first, cache.feature_matrix(table, settings, progress=False))
     torch.manual_seed(1)

@@ -53,8 +53,6 @@ def report_progress(
         thread.join()
 
 
-
-
 def print_progress(text: str, terminal: int = 2) -> None:
     """One line of progress, on stderr or another file descriptor."""
     os.write(terminal, f"{text}\n".encode())

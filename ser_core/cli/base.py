@@ -27,6 +27,29 @@ class Commands(click.Group):
             ctx.exit(1)
 
 
+class RenamedOption(click.Option):
+    """An option that still answers to its earlier name, which the help no longer shows.
+
+    ``click.option("--force", cls=RenamedOption, old="--fresh")``
+    """
+
+    def __init__(self, names, *, old: str, **settings):
+        named = [name for name in names if not name.startswith("-")] or [names[0].lstrip("-").replace("-", "_")]
+        super().__init__([*(name for name in names if name.startswith("-")), old, *named], **settings)
+        self.old = old
+
+    def get_help_record(self, ctx):
+        shown = self.opts
+        self.opts = [name for name in shown if name != self.old]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = shown
+
+
+force_option = click.option(
+    "--force", "fresh", cls=RenamedOption, old="--fresh", is_flag=True, help="Recompute results that exist already."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line.")
 
 
@@ -43,12 +66,31 @@ def spec_options(command):
         click.option("--test-corpus", help="Test on this corpus, on the emotions that both have (protocol cross)."),
         click.option("--condition", help="What is done to the test audio, such as white:10, reverb:0.6 [clean]"),
         click.option("--model", help="One of `ser models`, or your package.module:function [cnn_bilstm_attention]"),
-        click.option("--channels", help="13, 14, 39, 40, 42, wide or another input [what the model was made for]"),
+        click.option(
+            "--features",
+            cls=RenamedOption,
+            old="--channels",
+            help="13, 14, 39, 40, 42, wide or another input [what the model was made for]",
+        ),
         click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
-        click.option("--copies", type=int, help="Copies a technique [1]"),
+        click.option(
+            "--augment-copies",
+            "copies",
+            cls=RenamedOption,
+            old="--copies",
+            type=int,
+            help="Augmented copies per technique [1]",
+        ),
         click.option("--epochs", type=int, help="At most so many [300]"),
         click.option("--patience", type=int, help="Epochs without a better validation loss [20]"),
-        click.option("--batch", type=int, help="Utterances a step [32]"),
+        click.option(
+            "--batch-size",
+            "batch",
+            cls=RenamedOption,
+            old="--batch",
+            type=int,
+            help="Utterances per training step [32]",
+        ),
         click.option("--optimizer", help="adam, rmsprop or sgd [what the model's source says; adam]"),
         click.option("--learning-rate", type=float, help="0.001 (II.D.5) or 0.0001 (III.A) [the source's; 0.001]"),
         click.option(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import as_json, emit
+from ser_core.cli.base import RenamedOption, as_json, emit
 
 
 @click.group()
@@ -77,21 +77,28 @@ def data_verify(ctx, name: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--channels", default="42", show_default=True, help="Feature channels: 13, 14, 39, 40, 42 or wide.")
+@click.option(
+    "--features",
+    cls=RenamedOption,
+    old="--channels",
+    default="42",
+    show_default=True,
+    help="Feature set: 13, 14, 39, 40, 42 or wide.",
+)
 @as_json
 @click.pass_context
-def inspect(ctx, files: tuple[Path, ...], channels: str, as_json: bool) -> None:
+def inspect(ctx, files: tuple[Path, ...], features: str, as_json: bool) -> None:
     """What the suite sees in recordings: length, rate, channels, level, frames, feature shape.
 
     A file that cannot be used is one line; the others are still read, and the exit code is 1.
     """
-    from ser_core import features
+    from ser_core.features import channel_names, describe_recording
 
-    features.channel_names(channels)
+    channel_names(features)
     rows = []
     for path in files:
         try:
-            rows.append({"file": str(path)} | features.describe_recording(path, channels=channels))
+            rows.append({"file": str(path)} | describe_recording(path, features=features))
         except SerError as error:
             rows.append({"file": str(path), "error": str(error)})
             click.echo(f"ser: {error}", err=True)

@@ -3,12 +3,21 @@
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import as_json, emit
+from ser_core.cli.base import RenamedOption, as_json, emit
+
+execute_option = click.option(
+    "--force",
+    "fresh",
+    cls=RenamedOption,
+    old="--fresh",
+    is_flag=True,
+    help="Execute every notebook again; stored results are still reused.",
+)
 
 
 @click.command()
 @click.option("--profile", default="demo", show_default=True, help="demo, quick or paper")
-@click.option("--fresh", is_flag=True, help="Execute every notebook again; stored results are still used.")
+@execute_option
 def reproduce(profile: str, fresh: bool) -> None:
     """Run every notebook and write the HTML report to runs/PROFILE/report/."""
     from ser_core.report import build as reports
@@ -18,7 +27,7 @@ def reproduce(profile: str, fresh: bool) -> None:
 
 @click.command()
 @click.option("--profile", help="Render this profile's report again; by default the published rows'.")
-@click.option("--fresh", is_flag=True, help="Execute every notebook again.")
+@execute_option
 def report(profile: str | None, fresh: bool) -> None:
     """Write the HTML report from the published rows alone, or again from a profile's stored results."""
     from ser_core.report import build as reports

@@ -3,7 +3,7 @@
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import as_json, emit, make_spec, numbers, spec_options, summary
+from ser_core.cli.base import RenamedOption, as_json, emit, force_option, make_spec, numbers, spec_options, summary
 
 
 @click.command("models")
@@ -26,7 +26,7 @@ def list_models(as_json: bool) -> None:
 @spec_options
 @click.option("--fold", type=int, help="From 0 [0]")
 @click.option("--seed", type=int, help="[0]")
-@click.option("--fresh", is_flag=True, help="Train anew even where the store has the row.")
+@force_option
 @as_json
 def run(fresh: bool, as_json: bool, **choices) -> None:
     """Train and judge one network on one fold, or take the row from the store."""
@@ -49,8 +49,15 @@ def run(fresh: bool, as_json: bool, **choices) -> None:
     "--scheduler",
     help="Address of a Dask scheduler, tcp://HOST:8786: its workers run the cells; --workers plays no part.",
 )
-@click.option("--unpublished", is_flag=True, help="Pass over cells whose row stands in runs/published already.")
-@click.option("--fresh", is_flag=True, help="Train anew what the store holds.")
+@click.option(
+    "--skip-published",
+    "unpublished",
+    cls=RenamedOption,
+    old="--unpublished",
+    is_flag=True,
+    help="Leave out runs whose result is in runs/published already.",
+)
+@force_option
 @click.option("--json-lines", is_flag=True, help="Print each row as it finishes, one JSON a line.")
 @as_json
 @click.pass_context

@@ -3,8 +3,7 @@
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import as_json, emit, numbers
-from ser_core.protocols import assignment
+from ser_core.cli.base import RenamedOption, as_json, emit, numbers
 
 
 @click.command()
@@ -53,6 +52,8 @@ def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
 def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
     """The folds of CORPUS under PROTOCOL: the side of every utterance in every fold. No recording is needed."""
 
+    from ser_core.protocols import assignment
+
     frame = assignment.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in frame if column.isdigit()]
     if as_csv:
@@ -74,7 +75,14 @@ def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_
 @click.option("--protocol", default="speaker", show_default=True, help="The protocol whose folds were used.")
 @click.option("--test-corpus", help="What the protocol cross tests on.")
 @click.option("--folds", help="Such as 0,2 or 0-5 [those whose test utterances are in the file]")
-@click.option("--against", multiple=True, help="A published row's hash, a model's name, or all; may be given again.")
+@click.option(
+    "--baseline",
+    "against",
+    cls=RenamedOption,
+    old="--against",
+    multiple=True,
+    help="Compare with published results: a hash, the name of a model, or all; may be repeated.",
+)
 @as_json
 def score(predictions, corpus, protocol, test_corpus, folds, against, as_json) -> None:
     """Judge anyone's predictions: scores, intervals over speakers, paired tests against published rows."""

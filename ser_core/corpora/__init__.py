@@ -113,7 +113,6 @@ def manifest(name: str):
     return pd.concat([parsed[columns], listing], axis=1).sort_values("id", ignore_index=True)
 
 
-
 def corpus_title(name: str) -> str:
     """Title of a corpus for people; demo corpora carry the word "demo"."""
     corpus = CORPORA.get(name)
@@ -121,8 +120,6 @@ def corpus_title(name: str) -> str:
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
 
 
-
 def is_demo(corpus: str) -> bool:
     """Whether the corpus is embedded synthetic speech."""
     return corpus.startswith("demo")
-

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core._utils.errors import SerError
-from ser_core.corpora import load, manifest
+from ser_core.corpora import corpus_title, load, manifest
 
 
 def is_available(corpus: str) -> bool:
@@ -32,7 +32,7 @@ def completeness_table(corpora: dict) -> pd.DataFrame:
         expected, found = facts.get("expected"), facts.get("found", 0)
         lines.append(
             {
-                "corpus": corpora.corpus_title(name),
+                "corpus": corpus_title(name),
                 "expected": f"{expected:,}" if expected else "–",
                 "found": f"{found:,}" if facts else "not here",
                 "missing": named or ("none" if facts else "–"),

@@ -202,5 +202,3 @@ def _preference(folder: Path, path: str) -> tuple:
     """Sort key of the copies of one utterance: not empty, preferred container, shallowest, first by name."""
     suffix = PurePosixPath(path).suffix.lower()
     return os.path.getsize(folder / path) == 0, SUFFIXES.index(suffix), path.count("/"), path
-
-

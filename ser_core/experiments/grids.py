@@ -28,7 +28,7 @@ NAMES = (*TABLES, ALL)
 def ablation_grid() -> tuple[tuple[str, dict], ...]:
     """What is changed about the paper's network on RAVDESS, one thing at a time: (what, fields of a spec)."""
     return (
-        *((f"channels {name}", {"channels": name}) for name in CHANNELS),
+        *((f"features {name}", {"features": name}) for name in CHANNELS),
         *((f"augmentation {name or 'none'}", {"augment": name}) for name in TECHNIQUES),
         ("noise reduction", {"denoise": True}),
         ("no z-norm (Eq. 4)", {"znorm": False}),

@@ -87,7 +87,7 @@ def _quick() -> dict[str, Iterator[Spec]]:
     }
 
 
-IMAGES = {"channels": "mel_small", "epochs": 15, "augment": ""}
+IMAGES = {"features": "mel_small", "epochs": 15, "augment": ""}
 """How the image networks of Table II are cut for the published rows: 64 x 128 mel, 15 epochs."""
 SIX = ("svm_egemaps", "svm_compare", "reslstm_sa", "lstm_attention", "cnn_lstm", "base_cnn", "parallel_cnn_transformer")
 """Measured on all six folds, after A1 to A5; the other systems on two."""
@@ -187,7 +187,7 @@ def _epochs(corpus: str, name: str) -> dict:
 
 def _fields(base: Spec, **changed) -> dict:
     """The fields of a spec with some changed; the input then follows the model or the channels again."""
-    kept = {name: value for name, value in asdict(base).items() if name not in ("channels", "frames", "rate")}
+    kept = {name: value for name, value in asdict(base).items() if name not in ("features", "frames", "rate")}
     return kept | changed
 
 

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 
-from ser_core import corpora, features, models
+from ser_core import corpora, models
 from ser_core._utils.errors import SerError
 from ser_core.audio.augmentation import TECHNIQUES, Ranges, parse_techniques
-from ser_core.features import cache, inputs
+from ser_core.features import CHANNELS, FeatureSettings, cache, inputs
 from ser_core.protocols import splits
 from ser_core.training import adaptation, batch_norm, fit
 
@@ -17,6 +18,10 @@ USUAL = {"augment": ",".join(TECHNIQUES), "optimizer": "adam", "learning_rate": 
 """What an open field (None) becomes where the model's source does not fix it; see ``models.Model.recipe``."""
 
 PADDINGS = ("zero", "masked")
+HASHED_NAMES = MappingProxyType({"features": "channels"})
+"""Fields that got a better name since results were stored: the new name to the one that the hash keeps covering."""
+STORED_NAMES = MappingProxyType({old: new for new, old in HASHED_NAMES.items()})
+"""The same the other way, for reading old rows."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Spec:
     protocol: str = "speaker"
     fold: int = 0
     model: str = "cnn_bilstm_attention"
-    channels: str | None = None  # the input: one of inputs.INPUTS
+    features: str | None = None  # the input: one of inputs.INPUTS
     frames: int | None = None
     rate: int | None = None  # Hz
     znorm: bool = True
@@ -60,11 +65,12 @@ class Spec:
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         put("corpus", corpora.canonical_name(self.corpus))
+        put("protocol", splits.canonical_protocol(self.protocol))
         if self.test_corpus is not None:
             put("test_corpus", corpora.canonical_name(self.test_corpus))
         model = models.get_model(self.model)
-        put("channels", self.channels or model.channels)
-        made_for = inputs.get_input(self.channels)
+        put("features", self.features or model.features)
+        made_for = inputs.get_input(self.features)
         for name, usual in (USUAL | {"frames": made_for.frames, "rate": made_for.rate}).items():
             if getattr(self, name) is None:
                 put(name, model.recipe.get(name, usual))
@@ -85,15 +91,15 @@ class Spec:
             if not 0 < getattr(self, name) < float("inf"):
                 raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
         inputs.input_shape(self.settings)
-        if self.channels in features.CHANNELS and self.frames < 8:
+        if self.features in CHANNELS and self.frames < 8:
             raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
-        given, made_for = inputs.get_input(self.channels), inputs.get_input(model.channels)
+        given, made_for = inputs.get_input(self.features), inputs.get_input(model.features)
         alike = given.finish is made_for.finish or (given.znorm and made_for.znorm)
         if model.kind == "learner":
             alike = len(given.shape(self.frames)) == len(made_for.shape(made_for.frames))
         if self.model in models.MODELS and not alike:
             raise SerError(
-                f"model {self.model}: was made for the input {model.channels} and cannot take {self.channels}"
+                f"model {self.model}: was made for the input {model.features} and cannot take {self.features}"
             )
         if not 0 <= self.seed < 2**32:
             raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
@@ -101,7 +107,7 @@ class Spec:
         if self.padding == "masked" and not model.masks:
             able = ", ".join(name for name, one in models.MODELS.items() if one.masks)
             raise SerError(f"padding masked: model {self.model} cannot leave frames out; choose among {able}")
-        adaptation.check_adaptation(self.adapt, self.channels)
+        adaptation.check_adaptation(self.adapt, self.features)
         _check_choice("batch_norm", self.batch_norm, batch_norm.KINDS)
         self._check_test()
 
@@ -122,8 +128,8 @@ class Spec:
             degradation.check_condition(self.condition)
 
     @property
-    def settings(self) -> features.FeatureSettings:
-        return features.FeatureSettings(**_select_fields(self, features.FeatureSettings))
+    def settings(self) -> FeatureSettings:
+        return FeatureSettings(**_select_fields(self, FeatureSettings))
 
     @property
     def ranges(self) -> Ranges:
@@ -143,6 +149,20 @@ def _check_choice(name: str, value, choices) -> None:
         raise SerError(f"{name} {value!r}: not known; choose among {', '.join(choices)}")
 
 
+def current_names(values: dict) -> dict:
+    """Give the fields of a stored spec the names that they have today.
+
+    >>> current_names({"channels": "42", "fold": 0})
+    {'features': '42', 'fold': 0}
+    """
+    return {STORED_NAMES.get(name, name): value for name, value in values.items()}
+
+
+def stored_names(values: dict) -> dict:
+    """Give the fields of a spec the names under which they are hashed and sorted; undoes :func:`current_names`."""
+    return {HASHED_NAMES.get(name, name): value for name, value in values.items()}
+
+
 def complete_fields(values: dict) -> dict:
     """The fields of a stored spec, with those that came into being after it was stored at their defaults.
 
@@ -151,6 +171,7 @@ def complete_fields(values: dict) -> dict:
     SerError
         for a spec that cannot be made here, such as one of somebody else's corpus or network
     """
+    values = current_names(values)
     return asdict(Spec(**{f.name: values[f.name] for f in fields(Spec) if f.name in values}))
 
 
@@ -161,7 +182,7 @@ def spec_hash(spec: Spec, data_version: str) -> str:
     own network the text of its module is part of it.
     """
     usual = {f.name: f.default for f in fields(Spec)} | USUAL
-    content = {name: value for name, value in asdict(spec).items() if value != usual[name]}
+    content = stored_names({name: value for name, value in asdict(spec).items() if value != usual[name]})
     if spec.condition != "clean":
         content["conditions"] = cache.CONDITION_VERSION
     if text := models.source_digest(spec.model):

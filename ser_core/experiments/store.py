@@ -14,7 +14,7 @@ from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import runs_dir
 from ser_core.claims import paper
-from ser_core.experiments.spec import Spec, complete_fields
+from ser_core.experiments.spec import Spec, complete_fields, stored_names
 
 
 def store_dir() -> Path:
@@ -126,7 +126,7 @@ def load_rows(folder: Path) -> list[dict]:
     """All rows of a folder (:func:`load_row`), sorted by spec; files that are no rows are passed over."""
     rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
     rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
-    return sorted(rows, key=lambda row: json.dumps(row["spec"], sort_keys=True))
+    return sorted(rows, key=lambda row: json.dumps(stored_names(row["spec"]), sort_keys=True))
 
 
 def published_specs() -> set[Spec]:
@@ -163,4 +163,3 @@ def epochs_in_training(since: float) -> str:
         except (OSError, ValueError, KeyError):  # its cell has just ended
             continue
     return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""
-

@@ -182,7 +182,7 @@ def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool
 
 def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:
     """Jobs for the rows of an utterance table (columns ``path`` and ``id``), all under one treatment."""
-    raw = inputs.get_input(settings.channels).raw
+    raw = inputs.get_input(settings.features).raw
     common = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
     return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(table["path"], table["id"])]
 

@@ -43,7 +43,7 @@ slope of the pitch, rhythm as the onset strength)."""
 class FeatureSettings:
     """What fixes the input of a network, apart from the utterance."""
 
-    channels: str = "42"  # one of CHANNELS
+    features: str = "42"  # one of CHANNELS
     frames: int = FRAMES  # length after padding or cutting; 400 frames are 4.00 s
     znorm: bool = True  # Eq. 4 per utterance
     rate: int = SAMPLE_RATE  # Hz
@@ -51,11 +51,11 @@ class FeatureSettings:
     denoise: bool = False  # audio.reduce_noise
 
 
-def channel_names(channels: str) -> tuple[str, ...]:
+def channel_names(features: str) -> tuple[str, ...]:
     """Names of a channel set in their order; SerError for an unknown set."""
-    if channels not in CHANNELS:
-        raise SerError(f"channels {channels!r}: not known; choose among {', '.join(CHANNELS)}")
-    return CHANNELS[channels]
+    if features not in CHANNELS:
+        raise SerError(f"features {features!r}: not known; choose among {', '.join(CHANNELS)}")
+    return CHANNELS[features]
 
 
 def frame_sizes(rate: int = SAMPLE_RATE) -> tuple[int, int]:
@@ -192,7 +192,7 @@ def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     The z-score is taken over all frames of the utterance, then it is cut or padded.
     """
     order = CHANNELS["wide"]
-    chosen = values[:, [order.index(name) for name in channel_names(settings.channels)]]
+    chosen = values[:, [order.index(name) for name in channel_names(settings.features)]]
     scaled = zscore(chosen) if settings.znorm else chosen
     return fit_length(scaled, settings.frames).astype(np.float32)
 
@@ -200,7 +200,7 @@ def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
 def extract(
     samples: np.ndarray,
     *,
-    channels: str = "42",
+    features: str = "42",
     frames: int = FRAMES,
     znorm: bool = True,
     rate: int = SAMPLE_RATE,
@@ -210,7 +210,7 @@ def extract(
     Parameters
     ----------
     samples : float [samples] at ``rate`` Hz
-    channels : one of :data:`CHANNELS`
+    features : one of :data:`CHANNELS`
     frames : int, length after padding or cutting (10 ms each)
     znorm : bool, Eq. 4
 
@@ -218,12 +218,12 @@ def extract(
     -------
     float32 [frames, number of channels]
     """
-    settings = FeatureSettings(channels=channels, frames=frames, znorm=znorm, rate=rate)
-    channel_names(channels)
-    return to_input(raw_channels(samples, rate, with_wide=channels == "wide"), settings)
+    settings = FeatureSettings(features=features, frames=frames, znorm=znorm, rate=rate)
+    channel_names(features)
+    return to_input(raw_channels(samples, rate, with_wide=features == "wide"), settings)
 
 
-def describe_recording(path, *, channels: str = "42") -> dict:
+def describe_recording(path, *, features: str = "42") -> dict:
     """What the suite sees in a recording, for ``ser inspect``.
 
     Returns
@@ -239,7 +239,7 @@ def describe_recording(path, *, channels: str = "42") -> dict:
     """
     samples, rate, container = audio.decode(path)
     prepared = audio.preprocess(samples, rate)
-    extracted = extract(prepared, channels=channels)
+    extracted = extract(prepared, features=features)
     sizes = {"seconds": len(samples) / rate, "rate": rate, "channels": samples.shape[1], "samples": len(samples)}
     frames = 1 + len(prepared) // frame_sizes()[1]
     return sizes | container | audio.measure_level(samples) | {"frames": frames, "feature_shape": list(extracted.shape)}

@@ -248,24 +248,24 @@ INPUTS: dict[str, Input] = {
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},
 }  # fmt: skip
-"""Every input by name: the value of a spec's ``channels``."""
+"""Every input by name: the value of a spec's ``features``."""
 
 
 def get_input(name: str) -> Input:
     """An input by name; SerError for an unknown one."""
     if name not in INPUTS:
-        raise SerError(f"channels {name!r}: not known; choose among {', '.join(INPUTS)}")
+        raise SerError(f"features {name!r}: not known; choose among {', '.join(INPUTS)}")
     return INPUTS[name]
 
 
 def input_shape(settings: FeatureSettings) -> tuple[int, ...]:
     """Shape of one utterance's input, without the batch."""
-    found = get_input(settings.channels).shape(settings.frames)
+    found = get_input(settings.features).shape(settings.frames)
     if min(found) < 1:
-        raise SerError(f"frames {settings.frames}: too few for the input {settings.channels}")
+        raise SerError(f"frames {settings.frames}: too few for the input {settings.features}")
     return found
 
 
 def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """From cached raw features to the network's input: float32 of :func:`shape`."""
-    return get_input(settings.channels).finish(values, settings).astype(np.float32)
+    return get_input(settings.features).finish(values, settings).astype(np.float32)

@@ -43,8 +43,8 @@ def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings
     SerError
         for settings that have no graph: the wider channels, other inputs, noise reduction
     """
-    if settings.channels not in features.CHANNELS or settings.channels == "wide" or settings.denoise:
-        what = "noise reduction" if settings.denoise else f"the input {settings.channels}"
+    if settings.features not in features.CHANNELS or settings.features == "wide" or settings.denoise:
+        what = "noise reduction" if settings.denoise else f"the input {settings.features}"
         known = ", ".join(name for name in features.CHANNELS if name != "wide")
         raise SerError(f"{what}: cannot be written as ONNX; the channels {known} without noise reduction can")
     if settings.normalise:
@@ -54,7 +54,7 @@ def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings
     first = _delta(graph, static)
     everything = graph.add("Concat", static, first, _delta(graph, first), axis=1)
     order = features.CHANNELS["42"]
-    chosen = [order.index(name) for name in features.channel_names(settings.channels)]
+    chosen = [order.index(name) for name in features.channel_names(settings.features)]
     x = everything if chosen == list(range(42)) else graph.add("Gather", everything, graph.integers(*chosen), axis=1)
     if settings.znorm:
         x = _zscore(graph, x)

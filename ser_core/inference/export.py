@@ -184,7 +184,7 @@ def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> d
         audio.read(p, rate=settings.rate, normalise=settings.normalise, denoise=settings.denoise) for p in table["path"]
     ]
     made = [
-        inputs.to_input(inputs.RAW[inputs.get_input(settings.channels).raw](w, settings.rate), settings)
+        inputs.to_input(inputs.RAW[inputs.get_input(settings.features).raw](w, settings.rate), settings)
         for w in waveforms
     ]
     keras_run = _keras_runner(network.network, network.temperature)

@@ -177,10 +177,10 @@ def _measure_here(job: dict) -> dict:
     from ser_core import audio, features, models
 
     paths, repeats, warmup = job["paths"], job["repeats"], job["warmup"]
-    channels = models.get_model(job["model"]).channels
+    feature_set = models.get_model(job["model"]).features
     samples = [audio.read(path) for path in paths]
     lengths = [len(one) / audio.SAMPLE_RATE for one in samples]
-    matrices = [features.extract(one, channels=channels) for one in samples]
+    matrices = [features.extract(one, features=feature_set) for one in samples]
     count = len(paths)
     # The utterances of each call: one after the other, or always the same 32 (some twice where there are fewer).
     turns = {1: [[k] for k in range(count)], 32: [[k % count for k in range(32)]]}
@@ -207,7 +207,7 @@ def _measure_here(job: dict) -> dict:
 
     if job["device"] == "cpu":
         time_stage("read", None, 1, lambda i: audio.read(paths[i % count]))
-        time_stage("features", None, 1, lambda i: features.extract(samples[i % count], channels=channels))
+        time_stage("features", None, 1, lambda i: features.extract(samples[i % count], features=feature_set))
 
     gpus = _choose_device(job["device"], job["threads"])
     if job["device"] == "gpu":
@@ -225,7 +225,7 @@ def _measure_here(job: dict) -> dict:
 
             def whole(i: int, network=network, turn=turns[batch]):
                 heard = [audio.read(paths[k]) for k in turn[i % len(turn)]]
-                return network(np.stack([features.extract(one, channels=channels) for one in heard]))
+                return network(np.stack([features.extract(one, features=feature_set) for one in heard]))
 
             time_stage("end to end", call, batch, whole)
     return {"rows": rows, "gpus": gpus}

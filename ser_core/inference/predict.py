@@ -114,7 +114,7 @@ class KerasNetwork:
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         from ser_core.features import inputs
 
-        raw = inputs.RAW[inputs.get_input(self.settings.channels).raw]
+        raw = inputs.RAW[inputs.get_input(self.settings.features).raw]
         made = [inputs.to_input(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
         answer = self.network.predict_on_batch(np.stack(made))
         probabilities, attention = answer if isinstance(answer, list | tuple) else (answer, None)
@@ -132,7 +132,7 @@ def window_seconds(settings) -> float:
     """What a network hears of a recording, in seconds: its frames of 10 ms, else 4."""
     from ser_core import features
 
-    return settings.frames * features.HOP_SECONDS if settings.channels in features.CHANNELS else 4.0
+    return settings.frames * features.HOP_SECONDS if settings.features in features.CHANNELS else 4.0
 
 
 class Predictor:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ser_core._utils.console import quiet_loading
 from ser_core._utils.errors import SerError
+from ser_core.experiments.spec import Spec, complete_fields, current_names
 from ser_core.metrics import temperature_scaling
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
@@ -35,8 +36,6 @@ class SavedModel:
     @property
     def settings(self):
         """What makes the network's input, a ``features.Settings``."""
-        from ser_core.experiments.spec import Spec, complete_fields
-
         return Spec(**complete_fields(self.facts["spec"])).settings
 
 
@@ -84,6 +83,7 @@ def read_facts(path: Path) -> dict:
     try:
         row = json.loads(beside.read_text(encoding="utf-8"))
         facts = {name: row[name] for name in ("hash", "labels", "spec", "demo")}
+        facts["spec"] = current_names(facts["spec"])
         what = f"{row['spec']['model']}, {row['spec']['corpus']}"
     except (OSError, ValueError, KeyError, TypeError):
         raise SerError(f"{path}: {beside.name} must stand beside it and say what it was trained for") from None

@@ -23,6 +23,7 @@ def overconfidence(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 
 def confidence_and_correctness(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the confidence of each answer, float [n], and whether it is right, float [n] of 0 and 1."""
     p = np.asarray(probabilities, float)
     return p.max(axis=1), (p.argmax(axis=1) == truth).astype(float)
 

@@ -289,4 +289,3 @@ def score_predictions(frame, labels) -> dict:
         "per_class": metrics.per_class(frame["truth"], frame["prediction"], labels),
         "confusion": matrix.tolist(),
     }
-

@@ -34,7 +34,7 @@ class Model:
 
     title: str  # as tables show it
     build: str  # "module:function" or "module:class"
-    channels: str  # the input it was made for, one of inputs.INPUTS
+    features: str  # the input it was made for, one of inputs.INPUTS
     source: str  # where the layers come from
     standing: str  # one of STANDINGS
     claimed: int | None = None  # parameters, as printed
@@ -264,10 +264,10 @@ def catalogue() -> list[dict]:
     _load_keras()
     rows = []
     for name, model in MODELS.items():
-        made_for = inputs.get_input(model.channels)
+        made_for = inputs.get_input(model.features)
         count = None
         if model.kind == "network":
-            settings = features.FeatureSettings(channels=model.channels, frames=made_for.frames, rate=made_for.rate)
+            settings = features.FeatureSettings(features=model.features, frames=made_for.frames, rate=made_for.rate)
             count = count_parameters(build(name, inputs.input_shape(settings), 8))
         rows.append({"name": name, "title": model.title, "parameters": count, "claimed": model.claimed,
                      "standing": model.standing, "input": made_for.title, "source": model.source})  # fmt: skip

@@ -10,7 +10,6 @@ def load_utterances(corpus: str):
     return corpora.manifest(corpus) if corpus in corpora.CORPORA else corpora.load(corpus)
 
 
-
 def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
     """On which side every utterance stands in every fold.
 
@@ -26,6 +25,7 @@ def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
     """
     import pandas as pd
 
+    protocol = splits.canonical_protocol(protocol)
     table = load_utterances(corpus)
     count = splits.fold_count(table, protocol)
     options, lines = {}, table
@@ -46,9 +46,7 @@ def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
     return found
 
 
-
 def _labels(corpus: str, target: str) -> tuple[str, ...]:
     """Emotions of the corpus, those that the tested one has as well."""
     there = set(corpora.labels(target))
     return tuple(label for label in corpora.labels(corpus) if label in there)
-

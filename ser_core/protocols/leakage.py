@@ -41,6 +41,7 @@ def audit_protocol(
     """
     import pandas as pd
 
+    protocol = splits.canonical_protocol(protocol)
     names = [corpus] if protocol != "cross" else [corpus, test_corpus]
     sides = assignment.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in sides if column.isdigit()]

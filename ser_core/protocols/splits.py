@@ -32,6 +32,8 @@ PROTOCOLS: dict[str, str] = {
     "leaky": "augmented before splitting: copies of a test utterance are in training; present to be shown up",
     "cross": "trained on one corpus, tested on another, on the emotions that both have",
 }
+ALIASES = {"speaker-independent": "speaker", "cross-corpus": "cross"}
+"""Names that are accepted for a protocol besides its own."""
 RANDOM_FOLDS = 6
 SEED = 2026
 """Of the dealt folds; frozen with them."""
@@ -48,6 +50,15 @@ class Split:
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+
+
+def canonical_protocol(name: str) -> str:
+    """Return the name under which results of a protocol are kept.
+
+    >>> canonical_protocol("speaker-independent")
+    'speaker'
+    """
+    return ALIASES.get(name, name)
 
 
 def copy_names(techniques: Sequence[str], copies: int = 1) -> tuple[str, ...]:
@@ -247,6 +258,7 @@ def _fold_columns(frame) -> list[str]:
 
 def fold_count(table, protocol: str) -> int:
     """Number of folds of an utterance table under a protocol: the largest among its source corpora."""
+    protocol = canonical_protocol(protocol)
     if protocol == "leaky":
         return RANDOM_FOLDS
     return max(len(_fold_columns(_folds_of(part, protocol))) for _, part in table.groupby("corpus"))
@@ -271,6 +283,7 @@ def split(table, protocol: str, fold: int, *, copies: Sequence[str] = tuple(TECH
     SerError
         for an unknown protocol, a fold that does not exist, or an utterance that no fold names
     """
+    protocol = canonical_protocol(protocol)
     count = fold_count(table, protocol)
     if not 0 <= fold < count:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {count - 1} on this corpus")

@@ -219,6 +219,8 @@ def _changed(row: dict) -> int:
 def _progress_text(plan, since: float) -> str:
     if plan.published:
         return ""
+    from ser_core.experiments import store
+
     stored = f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
     return stored + store.epochs_in_training(since)
 

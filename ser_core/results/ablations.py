@@ -131,8 +131,6 @@ def ablation_markdown(pooled: list[dict], folder) -> str:
     if not varied:
         return ""
     default = f"the default: {tables.format_setting(base['spec']) or 'as the paper'}"
-    title = (
-        f"**One thing changed about A5, {corpora.corpus_title(base['spec']['corpus'])}, protocol `speaker`** ({default})"
-    )
+    title = f"**One thing changed about A5, {corpora.corpus_title(base['spec']['corpus'])}, protocol `speaker`** ({default})"
     follows = f"{ablation_sentence(varied, base, folder)} {neutral_sentence(some, base, folder)}".strip()
     return f"{title}\n\n{tables.to_markdown(ablation_table(varied, base, folder))}\n{LEGEND}\n\n{follows}\n"

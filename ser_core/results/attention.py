@@ -113,8 +113,8 @@ def measure_attention(network, spec, table, ids: Sequence[str] | None = None, *,
     from ser_core import audio
     from ser_core.features import cache
 
-    if spec.channels not in features.CHANNELS:
-        raise SerError(f"input {spec.channels}: attention over frames needs one of {', '.join(features.CHANNELS)}")
+    if spec.features not in features.CHANNELS:
+        raise SerError(f"input {spec.features}: attention over frames needs one of {', '.join(features.CHANNELS)}")
     chosen = table if ids is None else table[table["id"].isin(set(ids))]
     if chosen.empty:
         raise SerError(f"{spec.corpus}: none of the utterances is here to measure attention on")

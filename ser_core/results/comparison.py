@@ -198,8 +198,8 @@ def is_default_setting(spec: dict) -> bool:
     if spec["augment"] not in ("", default.augment):
         return False
     own = {"corpus", "protocol", "test_corpus", "fold", "seed", "model"}
-    if spec["channels"] == "mel_small":
-        own |= {"channels", "frames", "rate"}
+    if spec["features"] == "mel_small":
+        own |= {"features", "frames", "rate"}
     return {name for name, value in spec.items() if name not in own and value != getattr(default, name)} <= CUT
 
 

@@ -16,15 +16,12 @@ from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import score_predictions
+from ser_core.protocols import splits
 from ser_core.protocols.assignment import _labels, utterance_sides
 from ser_core.results import tables
 
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
-
-
-
-
 
 
 def read_predictions(path: str | Path, labels):
@@ -126,6 +123,7 @@ def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None
     SerError
         naming the utterances that are missing, doubled or unknown, or the row that is not there
     """
+    protocol = splits.canonical_protocol(protocol)
     where = utterance_sides(corpus, protocol, test_corpus)
     target = test_corpus if protocol == "cross" else corpus
     labels = _labels(corpus, target)
@@ -165,10 +163,6 @@ def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None
         result["calm_is_neutral"] = score_predictions(merged, [label for label in labels if label != "calm"])
     result["against"] = _compared(frame, labels, result, against)
     return result
-
-
-
-
 
 
 def _folds(where, numbers, given: set[str], folds, protocol: str, path) -> list[str]:

@@ -25,8 +25,6 @@ from ser_core.protocols import splits
 OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
 
-
-
 def system_title(model: str) -> str:
     """Title of a system; the name of one of somebody else's."""
     return models.MODELS[model].title if model in models.MODELS else model
@@ -35,8 +33,6 @@ def system_title(model: str) -> str:
 def tested_on(spec: dict) -> str:
     """Title of the corpus of a spec, with that of the other corpus where one is tested on: "RAVDESS → TESS"."""
     return " → ".join(corpus_title(name) for name in (spec["corpus"], spec.get("test_corpus")) if name)
-
-
 
 
 def format_percent(value: float | None, digits: int = 1) -> str:
@@ -316,8 +312,8 @@ def format_setting(spec: dict) -> str:
     """The fields of a spec that differ from the defaults, apart from those with a column of their own."""
     own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
     try:  # length and rate follow the input
-        usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], channels=spec["channels"]))
-        usual["channels"] = models.get_model(spec["model"]).channels
+        usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], features=spec["features"]))
+        usual["features"] = models.get_model(spec["model"]).features
     except SerError:  # a corpus or a network of somebody else's
         usual = asdict(Spec())
     differing = {key: value for key, value in spec.items() if key not in own and usual.get(key) != value}

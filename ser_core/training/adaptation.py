@@ -29,12 +29,12 @@ ADAPTABLE = (*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means"
 """Inputs with channels, one value a frame or one an utterance."""
 
 
-def check_adaptation(kind: str, channels: str) -> None:
+def check_adaptation(kind: str, features: str) -> None:
     """SerError for an unknown kind, or an input that has no channels to scale."""
     if kind not in KINDS:
         raise SerError(f"adapt {kind!r}: not known; choose among {', '.join(KINDS)}")
-    if kind != "none" and channels not in ADAPTABLE:
-        raise SerError(f"adapt {kind}: cannot be used with the input {channels}; choose among {', '.join(ADAPTABLE)}")
+    if kind != "none" and features not in ADAPTABLE:
+        raise SerError(f"adapt {kind}: cannot be used with the input {features}; choose among {', '.join(ADAPTABLE)}")
 
 
 def group_statistics(values: Sequence[np.ndarray], groups: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -18,7 +18,7 @@ def main(model: str, recording: str) -> dict[str, float]:
     facts = json.loads(Path(model).with_suffix(".json").read_text(encoding="utf-8"))
     spec = facts["spec"]
     samples = audio.read(recording, rate=facts["rate"], normalise=spec["normalise"], denoise=spec["denoise"])
-    given = {name: spec[name] for name in ("channels", "frames", "znorm", "rate")}
+    given = {name: spec[name] for name in ("features", "frames", "znorm", "rate")}
     interpreter = Interpreter(model)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features.extract(samples, **given)[None])

@@ -100,7 +100,7 @@ def _percent(judged: dict, score: str) -> str:
 
 def _network(spec: dict) -> str:
     augmented = spec["augment"].replace(",", ", ") or "none"
-    channels = len(features.CHANNELS[spec["channels"]])
+    channels = len(features.CHANNELS[spec["features"]])
     return f"{models.get_model(spec['model']).title}, {channels} channels, augmentation {augmented}"
 
 

@@ -43,7 +43,7 @@ def exportable(spec: dict) -> bool:
         kind = models.get_model(spec["model"]).kind
     except SerError:
         return False
-    settings = spec["channels"] in features.CHANNELS and spec["channels"] != "wide" and not spec["denoise"]
+    settings = spec["features"] in features.CHANNELS and spec["features"] != "wide" and not spec["denoise"]
     return kind == "network" and settings and spec["rate"] == 16_000
 
 
@@ -209,7 +209,7 @@ def main(words: list[str]) -> None:
         choice = choose_network(published_dir())
         for one in (choice, *choice["others"], *choice["incomplete"]):
             spec, uar = one["spec"], 100 * one["validation_uar"]
-            where = f"{spec['model']}, {spec['channels']} channels, augment {spec['augment'] or 'none'}"
+            where = f"{spec['model']}, {spec['features']} features, augment {spec['augment'] or 'none'}"
             print(f"{where}: {len(one['folds'])} folds, validation UAR {uar:.1f} %")
         if words == ["choose"]:
             return

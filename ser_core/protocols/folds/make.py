@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.corpora import table as tables
+from ser_core import corpora
 from ser_core.protocols import splits
 
 EMOBOX_TEST_ACTORS = (
@@ -34,7 +34,7 @@ def ravdess_speaker_text():
 
 
 def _shuffled_words() -> list[str]:
-    words = sorted(tables.manifest("tess")["text"].unique())
+    words = sorted(corpora.manifest("tess")["text"].unique())
     return list(np.random.default_rng(splits.SEED).permutation(words))
 
 
@@ -91,7 +91,7 @@ def tess_cross():
 
 def make() -> dict[str, tuple[str, object]]:
     """File name to (comment, DataFrame) of every frozen fold file."""
-    manifest = tables.manifest
+    manifest = corpora.manifest
     dealt = "speakers dealt, women then men; fold k tests group k, validates on group k + 1"
     crossed = "fold 2k + h tests the speakers of fold k with half h of the texts; the others train with the other half"
     files = {
@@ -100,18 +100,18 @@ def make() -> dict[str, tuple[str, object]]:
         "ravdess-speaker-text": (crossed, ravdess_speaker_text()),
         "tess-speaker-text": ("one actress with half of the words, trained on the other's others", tess_speaker_text()),
         "tess-cross": ("validation: held-out words of both actresses; the other corpus is tested on", tess_cross()),
-        "emodb-speaker": (dealt, splits.deal_speakers(manifest("emodb"), folds=5)),
-        "savee-speaker": (dealt, splits.deal_speakers(manifest("savee"), folds=4)),
-        "cremad-speaker": (dealt, splits.deal_speakers(manifest("cremad"), folds=6)),
+        "emodb-speaker": (dealt, splits.deal_speakers(corpora.manifest("emodb"), folds=5)),
+        "savee-speaker": (dealt, splits.deal_speakers(corpora.manifest("savee"), folds=4)),
+        "cremad-speaker": (dealt, splits.deal_speakers(corpora.manifest("cremad"), folds=6)),
     }
     for name in ("emodb", "savee", "cremad"):
         group = _tested_in(files[f"{name}-speaker"][1])
-        files[f"{name}-speaker-text"] = (crossed, splits.deal_speaker_text(manifest(name), group=group))
+        files[f"{name}-speaker-text"] = (crossed, splits.deal_speaker_text(corpora.manifest(name), group=group))
     for name in ("ravdess", "tess", "emodb", "savee"):  # CREMA-D's manifest lacks three files: dealt when loaded
-        files[f"{name}-random"] = ("stratified by emotion over utterances", splits.deal_random(manifest(name)))
+        files[f"{name}-random"] = ("stratified by emotion over utterances", splits.deal_random(corpora.manifest(name)))
         files[f"{name}-leaky"] = (
             "number of the fold that tests an utterance or copy",
-            splits.deal_leaky(manifest(name)),
+            splits.deal_leaky(corpora.manifest(name)),
         )
     return files
 
