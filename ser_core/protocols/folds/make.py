@@ -91,7 +91,7 @@ def tess_cross():
 
 def make() -> dict[str, tuple[str, object]]:
     """File name to (comment, DataFrame) of every frozen fold file."""
-    manifest = corpora.manifest
+
     dealt = "speakers dealt, women then men; fold k tests group k, validates on group k + 1"
     crossed = "fold 2k + h tests the speakers of fold k with half h of the texts; the others train with the other half"
     files = {
