@@ -2,6 +2,9 @@
 
 import hashlib
 import importlib
+import inspect
+import re
+import sys
 import traceback
 from pathlib import Path
 
@@ -28,9 +31,70 @@ def user_function(name: str):
     return found
 
 
+def function_name(function) -> str:
+    """Return the name ``module:function`` under which a builder is found again.
+
+    Raises
+    ------
+    SerError
+        for something that no module holds by its own name, such as a lambda or a function inside another
+    """
+    module, name = getattr(function, "__module__", None), getattr(function, "__name__", None)
+    if not callable(function) or getattr(sys.modules.get(module), str(name), None) is not function:
+        raise SerError(f"model {function!r}: give a function defined at the top level of a notebook cell or a module")
+    return f"{module}:{name}"
+
+
 def source_digest(name: str) -> str:
-    """SHA-256 of the file of a builder's module: another text is another network. What it imports plays no part."""
-    return _text(_module(name, name.partition(":")[0]))
+    """Return the SHA-256 of a builder's source: an edited builder is another network.
+
+    Of a module with a file it covers the whole file, but not what the file imports. Of a function defined in a
+    notebook it covers the function, and the functions, classes and plain values of the notebook that it uses. A
+    function without any source is identified by the configuration of the network that it builds.
+    """
+    module = _module(name, name.partition(":")[0])
+    return _text(module) or hashlib.sha256(_function_source(user_function(name)).encode()).hexdigest()
+
+
+def _function_source(function) -> str:
+    """Return the sources of a function and of what it uses of its own module, in a fixed order."""
+    found: dict[str, str] = {}
+    waiting = [function]
+    try:
+        while waiting:
+            now = waiting.pop()
+            if now.__qualname__ in found:
+                continue
+            found[now.__qualname__] = inspect.getsource(now)
+            scope = vars(sys.modules[function.__module__])
+            for used in sorted(_names_used(now) & set(scope)):
+                value = scope[used]
+                if getattr(value, "__module__", None) == function.__module__ and hasattr(value, "__qualname__"):
+                    waiting.append(value)
+                elif isinstance(value, int | float | str | bytes | bool | tuple | list | dict | None):
+                    found[f"{used} ="] = repr(value)
+    except (OSError, TypeError):
+        return _built_configuration(function)
+    return "\n".join(f"{name}\n{text}" for name, text in sorted(found.items()))
+
+
+def _names_used(value) -> set[str]:
+    """Return the global names in the code of a function, or of the methods of a class, inner functions included."""
+    codes = [part.__code__ for part in (value, *vars(value).values()) if hasattr(part, "__code__")]
+    names: set[str] = set()
+    while codes:
+        code = codes.pop()
+        names |= set(code.co_names)
+        codes += [constant for constant in code.co_consts if inspect.iscode(constant)]
+    return names
+
+
+def _built_configuration(function) -> str:
+    """Return the configuration of the network that a builder makes, without the numbers that Keras counts up."""
+    try:
+        return re.sub(r'_\d+(?=")', "", function((400, 42), 8).to_json())
+    except Exception as error:
+        raise SerError(f"model {function.__name__}: cannot be built: {describe_error(error)}") from error
 
 
 def _text(module) -> str:
