@@ -6,6 +6,7 @@ import pytest
 from ser_core._utils.errors import SerError
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.training import batch_norm, fit
+from ser_core.training.checkpoints import random_states
 
 SIZE = 16
 
@@ -70,12 +71,12 @@ def test_dropout_raises_the_variance_that_moving_statistics_gather(network, x):
 def test_nothing_else_of_the_network_changes(network, x):
     import keras
 
-    states = [np.asarray(state) for state in fit.random_states(network)]
+    states = [np.asarray(state) for state in random_states(network)]
     weights = [np.asarray(weight) for weight in network.trainable_variables]
     batch_norm.recompute_statistics(network, x, SIZE)
     assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [0.5, 0.3]
     assert network.get_layer("first").momentum == network.get_layer("second").momentum == 0.99
-    for before, after in zip(states, fit.random_states(network), strict=True):
+    for before, after in zip(states, random_states(network), strict=True):
         np.testing.assert_array_equal(before, after)
     for before, after in zip(weights, network.trainable_variables, strict=True):
         np.testing.assert_array_equal(before, after)

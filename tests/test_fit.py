@@ -10,9 +10,11 @@ import time
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from ser_core._utils.errors import SerError
 from ser_core.training import fit as fitting
+from ser_core.training.selection import KEEP, kept_epochs
 
 
 def data(n=48, seed=0):
@@ -70,8 +72,8 @@ def test_the_kept_network_is_not_unrolled(tmp_path):
 KILLED = """
 import sys, pathlib
 sys.path[:0] = {paths!r}
-import test_training
-test_training.fit(pathlib.Path(sys.argv[1]), 300, patience=300)
+import test_fit
+test_fit.fit(pathlib.Path(sys.argv[1]), 300, patience=300)
 """
 
 
@@ -104,3 +106,27 @@ def test_a_loss_that_is_no_number_is_said_and_leaves_nothing_behind(tmp_path):
             network, (x, y), (x, y), plan, checkpoint=tmp_path / "c", progress=False, label="net of mine"
         )
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_one_training_gives_the_network_of_every_rule(tmp_path):
+    config = fitting.TrainingConfig(epochs=8, patience=2, batch=16, seed=3)
+    held, test = data(24, seed=1), data(24, seed=2)
+    networks, done = fitting.fit_with_rules(
+        network(), data(), held, config, rules=KEEP, test=test, checkpoint=tmp_path / "a", progress=False
+    )
+    kept = kept_epochs(done.loss, done.uar, 2, done.test_uar)
+    assert set(networks) == set(KEEP) and done.best_epoch == kept["loss"]
+    for rule, (x, y), curve in (("uar", held, done.uar), ("oracle", test, done.test_uar), ("last", held, done.uar)):
+        answers = networks[rule].predict(x, verbose=0).argmax(axis=1)
+        assert balanced_accuracy_score(y, answers) == pytest.approx(curve[kept[rule] - 1]), rule
+    alone, other = fitting.fit_network(network(), data(), held, config, checkpoint=tmp_path / "b", progress=False)
+    assert other.best_epoch == done.best_epoch, "the rule of the paper keeps what it keeps alone"
+    assert np.array_equal(alone.predict(held[0], verbose=0), networks["loss"].predict(held[0], verbose=0))
+
+
+def test_a_kept_network_leaves_the_optimiser_behind(tmp_path):
+    best, _ = fit(tmp_path / "c", 1)
+    best.save(tmp_path / "kept.keras")
+    assert best.optimizer is None
+    assert (tmp_path / "kept.keras").stat().st_size < 0.6 * next((tmp_path / "c").glob("last-*")).stat().st_size
