@@ -128,5 +128,5 @@ def test_one_training_gives_the_network_of_every_rule(tmp_path):
 def test_a_kept_network_leaves_the_optimiser_behind(tmp_path):
     best, _ = fit(tmp_path / "c", 1)
     best.save(tmp_path / "kept.keras")
-    assert best.optimizer is None
+    assert getattr(best, "optimizer", None) is None
     assert (tmp_path / "kept.keras").stat().st_size < 0.6 * next((tmp_path / "c").glob("last-*")).stat().st_size

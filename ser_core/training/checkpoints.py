@@ -85,7 +85,7 @@ class Checkpoint:
         model.save(last)
         chosen = kept_epochs(progress.loss, progress.uar, patience, progress.test_uar)
         for rule in rules:
-            kept = self.folder / f"{rule}-{chosen[rule]:04d}.keras"
+            kept = self.folder / f"kept-{rule}-{chosen[rule]:04d}.keras"
             if chosen[rule] == progress.epochs:
                 shutil.copyfile(last, kept)
             self.kept[rule] = kept
