@@ -64,9 +64,9 @@ def test_the_catalogue_names_every_system_and_its_count(catalogue):
     rows = catalogue
     assert list(rows) == list(models.MODELS)
     assert {395176, 518280, 137288, 23524424, 469257, 241097} <= {row["parameters"] for row in rows.values()}
-    assert {row["standing"] for row in rows.values()} <= set(models.FIDELITY)
+    assert {row["fidelity"] for row in rows.values()} <= set(models.FIDELITY)
     assert all(row["source"] and row["input"] for row in rows.values())
-    exact = [row for row in rows.values() if row["standing"] == "exact" and row["claimed"]]
+    exact = [row for row in rows.values() if row["fidelity"] == "exact" and row["claimed"]]
     # Recurrent networks were counted with PyTorch's two biases a gate: 4 x units more a direction.
     biases = {"lstm_attention": 2 * 4 * 128, "reslstm_sa": 4 * (46 + 64)}
     assert all(row["claimed"] == row["parameters"] + biases.get(row["name"], 0) for row in exact)

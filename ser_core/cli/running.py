@@ -15,11 +15,11 @@ def list_models(as_json: bool) -> None:
     rows = models.catalogue()
     if as_json:
         return emit(rows)
-    click.echo(f"{'name':26} {'parameters':>12} {'claimed':>12}  {'standing':14} {'input':34} source")
+    click.echo(f"{'name':26} {'parameters':>12} {'claimed':>12}  {'fidelity':14} {'input':34} source")
     for row in rows:
         counts = f"{row['parameters'] or '–':>12,}" if row["parameters"] else f"{'–':>12}"
         claimed = f"{row['claimed']:,}" if row["claimed"] else "–"
-        click.echo(f"{row['name']:26} {counts} {claimed:>12}  {row['standing']:14} {row['input']:34} {row['source']}")
+        click.echo(f"{row['name']:26} {counts} {claimed:>12}  {row['fidelity']:14} {row['input']:34} {row['source']}")
 
 
 @click.command()

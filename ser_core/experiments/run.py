@@ -136,7 +136,7 @@ def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
         **fitted,
         **({"trained": clean["hash"]} if clean else {}),
         **({"left_out": sides.left_out, "test_completeness": _completeness(sides.tested)} if spec.test_corpus else {}),
-        "standing": model.standing,
+        "standing": model.fidelity,
         "seconds": {key: round(value, 2) for key, value in seconds.items()},
         "completeness": _completeness(table),
         "versions": versions(),

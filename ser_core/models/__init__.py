@@ -36,7 +36,7 @@ class Model:
     build: str  # "module:function" or "module:class"
     features: str  # the input it was made for, one of inputs.INPUTS
     source: str  # where the layers come from
-    standing: str  # one of STANDINGS
+    fidelity: str  # how close the layers are to the source: a key of FIDELITY
     claimed: int | None = None  # parameters, as printed
     recipe: MappingProxyType = field(default_factory=_frozen)  # fields of a spec that its source fixes otherwise
     heads: tuple[str, ...] = ()  # columns of the utterance table that it learns besides; the builder gets their sizes
@@ -180,7 +180,7 @@ def _load_keras() -> None:
 
 
 def _function(model: Model):
-    if model.standing == "own":
+    if model.fidelity == "own":
         return custom.user_function(model.build)
     module, function = model.build.split(":")
     return getattr(importlib.import_module(module), function)
@@ -270,5 +270,5 @@ def catalogue() -> list[dict]:
             settings = features.FeatureSettings(features=model.features, frames=made_for.frames, rate=made_for.rate)
             count = count_parameters(build(name, inputs.input_shape(settings), 8))
         rows.append({"name": name, "title": model.title, "parameters": count, "claimed": model.claimed,
-                     "standing": model.standing, "input": made_for.title, "source": model.source})  # fmt: skip
+                     "fidelity": model.fidelity, "input": made_for.title, "source": model.source})  # fmt: skip
     return rows

@@ -47,7 +47,7 @@ def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
         lines.append(
             {
                 "system": tables.system_title(spec["model"]),
-                "standing": model.standing if model else "own",
+                "standing": model.fidelity if model else "own",
                 "setting": tables.format_setting(spec) or "default",
                 "paper: accuracy %": tables.format_percent(claimed.get("accuracy"), 2),
                 "ours: accuracy % [95 %]": format_score(one, "accuracy") if ok else format_unavailable(one),
