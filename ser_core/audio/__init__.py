@@ -1,6 +1,6 @@
-"""Read recordings and change them: augmentation, degradation, streams.
+"""Read, resample, augment and degrade recordings, and stream live audio.
 
-The functions of ``io`` are reached through the package: ``audio.read(path)``.
+The functions of :mod:`ser_core.audio.io` are reached through the package: ``audio.read(path)``.
 """
 
 from ser_core.audio.io import (

@@ -1,9 +1,9 @@
-"""What is done to a test recording before the network hears it: noise, a room, a telephone line, a codec.
+"""Degrade test recordings: noise, reverberation, a telephone line, a codec.
 
-A condition is a name such as ``white:10`` or ``codec:mp3:16``, the ``condition`` of a :class:`~ser_core.experiments.spec.Spec`. It
-falls on test utterances only; training and validation stay clean. Every condition keeps the length, is fixed by the
-utterance's id and the seed, and leaves the level as it comes out: whoever reads recordings normalised to their peak
-normalises again, as a reader of the degraded recording would.
+A condition is a name such as ``white:10`` or ``codec:mp3:16``: the field ``condition`` of a
+:class:`~ser_core.experiments.spec.Spec`. It applies to test utterances only; training and validation stay clean. Every
+condition keeps the length, and its random draw is fixed by the utterance's id and the seed. The level is left as it
+comes out: a caller that uses peak normalisation normalises the degraded recording again.
 """
 
 import io
@@ -20,31 +20,35 @@ from ser_core.audio import resample
 CONDITIONS: dict[str, str] = {
     "clean": "the recording as it is",
     "white": "white Gaussian noise; white:10 is 10 dB below the active speech level",
-    "babble": "other speakers' recordings talking at once; babble:10 is 10 dB below the active speech level",
+    "babble": "recordings of other speakers, mixed; babble:10 is 10 dB below the active speech level",
     "reverb": "a room made of decaying noise; reverb:0.6 falls by 60 dB in 0.6 s",
     "telephone": "300 to 3,400 Hz, 8 kHz, G.711 mu-law",
     "codec": "coded and decoded at 16 kHz; codec:mp3:16 and codec:opus:8 in kbit/s, codec:vorbis:0 in quality 0 to 10",
 }
-"""Kind of condition -> what it does."""
+"""Description of each kind of condition."""
 STANDARD = (
     *(f"{noise}:{snr}" for noise in ("white", "babble") for snr in (20, 15, 10, 5, 0)),
     *("reverb:0.3", "reverb:0.6", "reverb:1.2", "telephone", "codec:mp3:16", "codec:opus:8", "codec:vorbis:0"),
 )
-"""What a robustness table measures beside ``clean``."""
+"""Conditions of a robustness table, in addition to ``clean``."""
 SNR_RANGE = (-30.0, 60.0)  # dB
 RT60_RANGE = (0.05, 5.0)  # s
 DIRECT_TO_REVERBERANT = 0.0
-"""Energy of the direct sound over that of the reverberation in dB: a listener at the critical distance."""
+"""Energy ratio of the direct sound to the reverberation, dB: 0 is a listener at the critical distance."""
 TALKERS = 6
-"""Recordings that talk at once in babble, where there are as many."""
+"""Recordings that are mixed into babble, or fewer where fewer are available."""
 TELEPHONE_RATE, TELEPHONE_BAND = 8_000, (300.0, 3_400.0)  # Hz
 CODEC_RATE = 16_000  # Hz
 MP3_BITRATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-"""kbit/s that MPEG-2 Layer III has at 16 kHz (ISO/IEC 13818-3)."""
-OPUS_BITRATES = (6, 256)  # kbit/s, least and most that libsndfile asks of libopus
+"""Bit rates of MPEG-2 Layer III at 16 kHz, kbit/s (ISO/IEC 13818-3)."""
+OPUS_BITRATES = (6, 256)  # kbit/s, lowest and highest that libsndfile requests from libopus
 VORBIS_QUALITIES = (0, 10)
 MP3_DELAY = 576 + 529
 """Samples by which LAME's encoder and a Layer III decoder delay a stream without a LAME tag."""
+
+
+Degradation = Callable[[np.ndarray, int, np.random.Generator, Sequence[np.ndarray]], np.ndarray]
+"""Function from (samples, rate, random, others) to the degraded samples."""
 
 
 def _kind(name: str) -> str:
@@ -52,44 +56,67 @@ def _kind(name: str) -> str:
 
 
 def _number(name: str, text: str, low: float, high: float, unit: str) -> float:
-    """The number in a name, spelled the one way that gives one name to one condition."""
+    """Return the number in a condition's name; only one spelling is accepted, so that each condition has one name."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not low <= value <= high:
-        raise SerError(f"condition {name!r}: {text!r} must be a number of {low:g} to {high:g} {unit}")
+        raise SerError(f"condition {name!r}: {text!r} must be a number from {low:g} to {high:g} {unit}")
     if f"{value:g}" != text:
-        raise SerError(f"condition {name!r}: write {value:g} for {text}, so that one condition has one name")
+        raise SerError(f"condition {name!r}: write {value:g} instead of {text}, so that each condition has one name")
     return value
 
 
-def _parse(name: str) -> Callable[..., np.ndarray]:
-    """The function of a condition: (samples, rate, random, others) -> samples."""
-    kind, *given = str(name).split(":")
-    wanted = {"clean": 0, "telephone": 0, "white": 1, "babble": 1, "reverb": 1, "codec": 2}.get(kind)
-    if wanted is None:
+def _parse(name: str) -> Degradation:
+    """Return the function of a condition."""
+    kind, *parameters = str(name).split(":")
+    expected = {"clean": 0, "telephone": 0, "white": 1, "babble": 1, "reverb": 1, "codec": 2}.get(kind)
+    if expected is None:
         raise SerError(f"condition {name!r}: not known; choose among {', '.join(CONDITIONS)}")
-    if len(given) != wanted:
-        raise SerError(f"condition {name!r}: {kind} takes {wanted} parameter(s), {CONDITIONS[kind]}")
+    if len(parameters) != expected:
+        raise SerError(f"condition {name!r}: {kind} takes {expected} parameter(s), {CONDITIONS[kind]}")
     if kind == "clean":
         return lambda samples, rate, random, others: samples
     if kind == "telephone":
         return _telephone
     if kind == "codec":
-        return partial(_codec, settings=_codec_settings(name, *given))
+        return partial(_codec, settings=_codec_settings(name, *parameters))
     if kind == "reverb":
-        return partial(_reverb, rt60=_number(name, given[0], *RT60_RANGE, "s"))
-    return partial({"white": _white, "babble": _babble}[kind], snr=_number(name, given[0], *SNR_RANGE, "dB"))
+        return partial(_reverb, rt60=_number(name, parameters[0], *RT60_RANGE, "s"))
+    add = _white if kind == "white" else _babble
+    return partial(add, snr=_number(name, parameters[0], *SNR_RANGE, "dB"))
 
 
 def check_condition(name: str) -> None:
-    """Raise SerError for a condition that is unknown or cannot be: ``white:loud``, ``codec:mp3:17``, ``white:20.0``."""
+    """Check the name of a condition.
+
+    Parameters
+    ----------
+    name : str
+        such as ``white:10``; see :data:`CONDITIONS`
+
+    Raises
+    ------
+    SerError
+        for an unknown or impossible condition: ``white:loud``, ``codec:mp3:17``, ``white:20.0``
+
+    Examples
+    --------
+    >>> check_condition("white:20")
+    >>> check_condition("white:loud")
+    Traceback (most recent call last):
+    ser_core._utils.errors.SerError: condition 'white:loud': 'loud' must be a number from -30 to 60 dB
+    """
     _parse(name)
 
 
 def needs_other_speakers(name: str) -> bool:
-    """Whether :func:`apply` needs recordings of other speakers."""
+    """Return whether :func:`degrade` needs recordings of other speakers for a condition.
+
+    >>> needs_other_speakers("babble:10"), needs_other_speakers("white:10")
+    (True, False)
+    """
     check_condition(name)
     return _kind(name) == "babble"
 
@@ -103,25 +130,32 @@ def degrade(
     seed: int = 0,
     others: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
-    """One utterance under a condition.
+    """Degrade one utterance.
 
     Parameters
     ----------
-    samples : float32 [n] at ``rate`` Hz, full scale is 1; not modified
-    condition : a name; see :data:`CONDITIONS`
-    key : the utterance's id; with ``seed`` and the kind of condition it fixes every random draw, so that ``white:20``
+    samples : float32 [samples]
+        full scale is 1; not modified
+    condition : str
+        such as ``white:10``; see :data:`CONDITIONS`
+    key : str
+        id of the utterance; with ``seed`` and the kind of condition it fixes every random draw, so that ``white:20``
         and ``white:0`` hold the same noise at two levels
-    seed : int, 0 or above
-    others : recordings of other speakers at ``rate`` Hz, each float [any length]; for ``babble`` two or more
+    rate : int
+        sampling rate, Hz
+    seed : int, default 0
+        not negative
+    others : sequence of float [any length], default none
+        recordings of other speakers at ``rate`` Hz; at least two for ``babble``
 
     Returns
     -------
-    float32 [n], not cut to full scale and not normalised
+    ndarray of float32 [samples], not clipped to full scale and not normalised
 
     Raises
     ------
     SerError
-        for a condition that :func:`check` refuses, or babble without other speakers
+        for a condition that :func:`check_condition` refuses, or babble without other speakers
     """
     change = _parse(condition)
     random = np.random.default_rng([seed, zlib.crc32(_kind(condition).encode()), zlib.crc32(key.encode())])
@@ -129,11 +163,27 @@ def degrade(
 
 
 def active_speech_level(samples: np.ndarray, rate: int) -> float:
-    """Mean square of an utterance where somebody speaks: pauses do not count (ITU-T P.56, method B).
+    """Compute the active speech level of an utterance: its mean square without the pauses (ITU-T P.56, method B).
 
-    The rectified signal is smoothed twice with a time constant of 30 ms; a threshold is active while the envelope has
-    been above it within 200 ms; the active level is that which lies 15.9 dB above its own threshold. Thresholds stand
-    6 dB apart below the peak.
+    The rectified signal is smoothed twice with a time constant of 30 ms. A threshold is active while the envelope has
+    exceeded it within the last 200 ms. The active level is the one 15.9 dB above its own threshold. The thresholds are
+    6 dB apart, from the peak down.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz
+
+    Returns
+    -------
+    float
+        mean square, full scale is 1; 0 for silence
+
+    Examples
+    --------
+    >>> active_speech_level(np.zeros(16_000), 16_000)
+    0.0
     """
     from scipy.ndimage import maximum_filter1d
     from scipy.signal import lfilter
@@ -144,54 +194,68 @@ def active_speech_level(samples: np.ndarray, rate: int) -> float:
         return 0.0
     pole = math.exp(-1.0 / (0.03 * rate))
     envelope = lfilter([(1.0 - pole) ** 2], [1.0, -2.0 * pole, pole**2], np.abs(x))
-    held = math.ceil(0.2 * rate)
-    highest = maximum_filter1d(np.pad(envelope, (held, 0)), held + 1, origin=held // 2)[held:]
+    hangover = math.ceil(0.2 * rate)
+    highest = maximum_filter1d(np.pad(envelope, (hangover, 0)), hangover + 1, origin=hangover // 2)[hangover:]
     thresholds = peak * 2.0 ** np.arange(-15.0, 1.0)
     active = np.array([(highest >= threshold).sum() for threshold in thresholds])
     thresholds, active = thresholds[active > 0], active[active > 0]
     level = 10.0 * np.log10(np.sum(x**2) / active)
-    above = level - 20.0 * np.log10(thresholds) - 15.9
-    last = int(np.flatnonzero(above >= 0.0).max(initial=0))
-    if above[last] < 0.0 or last + 1 == len(above):
+    margin = level - 20.0 * np.log10(thresholds) - 15.9
+    last = int(np.flatnonzero(margin >= 0.0).max(initial=0))
+    if margin[last] < 0.0 or last + 1 == len(margin):
         return float(10.0 ** (level[last] / 10.0))
-    part = above[last] / (above[last] - above[last + 1])
+    part = margin[last] / (margin[last] - margin[last + 1])
     return float(10.0 ** ((level[last] + part * (level[last + 1] - level[last])) / 10.0))
 
 
-def _mixed(samples: np.ndarray, noise: np.ndarray, rate: int, snr: float) -> np.ndarray:
-    """Speech plus noise whose mean power lies ``snr`` dB below the active speech level."""
+def _mix(samples: np.ndarray, noise: np.ndarray, rate: int, snr: float) -> np.ndarray:
+    """Add noise whose mean power is ``snr`` dB below the active speech level."""
     power = np.mean(noise**2)
     gain = np.sqrt(active_speech_level(samples, rate) / 10.0 ** (snr / 10.0) / power) if power > 0 else 0.0
     return samples + gain * noise
 
 
 def _white(samples, rate, random, others, *, snr: float) -> np.ndarray:
-    return _mixed(samples, random.normal(size=len(samples)), rate, snr)
+    return _mix(samples, random.normal(size=len(samples)), rate, snr)
 
 
 def _babble(samples, rate, random, others, *, snr: float) -> np.ndarray:
-    """Up to :data:`TALKERS` recordings at one active level, each from a random place on and round again."""
+    """Add up to :data:`TALKERS` recordings at the same active level, each repeated from a random starting point."""
     if len(others) < 2:
-        raise SerError(f"babble: needs two recordings of other speakers or more, {len(others)} given")
+        raise SerError(f"babble: needs at least two recordings of other speakers, {len(others)} given")
     total = np.zeros(len(samples))
     for i in random.permutation(len(others))[:TALKERS]:
         talker = np.asarray(others[i], dtype=np.float64)
-        place = random.integers(len(talker)) + np.arange(len(samples))
+        positions = random.integers(len(talker)) + np.arange(len(samples))
         level = active_speech_level(talker, rate)
-        total += talker[place % len(talker)] / np.sqrt(level) if level > 0 else 0.0
-    return _mixed(samples, total, rate, snr)
+        total += talker[positions % len(talker)] / np.sqrt(level) if level > 0 else 0.0
+    return _mix(samples, total, rate, snr)
 
 
 def room_impulse_response(rt60: float, rate: int, random: np.random.Generator) -> np.ndarray:
-    """Impulse response of a room: a direct sound of 1, then Gaussian noise that decays by 60 dB in ``rt60`` seconds.
+    """Draw the impulse response of a room: a direct sound of 1, then decaying Gaussian noise.
 
     Polack's statistical model of late reverberation (J.-D. Polack, La transmission de l'energie sonore dans les
     salles, 1988; as used by K. Lebart et al., Acta Acustica 87, 2001, Eq. 1): ``b(t) exp(-3 ln 10 t / RT60)``. The
     energy of the noise is set by :data:`DIRECT_TO_REVERBERANT`.
 
+    Parameters
+    ----------
+    rt60 : float
+        seconds in which the noise decays by 60 dB
+    rate : int
+        sampling rate, Hz
+    random : Generator
+        draws the noise
+
     Returns
     -------
-    float64 [rt60 x rate]
+    ndarray of float64 [rt60 x rate]
+
+    Examples
+    --------
+    >>> room_impulse_response(0.3, 16_000, np.random.default_rng(0)).shape
+    (4800,)
     """
     time = np.arange(max(2, round(rt60 * rate))) / rate
     tail = random.normal(size=len(time)) * np.exp(-3.0 * math.log(10.0) * time / rt60)
@@ -207,12 +271,22 @@ def _reverb(samples, rate, random, others, *, rt60: float) -> np.ndarray:
     return fftconvolve(samples, room_impulse_response(rt60, rate, random))[: len(samples)]
 
 
-def _fitted(samples: np.ndarray, length: int) -> np.ndarray:
+def _fit_length(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
 def mu_law(samples: np.ndarray) -> np.ndarray:
-    """Through 8 bits of G.711 mu-law and back, by libsndfile; what is beyond full scale is cut."""
+    """Encode samples as 8-bit G.711 mu-law and decode them, by libsndfile.
+
+    Parameters
+    ----------
+    samples : float [samples]
+        clipped to full scale, which is 1
+
+    Returns
+    -------
+    ndarray of float32 [samples]
+    """
     import soundfile
 
     file = io.BytesIO()
@@ -222,22 +296,25 @@ def mu_law(samples: np.ndarray) -> np.ndarray:
 
 
 def _telephone(samples, rate, random, others) -> np.ndarray:
-    """The band of the telephone (ITU-T G.712) by a Butterworth filter run both ways, and :func:`mu_law`."""
+    """Apply the telephone band (ITU-T G.712) by a forward-backward Butterworth filter, then :func:`mu_law`."""
     from scipy.signal import butter, sosfiltfilt
 
     narrow = resample(samples, rate, TELEPHONE_RATE)
     band = butter(8, TELEPHONE_BAND, "bandpass", fs=TELEPHONE_RATE, output="sos")
     narrow = mu_law(sosfiltfilt(band, narrow).astype(np.float32))
-    return _fitted(resample(narrow, TELEPHONE_RATE, rate), len(samples))
+    return _fit_length(resample(narrow, TELEPHONE_RATE, rate), len(samples))
 
 
 def _codec_settings(name: str, codec: str, text: str) -> dict:
-    """What libsndfile is asked for; its compression level of 0 to 1 stands for a bit rate or a quality (command.md)."""
+    """Return libsndfile's settings of a codec; its compression level, 0 to 1, sets the bit rate or the quality.
+
+    The mapping is described in libsndfile's ``command.md``.
+    """
     if codec == "mp3":
         bitrate = _number(name, text, MP3_BITRATES[0], MP3_BITRATES[-1], "kbit/s")
         if bitrate not in MP3_BITRATES:
             raise SerError(f"condition {name!r}: MPEG-2 Layer III has {', '.join(map(str, MP3_BITRATES))} kbit/s")
-        level = max(0.0, (159.5 - bitrate) / 152.0)  # libsndfile cuts the decimals of 160 - 152 level
+        level = max(0.0, (159.5 - bitrate) / 152.0)  # libsndfile truncates 160 - 152 level
         return {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": level}
     if codec == "opus":
         level = (256.0 - _number(name, text, *OPUS_BITRATES, "kbit/s")) / 250.0
@@ -257,8 +334,11 @@ def _codec(samples, rate, random, others, *, settings: dict) -> np.ndarray:
     with soundfile.SoundFile(file, "w", samplerate=CODEC_RATE, channels=1, **settings) as coder:
         coder.write(wide)
     file.seek(0)
-    decoded, found = soundfile.read(file, dtype="float32")
-    if settings["format"] == "MP3" and len(decoded) >= len(wide) + MP3_DELAY:  # too slow for a LAME tag
+    decoded, decoded_rate = soundfile.read(file, dtype="float32")
+    if settings["format"] == "MP3" and len(decoded) >= len(wide) + MP3_DELAY:  # the bit rate is too low for a LAME tag
         decoded = decoded[MP3_DELAY:]
-    decoded = _fitted(decoded, len(wide)) if found == CODEC_RATE else resample(decoded, found, CODEC_RATE)
-    return _fitted(resample(decoded, CODEC_RATE, rate), len(samples))
+    if decoded_rate == CODEC_RATE:
+        decoded = _fit_length(decoded, len(wide))
+    else:
+        decoded = resample(decoded, decoded_rate, CODEC_RATE)
+    return _fit_length(resample(decoded, CODEC_RATE, rate), len(samples))

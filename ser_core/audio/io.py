@@ -1,8 +1,7 @@
-"""One way in for every signal: file or bytes to mono float32 samples at one rate.
+"""Read, check, resample and clean up recordings: from a file or bytes to mono float32 samples at one rate.
 
-``libsndfile`` decides by content what a file holds, so that AIFF data in a ``.wav`` name is read as what it is;
-``soxr`` resamples. Whatever cannot be used is refused with one line that names the file
-(:class:`~ser_core._utils.errors.SerError`).
+``libsndfile`` recognises the format of a file by its content, whatever its suffix; ``soxr`` resamples. A recording
+that cannot be used is refused with one line that names the file (:class:`~ser_core._utils.errors.SerError`).
 """
 
 import contextlib
@@ -11,6 +10,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,74 +18,86 @@ from ser_core._utils.console import silence_stderr
 from ser_core._utils.errors import SerError
 
 SAMPLE_RATE = 16_000
-"""Rate of every signal after reading, in Hz. The paper says only "a uniform sampling rate" (II.B)."""
+"""Sampling rate of every signal after reading, Hz. The paper gives only "a uniform sampling rate" (II.B)."""
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
+"""Suffixes of recordings in a folder."""
 SHORTEST, LONGEST = 0.1, 3600.0
-"""Accepted lengths in seconds."""
+"""Shortest and longest accepted recording, seconds."""
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
+"""Lowest and highest accepted sampling rate, Hz."""
 HIGHEST_SAMPLE = 1e12
-"""Far above full scale in 32-bit integers, which some programs write as floats."""
+"""Largest accepted sample: far above the full scale of 32-bit integers, which some programs write as floats."""
 SILENCE = 1e-4
-"""Peak deviation from the mean (full scale is 1) below which a signal is called silent: -80 dBFS."""
+"""Peak deviation from the mean below which a signal is silent: -80 dBFS (full scale is 1)."""
 _KNOWN_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 
 def _open(source: str | os.PathLike | bytes, name: str):
+    """Open a recording with libsndfile."""
     import soundfile
 
+    handle: BinaryIO
     if isinstance(source, bytes | bytearray | memoryview):
         if len(source) == 0:
             raise SerError(f"{name}: empty file (0 bytes); give a recording")
         handle = io.BytesIO(bytes(source))
     else:
-        path = Path(source)
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            raise SerError(f"{name}: no such file; check the name") from None
-        except (PermissionError, OSError) as error:
-            raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
-        if stat.S_ISDIR(status.st_mode):
-            empty = os.access(path, os.R_OK) and not any(path.iterdir())
-            told = "it is empty" if empty else "name the recordings in it"
-            raise SerError(f"{name}: is a folder, not a recording; {told}")
-        if not stat.S_ISREG(status.st_mode):
-            raise SerError(f"{name}: is not a regular file; give a recording")
-        if status.st_size == 0:
-            raise SerError(f"{name}: empty file (0 bytes); give a recording")
-        try:
-            handle = path.open("rb")
-        except OSError as error:
-            raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+        handle = _open_file(Path(source), name)
     try:
-        with _quietly(handle):
+        with _silence_mpg123(handle):
             return soundfile.SoundFile(handle)
     except (soundfile.LibsndfileError, TypeError):
         handle.close()
         raise SerError(f"{name}: not audio that can be read; wav, flac, ogg, mp3 and aiff are") from None
 
 
-def _quietly(handle):
-    """Out of sight what libmpg123, to which everything without another beginning is given, says of damaged files."""
+def _open_file(path: Path, name: str) -> BinaryIO:
+    """Open a regular file that is not empty."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise SerError(f"{name}: no such file; check the name") from None
+    except (PermissionError, OSError) as error:
+        raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+    if stat.S_ISDIR(status.st_mode):
+        empty = os.access(path, os.R_OK) and not any(path.iterdir())
+        advice = "it is empty" if empty else "name the recordings in it"
+        raise SerError(f"{name}: is a folder, not a recording; {advice}")
+    if not stat.S_ISREG(status.st_mode):
+        raise SerError(f"{name}: is not a regular file; give a recording")
+    if status.st_size == 0:
+        raise SerError(f"{name}: empty file (0 bytes); give a recording")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SerError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+
+
+def _silence_mpg123(handle: BinaryIO) -> contextlib.AbstractContextManager:
+    """Return a context that hides the warnings of libmpg123, which gets every file without a known signature."""
     start = handle.read(4)
     handle.seek(0)
     return contextlib.nullcontext() if start in _KNOWN_STARTS else silence_stderr()
 
 
 def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[np.ndarray, int, dict]:
-    """Read and check a recording as it is.
+    """Read and check a recording at its native rate, with all its channels.
 
     Parameters
     ----------
-    source : path, or the bytes of a file
-    name : what to call it in messages; the path by default
+    source : path, or bytes of a file
+    name : str, optional
+        name of the recording in messages; by default the path
 
     Returns
     -------
-    samples : float32 [samples, channels], full scale is 1
-    rate : int, in Hz
-    container : dict with ``format`` and ``subtype`` as libsndfile names them
+    samples : ndarray of float32 [samples, channels]
+        full scale is 1
+    rate : int
+        sampling rate, Hz
+    container : dict
+        ``format`` and ``subtype`` as libsndfile names them
 
     Raises
     ------
@@ -100,9 +112,9 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
         rate, expected = file.samplerate, file.frames
         check_rate(rate, name)
         _check_longest(expected, rate, name)
-        shortened = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
-        if shortened and int(shortened[2]) < int(shortened[1]) and int(shortened[1]) < 0x7FFFFF00:
-            raise SerError(f"{name}: truncated ({shortened[2]} of {shortened[1]} bytes are there); copy it again")
+        sizes = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
+        if sizes and int(sizes[2]) < int(sizes[1]) and int(sizes[1]) < 0x7FFFFF00:
+            raise SerError(f"{name}: truncated ({sizes[2]} of {sizes[1]} bytes present); copy it again")
         try:
             with silence_stderr() if file.format == "MPEG" else contextlib.nullcontext():
                 samples = file.read(dtype="float32", always_2d=True)
@@ -110,13 +122,32 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
             raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
         container = {"format": file.format, "subtype": file.subtype}
     if len(samples) < expected and expected - len(samples) > 0.01 * rate:
-        raise SerError(f"{name}: truncated ({len(samples)} of {expected} samples are there); copy it again")
+        raise SerError(f"{name}: truncated ({len(samples)} of {expected} samples present); copy it again")
     _check(samples, rate, name)
     return samples, rate, container
 
 
 def check_rate(rate: int, name: str) -> None:
-    """Refuse a sampling rate that cannot be used, with a SerError that begins with ``name``."""
+    """Check that a sampling rate can be used.
+
+    Parameters
+    ----------
+    rate : int
+        sampling rate, Hz
+    name : str
+        name of the recording in the message
+
+    Raises
+    ------
+    SerError
+        for a rate below 1 kHz or above 768 kHz
+
+    Examples
+    --------
+    >>> check_rate(100, "a.wav")
+    Traceback (most recent call last):
+    ser_core._utils.errors.SerError: a.wav: sampling rate of 100 Hz; 1000 to 768000 Hz can be used
+    """
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise SerError(f"{name}: sampling rate of {rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
 
@@ -127,7 +158,7 @@ def _check_longest(count: int, rate: int, name: str) -> None:
 
 
 def _check(samples: np.ndarray, rate: int, name: str) -> None:
-    """Refuse what is too short, not finite, or silent: [samples, channels]."""
+    """Refuse samples [samples, channels] that are too short, not finite, silent or far beyond full scale."""
     if len(samples) < SHORTEST * rate:
         raise SerError(f"{name}: {len(samples) / rate:.3f} s long; at least {SHORTEST} s is needed")
     if not np.isfinite(samples).all():
@@ -142,7 +173,29 @@ def _check(samples: np.ndarray, rate: int, name: str) -> None:
 
 
 def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
-    """Samples as float32 with full scale 1: floats as they are, integers divided by the full scale of their type."""
+    """Convert samples to float32 with full scale 1.
+
+    Parameters
+    ----------
+    samples : number [samples] or [samples, channels]
+        floats are kept as they are; integers are divided by the full scale of their type
+    name : str, default "recording"
+        name of the recording in the message
+
+    Returns
+    -------
+    ndarray of float32, of the same shape
+
+    Raises
+    ------
+    SerError
+        for another shape, or samples that are not numbers
+
+    Examples
+    --------
+    >>> as_float(np.array([-32768, 0, 16384], dtype=np.int16))
+    array([-1. ,  0. ,  0.5], dtype=float32)
+    """
     samples = np.asarray(samples)
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu":
         raise SerError(f"{name}: samples must be numbers, [samples] or [samples, channels]")
@@ -154,17 +207,22 @@ def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
 
 
 def check_samples(samples: np.ndarray, rate: int, name: str = "recording") -> tuple[np.ndarray, int]:
-    """Samples that are in memory already, checked as :func:`decode` checks a file.
+    """Check samples in memory, as :func:`decode` checks a file.
 
     Parameters
     ----------
-    samples : [samples] or [samples, channels], floats with full scale 1 or integers
-    rate : int, Hz
-    name : what to call them in messages
+    samples : number [samples] or [samples, channels]
+        floats with full scale 1, or integers
+    rate : int
+        sampling rate, Hz
+    name : str, default "recording"
+        name of the recording in messages
 
     Returns
     -------
-    float32 [samples, channels] and the rate
+    samples : ndarray of float32 [samples, channels]
+    rate : int
+        the same rate, Hz
 
     Raises
     ------
@@ -180,33 +238,67 @@ def check_samples(samples: np.ndarray, rate: int, name: str = "recording") -> tu
 
 
 def resample(samples: np.ndarray, rate: int, target: int = SAMPLE_RATE) -> np.ndarray:
-    """Resample ``samples`` [samples] or [samples, channels] from ``rate`` to ``target`` Hz (soxr, HQ)."""
+    """Resample a signal (soxr, HQ).
+
+    Parameters
+    ----------
+    samples : float [samples] or [samples, channels]
+    rate : int
+        sampling rate of ``samples``, Hz
+    target : int, default 16,000
+        sampling rate of the result, Hz
+
+    Returns
+    -------
+    ndarray of the same type; ``samples`` itself where the rates are equal
+
+    Examples
+    --------
+    >>> resample(np.zeros(48_000, np.float32), 48_000, 16_000).shape
+    (16000,)
+    """
     import soxr
 
     return samples if rate == target else soxr.resample(samples, rate, target)
 
 
 def peak_normalise(samples: np.ndarray) -> np.ndarray:
-    """Scale so that the largest absolute sample is 1 (II.B, "amplitude-normalized"). Silence stays silence."""
+    """Scale a signal to a peak of 1 (II.B, "amplitude-normalized").
+
+    Parameters
+    ----------
+    samples : float [any shape]
+
+    Returns
+    -------
+    ndarray of the same shape; silence is returned unchanged
+
+    Examples
+    --------
+    >>> peak_normalise(np.array([0.25, -0.5]))
+    array([ 0.5, -1. ])
+    """
     peak = np.abs(samples).max(initial=0.0)
     return samples / peak if peak > 0 else samples
 
 
 def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: float = -20.0) -> np.ndarray:
-    """Spectral gating: a plain reading of "basic noise reduction techniques" (II.B), which the paper does not name.
+    """Reduce noise by spectral gating: a plain reading of "basic noise reduction techniques" (II.B).
 
-    The noise spectrum is the mean power of the quietest tenth of the 32 ms frames; each time-frequency bin gets the
-    Wiener gain ``1 - noise / power``, not below ``floor_db``.
+    The paper names no technique. The noise spectrum is the mean power of the quietest tenth of the 32 ms frames. Each
+    time-frequency bin gets the Wiener gain ``1 - noise / power``, not below ``floor_db``.
 
     Parameters
     ----------
     samples : float [samples]
-    rate : int, Hz
-    floor_db : float, smallest gain in dB
+    rate : int, default 16,000
+        sampling rate, Hz
+    floor_db : float, default -20
+        smallest gain, dB
 
     Returns
     -------
-    float32 [samples], same length
+    ndarray of float32 [samples], of the same length
     """
     from scipy.signal import istft, stft
 
@@ -225,7 +317,24 @@ def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: floa
 def preprocess(
     samples: np.ndarray, rate: int, *, target: int = SAMPLE_RATE, normalise: bool = True, denoise: bool = False
 ) -> np.ndarray:
-    """Mono, one rate, and the chosen clean-up: float32 [samples] from [samples] or [samples, channels]."""
+    """Convert a signal to mono at one rate, and clean it up.
+
+    Parameters
+    ----------
+    samples : float [samples] or [samples, channels]
+    rate : int
+        sampling rate of ``samples``, Hz
+    target : int, default 16,000
+        sampling rate of the result, Hz
+    normalise : bool, default True
+        scale to a peak of 1
+    denoise : bool, default False
+        apply :func:`reduce_noise` first
+
+    Returns
+    -------
+    ndarray of float32 [samples]
+    """
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
     mono = np.ascontiguousarray(resample(mono, rate, target), dtype=np.float32)
     if denoise:
@@ -241,34 +350,59 @@ def read(
     denoise: bool = False,
     name: str | None = None,
 ) -> np.ndarray:
-    """Read a recording as the networks get it.
+    """Read a recording as mono samples at one rate, cleaned up for feature extraction.
 
     Parameters
     ----------
-    source : path or bytes of a wav, flac, ogg, mp3 or aiff file, any number of channels, 1 kHz to 768 kHz
-    rate : int, wanted sampling rate in Hz
-    normalise : bool, scale to a peak of 1
-    denoise : bool, apply :func:`reduce_noise`
+    source : path, or bytes of a file
+        wav, flac, ogg, mp3 or aiff; any number of channels, 1 kHz to 768 kHz
+    rate : int, default 16,000
+        sampling rate of the result, Hz
+    normalise : bool, default True
+        scale to a peak of 1
+    denoise : bool, default False
+        apply :func:`reduce_noise`
+    name : str, optional
+        name of the recording in messages; by default the path
 
     Returns
     -------
-    float32 [samples], mono at ``rate`` Hz
+    ndarray of float32 [samples]
 
     Raises
     ------
     SerError
-        see :func:`decode`
+        for a recording that cannot be used; see :func:`decode`
     """
     samples, native, _ = decode(source, name)
     return preprocess(samples, native, target=rate, normalise=normalise, denoise=denoise)
 
 
 def measure_level(samples: np.ndarray) -> dict[str, float]:
-    """Peak and RMS in dBFS, and the DC offset, of ``samples`` (any shape, full scale is 1)."""
+    """Measure the level of a signal.
+
+    Parameters
+    ----------
+    samples : float [any shape]
+        full scale is 1
+
+    Returns
+    -------
+    dict of float
+        ``peak_dbfs`` and ``rms_dbfs`` (dB relative to full scale), ``dc_offset`` (mean)
+
+    Examples
+    --------
+    >>> measure_level(np.array([1.0, -1.0]))
+    {'peak_dbfs': 0.0, 'rms_dbfs': 0.0, 'dc_offset': 0.0}
+    """
     x = np.asarray(samples, dtype=np.float64)
-    decibel = lambda value: float(20 * np.log10(max(value, 1e-10)))  # noqa: E731
     return {
-        "peak_dbfs": decibel(np.abs(x).max()),
-        "rms_dbfs": decibel(np.sqrt(np.mean(x**2))),
+        "peak_dbfs": _to_decibel(np.abs(x).max()),
+        "rms_dbfs": _to_decibel(np.sqrt(np.mean(x**2))),
         "dc_offset": float(x.mean()),
     }
+
+
+def _to_decibel(amplitude: float) -> float:
+    return float(20 * np.log10(max(amplitude, 1e-10)))

@@ -1,4 +1,4 @@
-"""Sound as it comes: from the microphone or a pipe, in chunks of (samples, rate)."""
+"""Stream live audio from a microphone or a pipe, in chunks of samples and their sampling rate."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -8,26 +8,47 @@ import numpy as np
 from ser_core._utils.errors import SerError
 
 CHUNK_SECONDS = 0.1
+"""Length of a chunk, seconds."""
 HEADER = 64 * 1024
-"""Bytes within which the samples of a piped WAV file must begin."""
+"""Largest accepted header of a piped WAV file, bytes."""
 
 Chunk = tuple[np.ndarray, int]
+"""Samples float32 [samples] or [samples, channels], and their sampling rate, Hz."""
 
 
 def stream_predictions(stream, chunks: Iterable[Chunk], seconds: float | None = None) -> Iterator:
-    """Predictions of a ``predict.Stream`` as they become due, until the chunks end or ``seconds`` were heard."""
-    heard = 0.0
+    """Yield the predictions of a stream as they become due.
+
+    Parameters
+    ----------
+    stream : ser_core.inference.predict.Stream
+    chunks : iterable of (samples, rate)
+        such as :func:`read_microphone` or :func:`read_pipe`
+    seconds : float, optional
+        stop after this much audio; by default when the chunks end
+
+    Yields
+    ------
+    prediction of ``stream.feed``
+    """
+    elapsed = 0.0
     for samples, rate in chunks:
         if seconds is not None:
-            samples = samples[: max(0, round((seconds - heard) * rate))]
-        heard += len(samples) / rate
+            samples = samples[: max(0, round((seconds - elapsed) * rate))]
+        elapsed += len(samples) / rate
         yield from stream.feed(samples, rate)
-        if seconds is not None and heard >= seconds:
+        if seconds is not None and elapsed >= seconds:
             return
 
 
 def read_microphone() -> Iterator[Chunk]:
-    """The default microphone, mono, at its own rate, until it is closed.
+    """Record from the default microphone, mono at its own rate, until the generator is closed.
+
+    Yields
+    ------
+    samples : ndarray of float32 [samples]
+    rate : int
+        sampling rate, Hz
 
     Raises
     ------
@@ -44,8 +65,8 @@ def read_microphone() -> Iterator[Chunk]:
         source = sounddevice.InputStream(samplerate=rate, channels=1, dtype="float32")
         source.start()
     except Exception as error:
-        said = " ".join(str(error).split())
-        raise SerError(f"microphone: none that can be used ({said}); or pipe sound in: ser listen -") from None
+        message = " ".join(str(error).split())
+        raise SerError(f"microphone: none that can be used ({message}); or pipe sound in: ser listen -") from None
     with source:
         while True:
             samples, _ = source.read(round(CHUNK_SECONDS * rate))
@@ -53,18 +74,32 @@ def read_microphone() -> Iterator[Chunk]:
 
 
 def read_pipe(pipe, rate: int, channels: int) -> Iterator[Chunk]:
-    """A pipe of a WAV file (16-bit PCM or 32-bit float, its header says rate and channels) or of raw 16-bit samples.
+    """Read a WAV file (16-bit PCM or 32-bit float) or raw 16-bit samples from a pipe.
 
     Parameters
     ----------
     pipe : binary file
-    rate : int, Hz of raw samples
-    channels : int, of raw samples, interleaved
+    rate : int
+        sampling rate of raw samples, Hz; a WAV file gives its own
+    channels : int
+        interleaved channels of raw samples; a WAV file gives its own
+
+    Yields
+    ------
+    samples : ndarray of float32 [samples, channels]
+    rate : int
+        sampling rate, Hz
 
     Raises
     ------
     SerError
-        where nothing comes, or a WAV header cannot be used
+        for empty input, or a WAV header that cannot be used
+
+    Examples
+    --------
+    >>> chunks = list(read_pipe(io.BytesIO(bytes(3200)), rate=16_000, channels=1))
+    >>> [samples.shape for samples, rate in chunks]
+    [(1600, 1)]
     """
     start = _read(pipe, 12)
     if not start:
@@ -74,9 +109,9 @@ def read_pipe(pipe, rate: int, channels: int) -> Iterator[Chunk]:
         rate, channels, kind = _wav_header(pipe)
         rest = b""
     size = kind.itemsize * channels
-    want = max(1, round(CHUNK_SECONDS * rate)) * size
+    chunk_size = max(1, round(CHUNK_SECONDS * rate)) * size
     while True:
-        data = rest + _read(pipe, want - len(rest))
+        data = rest + _read(pipe, chunk_size - len(rest))
         whole = len(data) // size * size
         if not whole:
             return
@@ -86,7 +121,7 @@ def read_pipe(pipe, rate: int, channels: int) -> Iterator[Chunk]:
 
 
 def _read(pipe, count: int) -> bytes:
-    """``count`` bytes, fewer only at the end."""
+    """Read ``count`` bytes, fewer only at the end."""
     parts = io.BytesIO()
     while parts.tell() < count:
         part = pipe.read(count - parts.tell())
@@ -97,17 +132,17 @@ def _read(pipe, count: int) -> bytes:
 
 
 def _wav_header(pipe) -> tuple[int, int, np.dtype]:
-    """Rate, channels and sample type of a WAV stream, read up to its samples."""
-    found, seen = None, 12
+    """Return the rate, channels and sample type of a WAV stream, and leave the pipe at its first sample."""
+    sample_format, seen = None, 12
     while seen < HEADER:
         head = _read(pipe, 8)
         if len(head) < 8:
             break
         name, size = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":
-            if found is None:
+            if sample_format is None:
                 break
-            return found
+            return sample_format
         if size > HEADER - seen:
             break
         body = _read(pipe, size + size % 2)
@@ -115,10 +150,10 @@ def _wav_header(pipe) -> tuple[int, int, np.dtype]:
         if name == b"fmt " and len(body) >= 16:
             code, channels = (int.from_bytes(body[i : i + 2], "little") for i in (0, 2))
             rate, bits = int.from_bytes(body[4:8], "little"), int.from_bytes(body[14:16], "little")
-            if code == 0xFFFE and len(body) >= 26:  # extensible: the true code stands further behind
+            if code == 0xFFFE and len(body) >= 26:  # extensible: the true code follows later
                 code = int.from_bytes(body[24:26], "little")
             kind = {(1, 16): "<i2", (1, 32): "<i4", (3, 32): "<f4"}.get((code, bits))
             if kind is None or not channels:
-                raise SerError(f"-: WAV of {bits} bits and code {code}; 16-bit or float can be listened to")
-            found = rate, channels, np.dtype(kind)
+                raise SerError(f"-: WAV of {bits} bits and code {code}; pipe 16-bit PCM or 32-bit float in")
+            sample_format = rate, channels, np.dtype(kind)
     raise SerError("-: damaged WAV header on standard input; pipe a WAV file or raw 16-bit samples in")
