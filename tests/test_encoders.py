@@ -117,7 +117,7 @@ def test_short_is_padded_and_long_is_cut(samples, frames):
 
 
 def test_another_rate_is_refused():
-    with pytest.raises(SerError, match="rate 8000: wavlm_base hears 16000 Hz only"):
+    with pytest.raises(SerError, match="rate 8000: wavlm_base takes 16000 Hz only"):
         encoders.layer_means(SAMPLES, 8_000, name="wavlm_base")
 
 
@@ -193,13 +193,13 @@ def test_weights_that_lack_something_are_refused(tiny):
     del state["encoder.layers.1.attention.k_proj.weight"]
     (tiny / "wavlm_base" / "model.safetensors").unlink()
     torch.save(state, tiny / "wavlm_base" / "pytorch_model.bin")
-    with pytest.raises(SerError, match=r"1 of the weights of wavlm_base are missing, encoder\.layers\.1\.attention"):
+    with pytest.raises(SerError, match=r"1 of the weights of wavlm_base are missing, such as encoder\.layers\.1\.attention"):
         encoders.hidden_states(SAMPLES, "wavlm_base")
 
 
 def test_another_encoder_in_the_folder_is_refused(tiny):
     shutil.copytree(tiny / "hubert_base", tiny / "wavlm_base", dirs_exist_ok=True)
-    with pytest.raises(SerError, match="is no wavlm_base: hubert with 3 hidden states of 16"):
+    with pytest.raises(SerError, match="is not wavlm_base: hubert with 3 hidden states of 16"):
         encoders.hidden_states(SAMPLES, "wavlm_base")
 
 

@@ -1,11 +1,11 @@
 """Read, resample, augment and degrade recordings, and stream live audio.
 
-The functions of :mod:`ser_core.audio.io` are reached through the package: ``audio.read(path)``.
+The functions of :mod:`~ser_core.audio.io` and :mod:`~ser_core.audio.processing` are reached through the package:
+``audio.read(path)``.
 """
 
 from ser_core.audio.io import (
     LONGEST,
-    SAMPLE_RATE,
     SHORTEST,
     SILENCE,
     SUFFIXES,
@@ -13,10 +13,13 @@ from ser_core.audio.io import (
     check_rate,
     check_samples,
     decode,
+    read,
+)
+from ser_core.audio.processing import (
+    SAMPLE_RATE,
     measure_level,
     peak_normalise,
     preprocess,
-    read,
     reduce_noise,
     resample,
 )

@@ -1,7 +1,7 @@
-"""Read, check, resample and clean up recordings: from a file or bytes to mono float32 samples at one rate.
+"""Read and check recordings, from files or bytes.
 
-``libsndfile`` recognises the format of a file by its content, whatever its suffix; ``soxr`` resamples. A recording
-that cannot be used is refused with one line that names the file (:class:`~ser_core._utils.errors.SerError`).
+``libsndfile`` recognises the format of a file by its content, whatever its suffix. A recording that cannot be used is
+refused with one line that names the file (:class:`~ser_core._utils.errors.SerError`).
 """
 
 import contextlib
@@ -16,9 +16,8 @@ import numpy as np
 
 from ser_core._utils.console import silence_stderr
 from ser_core._utils.errors import SerError
+from ser_core.audio.processing import SAMPLE_RATE, preprocess
 
-SAMPLE_RATE = 16_000
-"""Sampling rate of every signal after reading, Hz. The paper gives only "a uniform sampling rate" (II.B)."""
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
 """Suffixes of recordings in a folder."""
 SHORTEST, LONGEST = 0.1, 3600.0
@@ -237,111 +236,6 @@ def check_samples(samples: np.ndarray, rate: int, name: str = "recording") -> tu
     return samples, rate
 
 
-def resample(samples: np.ndarray, rate: int, target: int = SAMPLE_RATE) -> np.ndarray:
-    """Resample a signal (soxr, HQ).
-
-    Parameters
-    ----------
-    samples : float [samples] or [samples, channels]
-    rate : int
-        sampling rate of ``samples``, Hz
-    target : int, default 16,000
-        sampling rate of the result, Hz
-
-    Returns
-    -------
-    ndarray of the same type; ``samples`` itself where the rates are equal
-
-    Examples
-    --------
-    >>> resample(np.zeros(48_000, np.float32), 48_000, 16_000).shape
-    (16000,)
-    """
-    import soxr
-
-    return samples if rate == target else soxr.resample(samples, rate, target)
-
-
-def peak_normalise(samples: np.ndarray) -> np.ndarray:
-    """Scale a signal to a peak of 1 (II.B, "amplitude-normalized").
-
-    Parameters
-    ----------
-    samples : float [any shape]
-
-    Returns
-    -------
-    ndarray of the same shape; silence is returned unchanged
-
-    Examples
-    --------
-    >>> peak_normalise(np.array([0.25, -0.5]))
-    array([ 0.5, -1. ])
-    """
-    peak = np.abs(samples).max(initial=0.0)
-    return samples / peak if peak > 0 else samples
-
-
-def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: float = -20.0) -> np.ndarray:
-    """Reduce noise by spectral gating: a plain reading of "basic noise reduction techniques" (II.B).
-
-    The paper names no technique. The noise spectrum is the mean power of the quietest tenth of the 32 ms frames. Each
-    time-frequency bin gets the Wiener gain ``1 - noise / power``, not below ``floor_db``.
-
-    Parameters
-    ----------
-    samples : float [samples]
-    rate : int, default 16,000
-        sampling rate, Hz
-    floor_db : float, default -20
-        smallest gain, dB
-
-    Returns
-    -------
-    ndarray of float32 [samples], of the same length
-    """
-    from scipy.signal import istft, stft
-
-    width = min(int(0.032 * rate), len(samples))
-    _, _, spectrum = stft(samples, rate, nperseg=width, noverlap=width * 3 // 4)
-    power = np.abs(spectrum) ** 2
-    loudness = power.sum(axis=0)
-    quiet = loudness <= np.quantile(loudness, 0.1)
-    noise = power[:, quiet].mean(axis=1, keepdims=True)
-    gain = np.maximum(1.0 - noise / np.maximum(power, 1e-20), 10.0 ** (floor_db / 20.0))
-    _, cleaned = istft(spectrum * gain, rate, nperseg=width, noverlap=width * 3 // 4)
-    cleaned = np.pad(cleaned, (0, max(0, len(samples) - len(cleaned))))[: len(samples)]
-    return cleaned.astype(np.float32)
-
-
-def preprocess(
-    samples: np.ndarray, rate: int, *, target: int = SAMPLE_RATE, normalise: bool = True, denoise: bool = False
-) -> np.ndarray:
-    """Convert a signal to mono at one rate, and clean it up.
-
-    Parameters
-    ----------
-    samples : float [samples] or [samples, channels]
-    rate : int
-        sampling rate of ``samples``, Hz
-    target : int, default 16,000
-        sampling rate of the result, Hz
-    normalise : bool, default True
-        scale to a peak of 1
-    denoise : bool, default False
-        apply :func:`reduce_noise` first
-
-    Returns
-    -------
-    ndarray of float32 [samples]
-    """
-    mono = samples.mean(axis=1) if samples.ndim == 2 else samples
-    mono = np.ascontiguousarray(resample(mono, rate, target), dtype=np.float32)
-    if denoise:
-        mono = reduce_noise(mono, target)
-    return peak_normalise(mono).astype(np.float32) if normalise else mono
-
-
 def read(
     source: str | os.PathLike | bytes,
     *,
@@ -361,7 +255,7 @@ def read(
     normalise : bool, default True
         scale to a peak of 1
     denoise : bool, default False
-        apply :func:`reduce_noise`
+        apply :func:`~ser_core.audio.processing.reduce_noise`
     name : str, optional
         name of the recording in messages; by default the path
 
@@ -376,33 +270,3 @@ def read(
     """
     samples, native, _ = decode(source, name)
     return preprocess(samples, native, target=rate, normalise=normalise, denoise=denoise)
-
-
-def measure_level(samples: np.ndarray) -> dict[str, float]:
-    """Measure the level of a signal.
-
-    Parameters
-    ----------
-    samples : float [any shape]
-        full scale is 1
-
-    Returns
-    -------
-    dict of float
-        ``peak_dbfs`` and ``rms_dbfs`` (dB relative to full scale), ``dc_offset`` (mean)
-
-    Examples
-    --------
-    >>> measure_level(np.array([1.0, -1.0]))
-    {'peak_dbfs': 0.0, 'rms_dbfs': 0.0, 'dc_offset': 0.0}
-    """
-    x = np.asarray(samples, dtype=np.float64)
-    return {
-        "peak_dbfs": _to_decibel(np.abs(x).max()),
-        "rms_dbfs": _to_decibel(np.sqrt(np.mean(x**2))),
-        "dc_offset": float(x.mean()),
-    }
-
-
-def _to_decibel(amplitude: float) -> float:
-    return float(20 * np.log10(max(amplitude, 1e-10)))

@@ -1,35 +1,38 @@
-"""Turn waveforms into network inputs: frame features, other inputs, frozen encoders, the cache.
+"""Extract network inputs from waveforms: frame features, other inputs, frozen encoders, and their cache.
 
-The functions of ``frames`` are reached through the package: ``features.extract(samples)``.
+The functions of :mod:`~ser_core.features.frames` and :mod:`~ser_core.features.spectral` are reached through the
+package: ``features.extract(samples)``.
 """
 
 from ser_core.features.frames import (
     CHANNELS,
     DELTA_N,
-    DYNAMIC_RANGE_DB,
     FRAMES,
-    HOP_SECONDS,
-    N_MELS,
-    N_MFCC,
     WIDE_EXTRAS,
     FeatureSettings,
     base_channels,
     channel_names,
-    dct_matrix,
     delta,
     describe_recording,
     extract,
     fit_length,
+    raw_channels,
+    to_input,
+    wide_channels,
+    zscore,
+)
+from ser_core.features.spectral import (
+    DYNAMIC_RANGE_DB,
+    HOP_SECONDS,
+    N_MELS,
+    N_MFCC,
+    dct_matrix,
     frame_sizes,
     framed,
     log_mel,
     mel_filters,
     mfcc,
-    raw_channels,
     rmse,
-    to_input,
-    wide_channels,
-    zscore,
 )
 
 __all__ = [

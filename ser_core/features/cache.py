@@ -1,8 +1,8 @@
-"""Features of whole tables: computed in parallel, kept by content and parameters.
+"""Compute the features of whole utterance tables in parallel, and cache them by content and parameters.
 
-One file an utterance and treatment, named by the SHA-256 of the recording's bytes and of every parameter that its
-features depend on: a changed file or parameter has another name and is never served stale. Each file carries the
-SHA-256 of its payload; a damaged one is computed again.
+The cache has one file per utterance and treatment. Its name is the SHA-256 of the recording's bytes and of every
+parameter that the features depend on, so that a changed recording or parameter never gets stale features. Each file
+starts with the SHA-256 of its payload; a damaged file is recomputed.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,41 +27,55 @@ from ser_core.audio import augmentation
 from ser_core.features import encoders, inputs
 
 VERSION = 1
-"""Raised whenever the code of audio, augment or features changes what it computes."""
+"""Increased whenever :mod:`ser_core.audio` or :mod:`ser_core.features` changes what it computes."""
 CONDITION_VERSION = 1
-"""Raised whenever the code of conditions changes what it computes; clean audio keeps its names."""
+"""Increased whenever :mod:`ser_core.audio.degradation` changes what it computes; clean audio keeps its cache names."""
 PARALLEL_FROM = 64
-"""So many missing utterances are worth starting processes for."""
+"""Missing utterances per further process: fewer are not worth starting one."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One utterance under one treatment; all that its raw features depend on."""
+    """Describe one utterance under one treatment: everything that its raw features depend on."""
 
     path: str
-    key: str  # the utterance's id, part of the augmentation's seed
-    rate: int
+    key: str  # id of the utterance, part of the augmentation's seed
+    rate: int  # Hz
     normalise: bool
     denoise: bool
     raw: str = "base"  # key of inputs.RAW
-    technique: str = ""  # none
+    technique: str = ""  # augmentation; "" for none
     seed: int = 0
     copy: int = 0
     ranges: augmentation.Ranges = augmentation.Ranges()
-    condition: str = "clean"  # what is done to the recording, after an augmentation
-    others: tuple[str, ...] = ()  # recordings of other speakers, for a condition that needs them
+    condition: str = "clean"  # applied to the recording after an augmentation
+    others: tuple[str, ...] = ()  # paths of recordings of other speakers, for a condition that needs them
 
 
 def file_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Compute the SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
-    """The cache's name for a job: SHA-256 over the ``digest`` of the recording (and of the others) and all parameters.
+    """Return the cache's name for a job.
 
-    What a condition adds is left out for clean audio, and the draw of an augmentation where there is none.
+    The parameters of a condition are left out for clean audio, and those of an augmentation's random draw for an
+    original utterance, so that these share their entries.
+
+    Parameters
+    ----------
+    job : Job
+    digest : str
+        :func:`file_digest` of the recording
+    others : tuple of str, default ()
+        the same for the recordings of other speakers
+
+    Returns
+    -------
+    str
+        SHA-256 over the digests and all parameters, hexadecimal
     """
     parameters = asdict(job) | {"path": digest, "version": VERSION}
     del parameters["condition"], parameters["others"]
@@ -74,13 +89,23 @@ def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
 
 
 def cache_paths(jobs: list[Job]) -> list[Path]:
-    """Where the cache keeps (or would keep) the features of each job."""
+    """Return the path of each job's features in the cache, whether or not they are cached.
+
+    Parameters
+    ----------
+    jobs : list of Job
+
+    Returns
+    -------
+    list of Path, in the order of ``jobs``
+    """
     digests = {path: file_digest(path) for path in {path for job in jobs for path in (job.path, *job.others)}}
     names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
     return [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
 
 
 def _load(path: Path) -> np.ndarray | None:
+    """Read a cached array; None where it is missing or damaged."""
     try:
         content = path.read_bytes()
         if hashlib.sha256(content[32:]).digest() != content[:32]:
@@ -91,8 +116,23 @@ def _load(path: Path) -> np.ndarray | None:
 
 
 def compute_features(job: Job) -> np.ndarray:
-    """Read, augment and change where asked, and extract: the raw features of ``inputs.RAW[job.raw]``, float32."""
-    read = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
+    """Compute the raw features of a job: read, augment or degrade the recording, then extract.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    ndarray of float32
+        what ``inputs.RAW[job.raw]`` gives
+
+    Raises
+    ------
+    SerError
+        for a recording that cannot be used
+    """
+    read: dict[str, Any] = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
     samples = audio.read(job.path, **read)
     if job.technique:
         samples = augmentation.augment(
@@ -103,11 +143,12 @@ def compute_features(job: Job) -> np.ndarray:
 
         others = [audio.read(path, **read) for path in job.others]
         samples = degradation.degrade(samples, job.condition, key=job.key, rate=job.rate, others=others)
-        samples = audio.peak_normalise(samples) if job.normalise else samples  # as whoever is given it would
+        samples = audio.peak_normalise(samples) if job.normalise else samples  # as reading the degraded file would
     return inputs.RAW[job.raw](samples, job.rate)
 
 
-def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
+def _compute_and_store(task: tuple[Job, Path]) -> np.ndarray:
+    """Compute the raw features of a job and write them to the cache."""
     job, path = task
     values = compute_features(job)
     buffer = io.BytesIO()
@@ -117,10 +158,12 @@ def _compute_and_keep(task: tuple[Job, Path]) -> np.ndarray:
 
 
 def _follow_parent() -> None:
-    """In a process of a pool: Ctrl-C is its parent's business, and it ends when its parent does, however that was."""
+    """Make a pool's process ignore Ctrl-C, which its parent handles, and end when its parent ends in any way."""
+    parent = parent_process()
+    assert parent is not None, "called in a process of a pool"
 
     def wait() -> None:
-        parent_process().join()
+        parent.join()
         os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -128,62 +171,87 @@ def _follow_parent() -> None:
 
 
 def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
-    """Raw features of each job, from the cache or computed now.
+    """Return the raw features of each job, from the cache or computed.
 
     Parameters
     ----------
-    jobs : what to compute
-    workers : processes; None for one a core, 1 for this process alone
-    progress : show a bar on standard error when something must be computed
+    jobs : list of Job
+    workers : int, optional
+        processes; by default one per core, 1 for this process alone
+    progress : bool, default True
+        show a bar on standard error when something must be computed
 
     Returns
     -------
-    list of float32 arrays (``inputs.RAW``), in the order of ``jobs``
+    list of ndarray of float32
+        what ``inputs.RAW`` gives, in the order of ``jobs``
 
     Raises
     ------
     SerError
-        for the first recording that cannot be used, naming it; what was computed before is kept
+        for the first recording that cannot be used, naming it; features computed before it stay in the cache
     """
     paths = cache_paths(jobs)
-    found = [_load(path) for path in paths]
-    missing = [i for i, values in enumerate(found) if values is None]
+    arrays = [_load(path) for path in paths]
+    missing = [i for i, values in enumerate(arrays) if values is None]
     tasks = [(jobs[i], paths[i]) for i in missing]
-    for i, values in zip(missing, _computed(tasks, workers, progress)):
-        found[i] = values
-    return found
+    computed = dict(zip(missing, _compute_all(tasks, workers, progress)))
+    return [computed[i] if values is None else values for i, values in enumerate(arrays)]
 
 
-def _computed(tasks: list[tuple[Job, Path]], workers: int | None, progress: bool) -> Iterator[np.ndarray]:
-    """Compute and keep, in parallel where that is worth a pool; one after another in the order of the tasks."""
+def _compute_all(tasks: list[tuple[Job, Path]], workers: int | None, progress: bool) -> Iterator[np.ndarray]:
+    """Compute and cache, in parallel where that is worth a pool; yield the arrays in the order of the tasks."""
     from tqdm import tqdm
 
     if not tasks:
         return
-    bar = {"total": len(tasks), "desc": "features", "unit": "utt", "disable": None if progress else True}
+    bar: dict[str, Any] = {"total": len(tasks), "desc": "features", "unit": "utt"}
+    bar["disable"] = None if progress else True
     workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // PARALLEL_FROM)
     if workers == 1:
-        yield from tqdm(map(_compute_and_keep, tasks), **bar)
+        yield from tqdm(map(_compute_and_store, tasks), **bar)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
         try:
-            yield from tqdm(pool.map(_compute_and_keep, tasks, chunksize=8), **bar)
+            yield from tqdm(pool.map(_compute_and_store, tasks, chunksize=8), **bar)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
-    """Compute what the cache has no entry for, in parallel; what is there is not read."""
+    """Compute the features that the cache lacks, in parallel; existing entries are not read.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    workers : int, optional
+        processes; by default one per core, 1 for this process alone
+    progress : bool, default True
+        show a bar on standard error when something must be computed
+    """
     absent = {path: job for job, path in zip(jobs, cache_paths(jobs), strict=True) if not path.is_file()}
-    for _ in _computed([(job, path) for path, job in absent.items()], workers, progress):
+    for _ in _compute_all([(job, path) for path, job in absent.items()], workers, progress):
         pass
 
 
 def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:
-    """Jobs for the rows of an utterance table (columns ``path`` and ``id``), all under one treatment."""
+    """Make the jobs of an utterance table, all under one treatment.
+
+    Parameters
+    ----------
+    table : DataFrame
+        one row per utterance, with ``path`` and ``id``
+    settings : FeatureSettings
+    **treatment
+        further fields of :class:`Job`, such as ``technique``, ``seed`` and ``copy``
+
+    Returns
+    -------
+    list of Job, one per row
+    """
     raw = inputs.get_input(settings.features).raw
-    common = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
+    common: dict[str, Any] = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
     return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(table["path"], table["id"])]
 
 
@@ -195,17 +263,28 @@ def feature_matrix(
     progress: bool = True,
     **treatment,
 ) -> np.ndarray:
-    """Network inputs for the rows of an utterance table.
+    """Compute the network inputs of an utterance table.
 
     Parameters
     ----------
-    table : DataFrame with ``path`` and ``id``
-    settings : what the input is made of
-    treatment : ``technique``, ``seed``, ``copy`` and ``ranges`` of an augmentation; none by default
+    table : DataFrame
+        one row per utterance, with ``path`` and ``id``
+    settings : FeatureSettings, optional
+    workers : int, optional
+        processes; by default one per core, 1 for this process alone
+    progress : bool, default True
+        show a bar on standard error when something must be computed
+    **treatment
+        ``technique``, ``seed``, ``copy`` and ``ranges`` of an augmentation; by default none
 
     Returns
     -------
-    float32 [utterances, *inputs.shape(settings)]
+    ndarray of float32 [utterances, *inputs.input_shape(settings)]
+
+    Raises
+    ------
+    SerError
+        for a recording that cannot be used
     """
     return input_matrix(jobs_for(table, settings, **treatment), settings, workers=workers, progress=progress)
 
@@ -213,19 +292,43 @@ def feature_matrix(
 def input_matrix(
     jobs: list[Job], settings: features.FeatureSettings, *, workers: int | None = None, progress: bool = True
 ) -> np.ndarray:
-    """Network inputs of jobs, one after another: float32 [jobs, *inputs.shape(settings)]."""
-    found = raw_features(jobs, workers=workers, progress=progress)
-    matrix = np.zeros((len(found), *inputs.input_shape(settings)), dtype=np.float32)
-    for i, values in enumerate(found):
+    """Compute the network inputs of jobs, in their order.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    settings : FeatureSettings
+    workers : int, optional
+        processes; by default one per core, 1 for this process alone
+    progress : bool, default True
+        show a bar on standard error when something must be computed
+
+    Returns
+    -------
+    ndarray of float32 [jobs, *inputs.input_shape(settings)]
+    """
+    arrays = raw_features(jobs, workers=workers, progress=progress)
+    matrix = np.zeros((len(arrays), *inputs.input_shape(settings)), dtype=np.float32)
+    for i, values in enumerate(arrays):
         matrix[i] = inputs.to_input(values, settings)
     return matrix
 
 
 def data_version(table) -> str:
-    """Hash of a corpus as it stands: the ids and the decoded samples at their native rate, 16 hexadecimal digits.
+    """Compute the hash of a corpus: of its ids and its decoded samples at their native rate.
 
-    The same recordings in another lossless container, or in another folder, give the same version. What was decoded
-    once is remembered by the SHA-256 of the file.
+    The same recordings in another lossless container, or in another folder, give the same version. Digests of decoded
+    samples are cached by the SHA-256 of the file.
+
+    Parameters
+    ----------
+    table : DataFrame
+        one row per utterance, with ``path`` and ``id``
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits
     """
     store = cache_dir() / "decoded.json"
     try:
@@ -245,5 +348,6 @@ def data_version(table) -> str:
 
 
 def _decoded_digest(path: str) -> str:
+    """Compute the hash of a recording's decoded samples and sampling rate."""
     samples, rate, _ = audio.decode(path)
     return hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32]

@@ -1,12 +1,13 @@
-"""Self-supervised encoders of speech, frozen: wav2vec 2.0, HuBERT and WavLM through ``transformers``.
+"""Run frozen self-supervised speech encoders: wav2vec 2.0, HuBERT and WavLM, through ``transformers``.
 
-No weights are in this repository. They come from a folder of the user's, ``<SER_DATA>/weights/<name>``, else from the
-hub's cache on this machine, else from the hub; where none of these has them the system is not measured, and says so.
-``transformers`` and ``torch`` load when first used: ``pip install '.[ssl]'``.
+This repository has no weights. They come from the folder ``<SER_DATA>/weights/<name>``, else from the hub's cache on
+this machine, else from the hub. Where none of these has them, a run ends with an error that begins with
+:data:`NOT_MEASURED`. ``transformers`` and ``torch`` load when first used: ``pip install '.[ssl]'``.
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,25 +19,25 @@ from ser_core._utils.paths import data_dir
 from ser_core.audio import SAMPLE_RATE
 
 NOT_MEASURED = "not measured here"
-"""How the message begins where a checkpoint, or what reads it, is not to be had."""
+"""Beginning of the error message where a checkpoint, or a library that reads it, is unavailable."""
 SHORTEST, LONGEST = 400, 30 * SAMPLE_RATE
-"""Samples: one frame of the encoders, and where an utterance is cut (attention grows with the square)."""
+"""Shortest and longest input, samples: one frame of the encoders; 30 s, as the cost grows with the square."""
 FRAMES_A_STEP = 8
-"""Frames of 20 ms that :func:`steps` averages."""
+"""Frames of 20 ms that :func:`layer_steps` averages."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A published encoder, trained on speech without labels."""
+    """Describe a published encoder, pretrained on speech without labels."""
 
     title: str
-    hub: str  # where it is published: owner/name on the Hugging Face hub
+    hub: str  # owner/name on the Hugging Face hub
     family: str  # model_type of its configuration
     layers: int  # hidden states: the input of the first transformer layer and the output of each
-    size: int  # of a frame's vector
-    normalise: bool  # waveforms to mean 0 and deviation 1, where its folder does not say
+    size: int  # values per frame of a hidden state
+    normalise: bool  # scale waveforms to mean 0 and deviation 1, unless its folder has a setting
     licence: str
-    source: str
+    source: str  # publication
 
 
 _WAV2VEC2 = "[21], Baevski et al. 2020"
@@ -57,11 +58,11 @@ CHECKPOINTS: dict[str, Checkpoint] = {
     ),
     "wavlm_large": Checkpoint("WavLM large", "microsoft/wavlm-large", "wavlm", 25, 1024, True, _BY_SA, _WAVLM),
 }  # fmt: skip
-"""Every encoder by name."""
+"""Published encoders by name."""
 
 
 def _libraries(name: str):
-    """(torch, transformers), or one line on how to install them."""
+    """Import torch and transformers."""
     try:
         import torch
         import transformers
@@ -71,39 +72,48 @@ def _libraries(name: str):
 
 
 def find_weights(name: str) -> Path:
-    """Folder with the configuration and the weights of a checkpoint.
+    """Find the folder with the configuration and the weights of a checkpoint.
 
-    Looked for in ``<SER_DATA>/weights/<name>``, then in the hub's cache on this machine, then on the hub itself, from
-    which it is downloaded (``HF_HUB_OFFLINE=1`` forbids that).
+    The order is ``<SER_DATA>/weights/<name>``, the hub's cache on this machine, the hub itself. From the hub the
+    checkpoint is downloaded, unless ``HF_HUB_OFFLINE=1`` forbids it.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`CHECKPOINTS`
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     SerError
-        beginning with :data:`NOT_MEASURED` where it is in none of them
+        beginning with :data:`NOT_MEASURED` where the weights are unavailable
     """
     checkpoint, folder = CHECKPOINTS[name], data_dir() / "weights" / name
     if (folder / "config.json").is_file():
         return folder
     _libraries(name)
-    found = _from_hub(checkpoint.hub)
-    if found is None:
+    hub_folder = _from_hub(checkpoint.hub)
+    if hub_folder is None:
         raise SerError(
-            f"{NOT_MEASURED}: the weights of {name} ({checkpoint.hub}) are not to be had, neither on this machine nor "
-            f"from the hub; put them, with config.json, into {folder}"
+            f"{NOT_MEASURED}: the weights of {name} ({checkpoint.hub}) are not available on this machine or from the "
+            f"hub; put them, with config.json, into {folder}"
         )
-    return found
+    return hub_folder
 
 
 @lru_cache
 def _from_hub(hub: str) -> Path | None:
-    """Folder of a checkpoint in the hub's cache, downloaded where it can be. What failed is not tried twice."""
+    """Return the folder of a checkpoint in the hub's cache, downloaded if possible; failures are not tried again."""
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()
 
-    def first(fetch, *names: str) -> Path:
+    def fetch_first(fetch: Callable[[str], str], *names: str) -> Path:
         for name in names[:-1]:
             try:
                 return Path(fetch(name))
@@ -111,22 +121,38 @@ def _from_hub(hub: str) -> Path | None:
                 continue
         return Path(fetch(names[-1]))
 
-    for here in (True, False):
-        fetch = partial(hf_hub_download, hub, local_files_only=here)
+    for cached_only in (True, False):
+        fetch = partial(hf_hub_download, hub, local_files_only=cached_only)
         try:
-            if not here:
-                HfApi().model_info(hub, timeout=10)  # one question; where there is no network a download asks for 20 s
-            config = first(fetch, "config.json")
-            first(fetch, "model.safetensors", "pytorch_model.bin")
-            first(fetch, "preprocessor_config.json", "config.json")
+            if not cached_only:
+                HfApi().model_info(hub, timeout=10)  # fails fast without a network; a download retries for 20 s
+            config = fetch_first(fetch, "config.json")
+            fetch_first(fetch, "model.safetensors", "pytorch_model.bin")
+            fetch_first(fetch, "preprocessor_config.json", "config.json")
             return config.parent
-        except Exception:  # no network, no such file, ...: whatever the hub's client makes of it
+        except Exception:  # no network, no such file, ...: the hub's client raises many kinds
             continue
     return None
 
 
 def fingerprint(name: str) -> str:
-    """SHA-256 over the files of a checkpoint, hexadecimal: other weights under the same name are another thing."""
+    """Compute the SHA-256 over the files of a checkpoint, so that other weights give other cache names.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`CHECKPOINTS`
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits
+
+    Raises
+    ------
+    SerError
+        beginning with :data:`NOT_MEASURED` where the weights are unavailable
+    """
     folder = find_weights(name)
     files = [*folder.glob("*config.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")]
     facts = [(path, path.stat()) for path in sorted(files)]
@@ -136,13 +162,14 @@ def fingerprint(name: str) -> str:
 
 @lru_cache
 def _digest(path: Path, size: int, changed: int) -> str:
+    """Compute the SHA-256 of a file, once for each size and time of change."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _load_encoder(folder: Path, name: str):
-    """(the encoder, whether waveforms are scaled), checked to be what the name says and to be there whole."""
+    """Load an encoder, and whether its waveforms are scaled; check that it is the named one and complete."""
     torch, transformers = _libraries(name)
     torch.set_num_threads(1)
     transformers.utils.logging.set_verbosity_error()
@@ -150,9 +177,9 @@ def _load_encoder(folder: Path, name: str):
     checkpoint = CHECKPOINTS[name]
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-        found = config.model_type, config.num_hidden_layers + 1, config.hidden_size
-        if found != (checkpoint.family, checkpoint.layers, checkpoint.size):
-            raise SerError(f"{folder}: is no {name}: {found[0]} with {found[1]} hidden states of {found[2]}")
+        family, layers, size = config.model_type, config.num_hidden_layers + 1, config.hidden_size
+        if (family, layers, size) != (checkpoint.family, checkpoint.layers, checkpoint.size):
+            raise SerError(f"{folder}: is not {name}: {family} with {layers} hidden states of {size}")
         model, report = transformers.AutoModel.from_pretrained(
             folder, config=config, local_files_only=True, output_loading_info=True
         )
@@ -160,9 +187,9 @@ def _load_encoder(folder: Path, name: str):
         raise
     except Exception as error:
         raise SerError(f"{folder}: cannot be loaded as {name}: {' '.join(str(error).split())[:300]}") from error
-    lacking = set(report["missing_keys"]) - {"masked_spec_embed"}  # used in its training only
-    if lacking:
-        raise SerError(f"{folder}: {len(lacking)} of the weights of {name} are missing, {min(lacking)} for one")
+    missing = set(report["missing_keys"]) - {"masked_spec_embed"}  # used in pretraining only
+    if missing:
+        raise SerError(f"{folder}: {len(missing)} of the weights of {name} are missing, such as {min(missing)}")
     try:
         normalise = json.loads((folder / "preprocessor_config.json").read_text())["do_normalize"]
     except (OSError, ValueError, KeyError):
@@ -171,21 +198,24 @@ def _load_encoder(folder: Path, name: str):
 
 
 def hidden_states(samples: np.ndarray, name: str) -> np.ndarray:
-    """What every layer of a frozen encoder makes of an utterance.
+    """Compute the hidden states of every layer of a frozen encoder.
 
     Parameters
     ----------
-    samples : float [samples] at 16 kHz; zeros are added below 25 ms, what follows 30 s is left out
-    name : one of :data:`CHECKPOINTS`
+    samples : float [samples]
+        at 16 kHz; padded with zeros to 25 ms, cut after 30 s
+    name : str
+        one of :data:`CHECKPOINTS`
 
     Returns
     -------
-    float32 [layers, frames, size]: the input of the first transformer layer, then the output of each; 20 ms a frame
+    ndarray of float32 [layers, frames, size]
+        the input of the first transformer layer, then the output of each; 20 ms per frame
 
     Raises
     ------
     SerError
-        for weights that are not to be had, or are not those of ``name``
+        for weights that are unavailable, or are not those of ``name``
     """
     torch, _ = _libraries(name)
     model, normalise = _load_encoder(find_weights(name), name)
@@ -198,20 +228,56 @@ def hidden_states(samples: np.ndarray, name: str) -> np.ndarray:
     return torch.cat(states).numpy()
 
 
-def _at_16_khz(samples: np.ndarray, rate: int, name: str) -> np.ndarray:
+def _hidden_states_at(samples: np.ndarray, rate: int, name: str) -> np.ndarray:
     if rate != SAMPLE_RATE:
-        raise SerError(f"rate {rate}: {name} hears {SAMPLE_RATE} Hz only")
+        raise SerError(f"rate {rate}: {name} takes {SAMPLE_RATE} Hz only")
     return hidden_states(samples, name)
 
 
 def layer_means(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
-    """Mean over time of each layer: float32 [layers, size]."""
-    return _at_16_khz(samples, rate, name).mean(axis=1)
+    """Compute the mean over time of each encoder layer.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz; must be 16,000
+    name : str
+        one of :data:`CHECKPOINTS`
+
+    Returns
+    -------
+    ndarray of float32 [layers, size]
+
+    Raises
+    ------
+    SerError
+        for another rate, and as :func:`hidden_states`
+    """
+    return _hidden_states_at(samples, rate, name).mean(axis=1)
 
 
 def layer_steps(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
-    """Every layer in steps of 160 ms, the means of eight frames each: float16 [steps, layers, size]."""
-    states = _at_16_khz(samples, rate, name)
+    """Compute the mean of each encoder layer over steps of 160 ms (eight frames).
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz; must be 16,000
+    name : str
+        one of :data:`CHECKPOINTS`
+
+    Returns
+    -------
+    ndarray of float16 [steps, layers, size]
+
+    Raises
+    ------
+    SerError
+        for another rate, and as :func:`hidden_states`
+    """
+    states = _hidden_states_at(samples, rate, name)
     starts = np.arange(0, states.shape[1], FRAMES_A_STEP)
     counts = np.diff(starts, append=states.shape[1])
     means = np.add.reduceat(states, starts, axis=1) / counts[:, None]

@@ -1,13 +1,14 @@
-"""What a network is given: every input by name, each made from raw features that are computed once and cached.
+"""List every network input by name, and compute each in two steps.
 
-The frame-level channel sets of the paper stand in :mod:`ser_core.features`. Here are the others that its tables need:
-the log-mel image and its chunks, the 193 means, the waveform, and the functionals of the classical systems. An input
-has two halves: ``RAW`` computes from samples what the cache keeps, :func:`finish` makes of it what the network sees.
+:data:`RAW` computes raw features from samples, which the cache keeps. :func:`to_input` makes the network's input from
+them. The feature sets of the paper come from :mod:`ser_core.features.frames`. Here are the other inputs of its tables:
+the log-mel image and its chunks, the 193 means, the waveform, and the functionals of the classical systems.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -17,33 +18,54 @@ from ser_core.audio import SAMPLE_RATE
 from ser_core.features import FeatureSettings, encoders
 
 MEL_BANDS, MEL_WINDOW, MEL_FFT, MEL_HOP, MEL_RATE = 128, 512, 1024, 256, 48_000
+"""Of the log-mel image: bands; window, Fourier transform and hop in samples; sampling rate, Hz."""
 MEL_START, MEL_SECONDS = 0.5, 3.0
+"""Start and length of the part of an utterance in the log-mel image, seconds."""
 CHUNK, CHUNK_STEP = 128, 64
+"""Length of a chunk of the log-mel image and distance between chunks, frames."""
 WAVE_SECONDS = 4.0
+"""Length of the waveform input, seconds."""
 CHROMA_FFT, CHROMA_HOP, CHROMA_MFCC = 4096, 2048, 34
+"""Of the input of MFCC and chroma: Fourier transform and hop in samples; number of MFCC."""
 PERCENTILES = (5, 25, 50, 75, 95)
-STEPS = 25  # of 160 ms: 4 s
+"""Percentiles among the functionals."""
+STEPS = 25
+"""Steps of 160 ms in an encoder's input: 4 s."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One kind of input."""
+    """Describe one kind of network input."""
 
-    title: str
-    raw: str  # key of RAW: what is cached
-    finish: Callable[[np.ndarray, FeatureSettings], np.ndarray]  # (raw features, settings) -> float32 of shape(frames)
+    title: str  # as tables show it
+    raw: str  # key of RAW: the raw features that are cached
+    finish: Callable[[np.ndarray, FeatureSettings], np.ndarray]  # (raw features, settings) -> float [*shape(frames)]
     shape: Callable[[int], tuple[int, ...]]  # frames -> shape of one utterance's input
-    frames: int = 1  # length by default; 1 where the input has no time axis
-    rate: int = SAMPLE_RATE  # Hz at which the recording is read by default
-    znorm: bool = False  # whether Eq. 4 applies; the others are scaled on the training side, or not at all
-    extra: str = ""  # optional dependencies that it needs: pip install .[extra]
+    frames: int = 1  # default length; 1 for an input without a time axis
+    rate: int = SAMPLE_RATE  # default sampling rate, Hz
+    znorm: bool = False  # whether Eq. 4 applies; other inputs are scaled with training statistics, or not at all
+    extra: str = ""  # optional dependencies: pip install .[extra]
 
 
 def log_mel_image(samples: np.ndarray, rate: int, *, bands: int, window: int, n_fft: int, hop: int) -> np.ndarray:
-    """Mel power spectrogram in dB below its maximum, 80 dB deep: float32 [1 + samples // hop, bands].
+    """Compute the mel power spectrogram in dB below its maximum, with a range of 80 dB.
 
-    Frames of ``window`` samples under a periodic Hamming window, zero-padded to ``n_fft``, centred on multiples of
-    ``hop``: ``librosa.power_to_db(librosa.feature.melspectrogram(..., win_length=window, window="hamming"), ref=max)``.
+    The frames are under a periodic Hamming window, zero-padded to ``n_fft`` and centred on multiples of ``hop``. This
+    equals ``librosa.power_to_db(librosa.feature.melspectrogram(..., win_length=window, window="hamming"), ref=max)``.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz
+    bands : int
+        mel bands
+    window, n_fft, hop : int
+        length of a frame, of the Fourier transform and of the hop, samples
+
+    Returns
+    -------
+    ndarray of float32 [1 + samples // hop, bands], -80 to 0
     """
     hamming = 0.54 - 0.46 * np.cos(2.0 * np.pi * np.arange(window) / window)
     power = np.abs(np.fft.rfft(features.framed(samples, window, hop) * hamming, n=n_fft, axis=1)) ** 2
@@ -52,7 +74,23 @@ def log_mel_image(samples: np.ndarray, rate: int, *, bands: int, window: int, n_
 
 
 def middle_three_seconds(samples: np.ndarray, rate: int) -> np.ndarray:
-    """From 0.5 s, three seconds, padded with zeros; what is shorter than a second is taken from its start."""
+    """Cut three seconds of a signal from 0.5 s on, or pad it with zeros; signals below 1 s are cut from their start.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz
+
+    Returns
+    -------
+    ndarray of float [3 x rate]
+
+    Examples
+    --------
+    >>> middle_three_seconds(np.arange(10.0), rate=2)
+    array([1., 2., 3., 4., 5., 6.])
+    """
     start = round(MEL_START * rate) if len(samples) > rate else 0
     length = round(MEL_SECONDS * rate)
     cut = samples[start : start + length]
@@ -60,22 +98,23 @@ def middle_three_seconds(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _mel_image(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Compute the log-mel image of three seconds: float32 [frames, 128]."""
     return log_mel_image(
         middle_three_seconds(samples, rate), rate, bands=MEL_BANDS, window=MEL_WINDOW, n_fft=MEL_FFT, hop=MEL_HOP
     )  # fmt: skip
 
 
 def _mel_small(samples: np.ndarray, rate: int) -> np.ndarray:
-    """The same three seconds at a fifth of the size: 64 bands, 129 frames of 64 ms every 23.4 ms at 16 kHz."""
+    """Compute a smaller log-mel image: 64 bands, 129 frames of 64 ms every 23.4 ms at 16 kHz."""
     hop = round(MEL_SECONDS * rate / 128)
     return log_mel_image(middle_three_seconds(samples, rate), rate, bands=64, window=1024, n_fft=1024, hop=hop)
 
 
 def _mfcc_chroma(samples: np.ndarray, rate: int) -> np.ndarray:
-    """34 MFCC and 12 chroma bands of frames of 4,096 samples every 2,048, by librosa: float32 [frames, 46]."""
+    """Compute 34 MFCC and 12 chroma bands of 4,096-sample frames, hop 2,048, by librosa: float32 [frames, 46]."""
     import librosa
 
-    common = {"sr": rate, "n_fft": CHROMA_FFT, "hop_length": CHROMA_HOP}
+    common: dict[str, Any] = {"sr": rate, "n_fft": CHROMA_FFT, "hop_length": CHROMA_HOP}
     y = np.pad(np.asarray(samples, dtype=np.float32), (0, max(0, CHROMA_FFT - len(samples))))
     cepstrum = librosa.feature.mfcc(y=y, n_mfcc=CHROMA_MFCC, **common)
     chroma = librosa.feature.chroma_stft(y=y, n_chroma=12, **common)
@@ -87,7 +126,10 @@ def _mfcc40(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _means(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Issa et al. 2020: means over time of 40 MFCC, 12 chroma, 128 mel, 7 contrast and 6 tonnetz, by librosa: [193]."""
+    """Compute the means over time of Issa et al. 2020, by librosa: float32 [193].
+
+    They are 40 MFCC, 12 chroma, 128 mel bands, 7 spectral contrasts and 6 tonnetz.
+    """
     import librosa
 
     y = np.asarray(samples, dtype=np.float32)
@@ -108,13 +150,27 @@ def _waveform(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def functionals(values: np.ndarray) -> np.ndarray:
-    """Mean, deviation and five percentiles of each channel over time: float32 [7 x channels]."""
+    """Compute functionals: mean, standard deviation and five percentiles of each channel over time.
+
+    Parameters
+    ----------
+    values : float [frames, channels]
+
+    Returns
+    -------
+    ndarray of float32 [7 x channels]
+
+    Examples
+    --------
+    >>> functionals(np.array([[1.0, 1.0], [3.0, 5.0]]))[:4]  # two means, two deviations
+    array([2., 3., 1., 2.], dtype=float32)
+    """
     statistics = [values.mean(axis=0), values.std(axis=0), *np.percentile(values, PERCENTILES, axis=0)]
     return np.concatenate(statistics).astype(np.float32)
 
 
 def _opensmile(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Functionals of a set of openSMILE: float32 [1, functionals]."""
+    """Return a function that computes the functionals of an openSMILE feature set: float32 [functionals]."""
 
     def compute(samples: np.ndarray, rate: int) -> np.ndarray:
         try:
@@ -131,7 +187,7 @@ def _opensmile(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
 
 
 def _with_functionals(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
-    """A row for the mean of each layer of an encoder, and one for the functionals of 42 channels; zeros fill it up."""
+    """Compute a row with the mean of each encoder layer, and one with the functionals of 42 channels, zero-padded."""
     rows = [*encoders.layer_means(samples, rate, name=name), functionals(features.raw_channels(samples, rate))]
     width = max(map(len, rows))
     return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
@@ -152,9 +208,9 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
 }
-"""(samples, rate in Hz) -> float32 array (steps: float16): what is computed from an utterance and cached."""
+"""Functions from (samples, rate in Hz) to the raw features that are cached: float32, ``*_steps`` float16."""
 ENCODER = {raw: name for name in encoders.CHECKPOINTS for raw in (name, f"{name}_steps", f"{name}_functionals")}
-"""Keys of ``RAW`` that depend on weights besides the samples -> the encoder, a key of ``ssl.CHECKPOINTS``."""
+"""Encoder (a key of ``encoders.CHECKPOINTS``) of each raw feature that depends on pretrained weights."""
 
 
 def _fit(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
@@ -166,13 +222,27 @@ def _scaled(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
 
 
 def _image(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """[frames, bands] to [bands, frames]; beyond the end stands the floor."""
+    """Transpose [frames, bands] to [bands, frames], cut or padded with the lowest value."""
     missing = max(0, settings.frames - len(values))
     return np.pad(values[: settings.frames], ((0, missing), (0, 0)), constant_values=values.min()).T
 
 
 def chunks(image: np.ndarray) -> np.ndarray:
-    """[bands, frames] to overlapping chunks [n, bands, 128], one every 64 frames: seven of 563 frames."""
+    """Cut a log-mel image into overlapping chunks of 128 frames, one every 64 frames.
+
+    Parameters
+    ----------
+    image : float [bands, frames]
+
+    Returns
+    -------
+    ndarray of float [chunks, bands, 128]
+
+    Examples
+    --------
+    >>> chunks(np.zeros((128, 563))).shape
+    (7, 128, 128)
+    """
     starts = range(0, image.shape[1] - CHUNK + 1, CHUNK_STEP)
     return np.stack([image[:, start : start + CHUNK] for start in starts])
 
@@ -248,24 +318,75 @@ INPUTS: dict[str, Input] = {
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},
 }  # fmt: skip
-"""Every input by name: the value of a spec's ``features``."""
+"""Every network input by name: the value of a spec's ``features``."""
 
 
 def get_input(name: str) -> Input:
-    """An input by name; SerError for an unknown one."""
+    """Return an input by name.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`INPUTS`
+
+    Returns
+    -------
+    Input
+
+    Raises
+    ------
+    SerError
+        for an unknown input
+
+    Examples
+    --------
+    >>> get_input("42").title
+    '42 channels, 10 ms'
+    """
     if name not in INPUTS:
         raise SerError(f"features {name!r}: not known; choose among {', '.join(INPUTS)}")
     return INPUTS[name]
 
 
 def input_shape(settings: FeatureSettings) -> tuple[int, ...]:
-    """Shape of one utterance's input, without the batch."""
-    found = get_input(settings.features).shape(settings.frames)
-    if min(found) < 1:
-        raise SerError(f"frames {settings.frames}: too few for the input {settings.features}")
-    return found
+    """Return the shape of one utterance's input, without the batch.
+
+    Parameters
+    ----------
+    settings : FeatureSettings
+        its ``features`` and ``frames`` are used
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    SerError
+        for an unknown input, or too few frames
+
+    Examples
+    --------
+    >>> input_shape(FeatureSettings(features="42", frames=400))
+    (400, 42)
+    """
+    shape = get_input(settings.features).shape(settings.frames)
+    if min(shape) < 1:
+        raise SerError(f"frames {settings.frames}: too few for the input {settings.features}; give more")
+    return shape
 
 
 def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """From cached raw features to the network's input: float32 of :func:`shape`."""
+    """Make the network's input from cached raw features.
+
+    Parameters
+    ----------
+    values : float
+        what the input's function in :data:`RAW` gives
+    settings : FeatureSettings
+
+    Returns
+    -------
+    ndarray of float32 [*input_shape(settings)]
+    """
     return get_input(settings.features).finish(values, settings).astype(np.float32)

@@ -1,7 +1,9 @@
-"""The features of :mod:`ser_core.features` as nodes of an ONNX graph, from waveforms [batch, samples] on.
+"""Write frame features as nodes of an ONNX graph, from waveforms [batch, samples] on.
 
 Framing, window and Fourier transform are one convolution whose kernels are the windowed cosines and sines.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +12,14 @@ from ser_core._utils.errors import SerError
 
 
 class Graph:
-    """A graph under construction: nodes and constants in order, names counted."""
+    """Collect the nodes and constants of a graph in order, and number their names."""
 
-    def __init__(self):
-        self.nodes, self.constants = [], []
+    def __init__(self) -> None:
+        self.nodes: list = []
+        self.constants: list = []
 
     def constant(self, value, kind=np.float32) -> str:
-        """A constant's name; floats as float32 unless said otherwise."""
+        """Add a constant, by default as float32, and return its name."""
         from onnx import numpy_helper
 
         name = f"c{len(self.constants)}"
@@ -24,7 +27,7 @@ class Graph:
         return name
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes) -> str:
-        """One node with one output, whose name is given back."""
+        """Add a node with one output, and return the name of the output."""
         from onnx import helper
 
         output = output or f"t{len(self.nodes)}"
@@ -32,16 +35,31 @@ class Graph:
         return output
 
     def integers(self, *values: int) -> str:
+        """Add a constant of int64, and return its name."""
         return self.constant(values, np.int64)
 
 
 def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings) -> str:
-    """The nodes of :func:`ser_core.features.to_input` after peak normalisation; gives the name of the network's input.
+    """Add the nodes that turn a waveform into the network's input; see :func:`ser_core.features.to_input`.
+
+    Parameters
+    ----------
+    graph : Graph
+        gets the nodes
+    waveform : str
+        name of the input, float32 [batch, samples]
+    settings : FeatureSettings
+        with ``normalise`` the waveform is scaled to a peak of 1 first
+
+    Returns
+    -------
+    str
+        name of the network's input, float32 [batch, frames, channels]
 
     Raises
     ------
     SerError
-        for settings that have no graph: the wider channels, other inputs, noise reduction
+        for settings that have no graph: the feature set ``wide``, other inputs, noise reduction
     """
     if settings.features not in features.CHANNELS or settings.features == "wide" or settings.denoise:
         what = "noise reduction" if settings.denoise else f"the input {settings.features}"
@@ -52,19 +70,34 @@ def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings
         waveform = graph.add("Div", waveform, graph.add("Max", peak, graph.constant(1e-30)))
     static = _static(graph, graph.add("Unsqueeze", waveform, graph.integers(1)), settings.rate)
     first = _delta(graph, static)
-    everything = graph.add("Concat", static, first, _delta(graph, first), axis=1)
+    channels = graph.add("Concat", static, first, _delta(graph, first), axis=1)
     order = features.CHANNELS["42"]
-    chosen = [order.index(name) for name in features.channel_names(settings.features)]
-    x = everything if chosen == list(range(42)) else graph.add("Gather", everything, graph.integers(*chosen), axis=1)
+    selected = [order.index(name) for name in features.channel_names(settings.features)]
+    x = channels if selected == list(range(42)) else graph.add("Gather", channels, graph.integers(*selected), axis=1)
     if settings.znorm:
         x = _zscore(graph, x)
-    longer = graph.add("Pad", x, graph.integers(0, 0, 0, 0, 0, settings.frames), graph.constant(0.0))
-    cut = graph.add("Slice", longer, graph.integers(0), graph.integers(settings.frames), graph.integers(2))
+    padded = graph.add("Pad", x, graph.integers(0, 0, 0, 0, 0, settings.frames), graph.constant(0.0))
+    cut = graph.add("Slice", padded, graph.integers(0), graph.integers(settings.frames), graph.integers(2))
     return graph.add("Transpose", cut, perm=[0, 2, 1])
 
 
 def fourier_kernels(frame: int) -> np.ndarray:
-    """Windowed cosines, then sines, of every bin: float64 [2 x (frame // 2 + 1), frame]."""
+    """Compute the kernels of a Fourier transform: windowed cosines, then sines, of every bin.
+
+    Parameters
+    ----------
+    frame : int
+        length of a frame, samples
+
+    Returns
+    -------
+    ndarray of float64 [2 x (frame // 2 + 1), frame]
+
+    Examples
+    --------
+    >>> fourier_kernels(400).shape
+    (402, 400)
+    """
     time = np.arange(frame)
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * time / frame)
     angle = 2.0 * np.pi * (np.outer(np.arange(frame // 2 + 1), time) % frame) / frame
@@ -72,29 +105,29 @@ def fourier_kernels(frame: int) -> np.ndarray:
 
 
 def _static(graph: Graph, x: str, rate: int) -> str:
-    """13 MFCC and RMSE: [batch, 1, samples] to [batch, 14, frames]."""
+    """Add 13 MFCC and RMSE: [batch, 1, samples] to [batch, 14, frames]."""
     frame, hop = features.frame_sizes(rate)
     bins = frame // 2 + 1
     kernels = graph.constant(fourier_kernels(frame)[:, None, :])
-    around = {"strides": [hop], "pads": [frame // 2, frame // 2]}
-    spectrum = graph.add("Conv", x, kernels, kernel_shape=[frame], **around)
+    framing: dict[str, Any] = {"strides": [hop], "pads": [frame // 2, frame // 2]}
+    spectrum = graph.add("Conv", x, kernels, kernel_shape=[frame], **framing)
     squared = graph.add("Mul", spectrum, spectrum)
-    adding = np.hstack([features.mel_filters(rate, frame)] * 2)  # sums the squares of both parts and weighs the bins
-    assert adding.shape[1] == 2 * bins
-    mel = graph.add("Max", graph.add("MatMul", graph.constant(adding), squared), graph.constant(1e-10))
+    filters = np.hstack([features.mel_filters(rate, frame)] * 2)  # adds the squares of both parts and weights the bins
+    assert filters.shape[1] == 2 * bins
+    mel = graph.add("Max", graph.add("MatMul", graph.constant(filters), squared), graph.constant(1e-10))
     decibel = graph.add("Mul", graph.add("Log", mel), graph.constant(10.0 / np.log(10.0)))
     loudest = graph.add("ReduceMax", decibel, axes=[1, 2], keepdims=1)
     floor = graph.add("Sub", loudest, graph.constant(features.DYNAMIC_RANGE_DB))
     cosines = graph.constant(features.dct_matrix(features.N_MFCC, features.N_MELS))
     mfcc = graph.add("MatMul", cosines, graph.add("Max", decibel, floor))
     energy = graph.add(
-        "AveragePool", graph.add("Mul", x, x), kernel_shape=[frame], count_include_pad=1, **around
+        "AveragePool", graph.add("Mul", x, x), kernel_shape=[frame], count_include_pad=1, **framing
     )  # fmt: skip
     return graph.add("Concat", mfcc, graph.add("Sqrt", energy), axis=1)
 
 
 def _delta(graph: Graph, x: str) -> str:
-    """Eq. 1 along time of [batch, 14, frames], the last frame repeated beyond the ends."""
+    """Add deltas (Eq. 1) of [batch, 14, frames] along time; the edge frames are repeated beyond the ends."""
     n, count = features.DELTA_N, features.N_MFCC + 1
     padded = graph.add("Pad", x, graph.integers(0, 0, n, 0, 0, n), mode="edge")
     slope = np.arange(-n, n + 1) / (2.0 * sum(k * k for k in range(1, n + 1)))
@@ -103,13 +136,13 @@ def _delta(graph: Graph, x: str) -> str:
 
 
 def _zscore(graph: Graph, x: str) -> str:
-    """Eq. 4 along time of [batch, channels, frames]; a constant channel becomes 0.
+    """Add z-scores (Eq. 4) of [batch, channels, frames] along time; a constant channel becomes 0.
 
-    The first frame is taken off before: it changes no score and keeps a constant channel exactly constant.
+    The first frame is subtracted before. This changes no score and keeps a constant channel exactly constant.
     """
     first = graph.add("Slice", x, graph.integers(0), graph.integers(1), graph.integers(2))
-    moved = graph.add("Sub", x, first)
-    centred = graph.add("Sub", moved, graph.add("ReduceMean", moved, axes=[2], keepdims=1))
+    shifted = graph.add("Sub", x, first)
+    centred = graph.add("Sub", shifted, graph.add("ReduceMean", shifted, axes=[2], keepdims=1))
     variance = graph.add("ReduceMean", graph.add("Mul", centred, centred), axes=[2], keepdims=1)
     deviation = graph.add("Sqrt", variance)
     varies = graph.add("Greater", deviation, graph.constant(1e-8))
