@@ -1,14 +1,16 @@
-"""Every system by name, one plain dict; each family has a file of its own.
+"""List every system by name, and build networks and learners; each family has a module of its own.
 
-A network's builder takes the input shape and the number of classes and returns an uncompiled ``keras.Model`` of
-built-in layers only, so that a saved ``.keras`` file loads anywhere with ``keras.models.load_model`` and nothing else.
-A learner's builder (``kind="learner"``) takes the number of classes and a seed: see :mod:`ser_core.models.classical`.
+A network's builder takes the input shape and the number of classes. It returns an uncompiled ``keras.Model`` of
+built-in layers only, so that ``keras.models.load_model`` alone loads a saved ``.keras`` file anywhere. A learner's
+builder (``kind="learner"``) takes the number of classes and a seed: see :mod:`ser_core.models.classical`.
 """
 
 import difflib
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from ser_core._utils.errors import SerError
 from ser_core.features import encoders
@@ -20,28 +22,29 @@ FIDELITY = {
     "near": "public sources fix most of it",
     "reconstruction": "only an abstract is known; the idea is built",
     "standard": "a standard method",
-    "own": "a user's own",
+    "own": "user-defined",
 }
+"""Fidelity of a model to its source, and what it means."""
 
 
-def _frozen(**values) -> MappingProxyType:
+def _frozen(**values: Any) -> MappingProxyType[str, Any]:
     return MappingProxyType(values)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A system that can be asked for by name."""
+    """Describe a system: a network, or a learner such as an SVM."""
 
     title: str  # as tables show it
     build: str  # "module:function" or "module:class"
-    features: str  # the input it was made for, one of inputs.INPUTS
-    source: str  # where the layers come from
-    fidelity: str  # how close the layers are to the source: a key of FIDELITY
-    claimed: int | None = None  # parameters, as printed
-    recipe: MappingProxyType = field(default_factory=_frozen)  # fields of a spec that its source fixes otherwise
-    heads: tuple[str, ...] = ()  # columns of the utterance table that it learns besides; the builder gets their sizes
+    features: str  # the input that it was made for, one of inputs.INPUTS
+    source: str  # publication or table that gives its layers
+    fidelity: str  # how close it is to its source: a key of FIDELITY
+    claimed: int | None = None  # published number of parameters
+    recipe: MappingProxyType[str, Any] = field(default_factory=_frozen)  # fields of a spec that its source sets
+    heads: tuple[str, ...] = ()  # further labels that it learns: columns of the utterance table
     kind: str = "network"  # or "learner"
-    masks: bool = False  # whether its builder takes ``masked``, by which padded frames play no part
+    masks: bool = False  # whether its builder takes ``masked``, which ignores padded frames
 
 
 _PAPER = "Table I, Eq. 5 and 6, II.D.5"
@@ -120,19 +123,19 @@ MODELS: dict[str, Model] = {
         "standard", recipe=_RAW, kind="learner",
     ),
     "svm_egemaps": Model(
-        "SVM, eGeMAPS", f"{_CLASSICAL}:SupportVectorMachine", "egemaps", "[9]; Eyben et al. 2016", "standard", recipe=_RAW,
-        kind="learner",
+        "SVM, eGeMAPS", f"{_CLASSICAL}:SupportVectorMachine", "egemaps", "[9]; Eyben et al. 2016", "standard",
+        recipe=_RAW, kind="learner",
     ),
     "svm_compare": Model(
         "SVM, ComParE", f"{_CLASSICAL}:SupportVectorMachine", "compare", "[9]; Schuller et al. 2016", "standard",
         recipe=_RAW, kind="learner",
     ),
     "gmm": Model(
-        "GMM", f"{_CLASSICAL}:GaussianMixtures", "39", "[9]; one diagonal mixture an emotion", "standard", recipe=_RAW,
+        "GMM", f"{_CLASSICAL}:GaussianMixtures", "39", "[9]; one diagonal mixture per emotion", "standard", recipe=_RAW,
         kind="learner",
     ),
     "hmm": Model(
-        "HMM", f"{_CLASSICAL}:HiddenMarkovModels", "39", "[9]; five states from left to right an emotion", "standard",
+        "HMM", f"{_CLASSICAL}:HiddenMarkovModels", "39", "[9]; five left-to-right states per emotion", "standard",
         recipe=_RAW, kind="learner",
     ),
     **{
@@ -154,69 +157,132 @@ MODELS: dict[str, Model] = {
         "[11], Hyeon et al. 2024", "reconstruction", recipe=_RAW,
     ),
 }  # fmt: skip
+"""Every system of the suite by name."""
 
 
 def get_model(name: str) -> Model:
-    """The entry of a model name, or of a user's own builder ``package.module:function`` (42 channels by default)."""
+    """Return the description of a model.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`MODELS`, or a user-defined builder ``package.module:function`` (42 channels by default)
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    SerError
+        for an unknown name, or a user-defined builder that cannot be imported
+
+    Examples
+    --------
+    >>> get_model("cnn_bilstm_attention").claimed
+    240840
+    """
     if name in MODELS:
         return MODELS[name]
     if ":" not in name:
         alike = [known for known, model in MODELS.items() if name.lower() in model.title.lower()]
         alike += difflib.get_close_matches(name.lower(), MODELS)
-        meant = f"; did you mean {' or '.join(dict.fromkeys(alike))}" if 0 < len(alike) < 5 else ""
-        listed = "`ser models` lists what there is; your own is package.module:function"
-        raise SerError(f"model {name!r}: not known{meant}; {listed}")
+        suggestion = f"; did you mean {' or '.join(dict.fromkeys(alike))}" if 0 < len(alike) < 5 else ""
+        advice = "`ser models` lists all; a user-defined model is package.module:function"
+        raise SerError(f"model {name!r}: not known{suggestion}; {advice}")
     _load_keras()
     custom.user_function(name)
-    return Model(name, name, "42", "a user's own builder", "own")
+    return Model(name, name, "42", "user-defined", "own")
 
 
 def _load_keras() -> None:
-    """Before something else loads it, with all that its libraries have to say."""
+    """Load Keras before anything else does, and hide what its libraries print."""
     from ser_core._utils.console import quiet_loading
 
     with quiet_loading():
         import keras  # noqa: F401
 
 
-def _function(model: Model):
+def _function(model: Model) -> Callable:
     if model.fidelity == "own":
         return custom.user_function(model.build)
     module, function = model.build.split(":")
     return getattr(importlib.import_module(module), function)
 
 
-def builder(name: str):
-    """The function that builds a network, or the class of a learner."""
+def builder(name: str) -> Callable:
+    """Return the function that builds a network, or the class of a learner.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`MODELS`, or ``package.module:function``
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    SerError
+        as :func:`get_model`
+    """
     return _function(get_model(name))
 
 
 def source_digest(name: str) -> str:
-    """What tells a user's own builder from an earlier one of that name; "" for a system of the suite."""
+    """Return the hash of a user-defined builder's source, so that an edited builder is another model.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`MODELS`, or ``package.module:function``
+
+    Returns
+    -------
+    str
+        hexadecimal; "" for a system of the suite
+
+    Examples
+    --------
+    >>> source_digest("a1")
+    ''
+    """
     return "" if name in MODELS else custom.source_digest(name)
 
 
 def build(
     name: str, shape: tuple[int, ...], classes: int, heads: dict[str, int] | None = None, *, masked: bool = False
 ):
-    """Build a network by name.
+    """Build a network by name, uncompiled.
 
     Parameters
     ----------
-    name : a network of :data:`MODELS`, or ``package.module:function``
-    shape : of one utterance's input: (frames, channels), or what ``inputs.shape`` gives
-    classes : number of emotions
-    heads : number of values of each further label that it learns; by default two each, the emotion ``classes``
-    masked : frames after the end of an utterance (zero in all channels) play no part; where ``Model.masks`` says so
+    name : str
+        a network of :data:`MODELS`, or ``package.module:function``
+    shape : tuple of int
+        of one utterance's input: (frames, channels), or another :func:`ser_core.features.inputs.input_shape`
+    classes : int
+        number of emotions
+    heads : dict of int, optional
+        number of values of each further label; by default ``classes`` for the emotion, else two
+    masked : bool, default False
+        ignore the frames after the end of an utterance (zero in all channels); only for models with ``masks``
 
     Returns
     -------
-    keras.Model, uncompiled, from float32 [batch, *shape] to probabilities [batch, classes]; a network with heads has
-    one more output for each, after the probabilities
+    keras.Model
+        from float32 [batch, *shape] to probabilities [batch, classes]; a network with heads has one further output
+        for each
+
+    Raises
+    ------
+    SerError
+        as :func:`get_model`, and for a learner
     """
     model = get_model(name)
     if model.kind != "network":
-        raise SerError(f"model {name}: is no network")
+        raise SerError(f"model {name}: is a learner, not a network; `ser run --model {name}` trains it")
     function = _function(model)
     if masked:
         return function(shape, classes, masked=True)
@@ -228,24 +294,59 @@ def build(
 
 
 def build_learner(name: str, classes: int, seed: int):
-    """A classical or probing system by name, unfitted."""
+    """Build a classical system or a probe by name, unfitted.
+
+    Parameters
+    ----------
+    name : str
+        a learner of :data:`MODELS`
+    classes : int
+        number of emotions
+    seed : int
+
+    Returns
+    -------
+    learner
+        with ``fit`` and ``predict_proba``; see :mod:`ser_core.models.classical`
+
+    Examples
+    --------
+    >>> build_learner("svm", classes=8, seed=0).classes
+    8
+    """
     return builder(name)(classes, seed)
 
 
 def count_parameters(model) -> int:
-    """Trainable parameters of a Keras model (``count_params`` would add the statistics of batch normalisation)."""
+    """Count the trainable parameters of a Keras model.
+
+    ``keras.Model.count_params`` would add the statistics of batch normalisation.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    int
+    """
     import math
 
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def attention_model(model):
-    """A model that gives the attention weights beside the probabilities, or None where the network has none.
+    """Make a model that returns the attention weights together with the probabilities.
+
+    Parameters
+    ----------
+    model : keras.Model
 
     Returns
     -------
-    keras.Model with outputs probabilities [batch, classes] and weights [batch, steps], which sum to 1 over the steps;
-    a step of the proposed network covers eight frames (80 ms)
+    keras.Model or None
+        with outputs probabilities [batch, classes] and weights [batch, steps], which sum to 1 over the steps; a step
+        of the proposed network covers eight frames (80 ms). None for a network without attention
     """
     import keras
 
@@ -257,7 +358,13 @@ def attention_model(model):
 
 
 def catalogue() -> list[dict]:
-    """What ``ser models`` lists: every system with its parameters at 8 classes on the input it was made for."""
+    """List every system with its parameters at 8 classes, as ``ser models`` shows them.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``title``, ``parameters`` (None for a learner), ``claimed``, ``fidelity``, ``input``, ``source``
+    """
     from ser_core import features
     from ser_core.features import inputs
 

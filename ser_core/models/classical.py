@@ -1,18 +1,41 @@
-"""Classical systems: SVM on functionals, one mixture a class, one hidden Markov model a class.
+"""Build classical systems: an SVM on functionals, a Gaussian mixture or hidden Markov model per emotion.
 
-A learner has ``fit(x, y, groups)`` and ``predict_proba(x)``: inputs float32 as ``inputs.INPUTS`` gives them, ``y``
-class indices, ``groups`` the speaker of each utterance. All that is fitted, scaling too, is fitted on the training
-side; what is chosen is chosen by folds of training speakers.
+A learner has ``fit(x, y, groups)`` and ``predict_proba(x)``. ``x`` holds float32 inputs of
+:data:`ser_core.features.inputs.INPUTS`, ``y`` class indices, ``groups`` the speaker of each utterance. Everything,
+scaling included, is fitted on training utterances only. Hyperparameters are chosen by folds of training speakers.
 """
+
+from typing import Any
 
 import numpy as np
 
 C_CHOICES = (0.1, 1.0, 10.0, 100.0)
+"""Values of C among which the SVM chooses."""
 INNER_FOLDS = 4
+"""Folds of training speakers, or one per speaker where these are fewer."""
 
 
 def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int):
-    """Folds inside the training side: by speaker where there are enough, else stratified over utterances."""
+    """Return folds within the training set: by speaker, or stratified over utterances for a single speaker.
+
+    Parameters
+    ----------
+    y : int [utterances]
+        class indices
+    groups : str [utterances]
+        speakers
+    seed : int
+        of the stratified folds
+
+    Returns
+    -------
+    scikit-learn splitter
+
+    Examples
+    --------
+    >>> inner_folds(np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"]), seed=0).get_n_splits()
+    2
+    """
     from sklearn.model_selection import GroupKFold, StratifiedKFold
 
     speakers = len(set(groups))
@@ -22,30 +45,70 @@ def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int):
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Rows of scores to rows that sum to 1."""
-    e = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    """Compute the softmax of each row.
+
+    Parameters
+    ----------
+    scores : float [utterances, classes]
+
+    Returns
+    -------
+    ndarray of float [utterances, classes]
+        each row sums to 1
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def uar_scorer(estimator, x: np.ndarray, y: np.ndarray) -> float:
-    """Unweighted average recall over the classes that are there, as scikit-learn asks for a score."""
+    """Compute the UAR over the classes of ``y``, as a scorer of scikit-learn.
+
+    Parameters
+    ----------
+    estimator : fitted scikit-learn estimator
+    x : float [utterances, ...]
+    y : int [utterances]
+        class indices
+
+    Returns
+    -------
+    float
+        0 to 1
+    """
     from sklearn.metrics import recall_score
 
     return recall_score(y, estimator.predict(x), labels=np.unique(y), average="macro")
 
 
 class SupportVectorMachine:
-    """Standard scores, then an RBF machine; C by UAR over folds of training speakers.
+    """Classify functionals by an SVM with an RBF kernel, on standard scores.
 
-    The probabilities are a softmax of the one-against-rest decision values: their order is the machine's, their size
-    is not calibrated.
+    C is chosen by UAR over folds of training speakers. The probabilities are a softmax of the one-against-rest decision
+    values: their order is that of the SVM, their size is not calibrated.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    chosen : dict
+        after ``fit``: ``C`` and its ``inner_uar``
     """
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
-        self.chosen: dict = {}
+        self.chosen: dict[str, Any] = {}
 
     def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "SupportVectorMachine":
+        """Fit to inputs [utterances, functionals], class indices and speakers."""
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -61,49 +124,83 @@ class SupportVectorMachine:
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]."""
         scores = self.search.decision_function(x)
         if scores.ndim == 1:  # two classes
             scores = np.stack([-scores, scores], axis=1)
         return _spread(softmax(scores), self.search.classes_, self.classes)
 
 
-def _spread(values: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
-    """Columns of the classes that training had, zeros for those that it lacked."""
+def _spread(values: np.ndarray, present: np.ndarray, classes: int) -> np.ndarray:
+    """Spread the columns of the classes present in training over all classes; the others get zeros."""
     full = np.zeros((len(values), classes))
-    full[:, found] = values
+    full[:, present] = values
     return full
 
 
 def true_frames(x: np.ndarray) -> list[np.ndarray]:
-    """The frames of each utterance without the padding, which is zero in all channels."""
-    return [one[np.any(one != 0.0, axis=1)] if np.any(one) else one[:1] for one in x]
+    """Return the frames of each utterance without its padding, which is zero in all channels.
+
+    Parameters
+    ----------
+    x : float [utterances, frames, channels]
+
+    Returns
+    -------
+    list of ndarray [frames, channels]
+        an utterance of zeros keeps one frame
+
+    Examples
+    --------
+    >>> [len(frames) for frames in true_frames(np.array([[[1.0], [2.0], [0.0]], [[0.0], [0.0], [0.0]]]))]
+    [2, 1]
+    """
+    return [frames[np.any(frames != 0.0, axis=1)] if np.any(frames) else frames[:1] for frames in x]
 
 
-class _OneModelAClass:
-    """Common to mixtures and Markov models: fit one for each emotion, answer by the likelihood per frame."""
+class _ModelPerClass:
+    """Fit one model per emotion, and compare their likelihoods per frame: mixtures and hidden Markov models."""
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
-        self.chosen: dict = {}
+        self.chosen: dict[str, Any] = {}
+
+    def _fit_class(self, utterances: list[np.ndarray]) -> Any:
+        raise NotImplementedError
+
+    def _log_likelihood(self, model: Any, frames: np.ndarray) -> float:
+        """Return the log-likelihood per frame."""
+        raise NotImplementedError
 
     def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray):
+        """Fit to inputs [utterances, frames, channels] and class indices; speakers have no effect."""
         self.models = {
-            label: self._one([f for f, truth in zip(true_frames(x), y) if truth == label]) for label in sorted(set(y))
+            label: self._fit_class([frames for frames, truth in zip(true_frames(x), y) if truth == label])
+            for label in sorted(set(y))
         }
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        frames = true_frames(x)
-        scores = np.array([[model.score(one) / self._per(one) for model in self.models.values()] for one in frames])
+        """Return probabilities [utterances, classes]: a softmax of the log-likelihoods per frame."""
+        scores = np.array(
+            [[self._log_likelihood(model, frames) for model in self.models.values()] for frames in true_frames(x)]
+        )
         return _spread(softmax(scores), np.array(list(self.models)), self.classes)
 
 
-class GaussianMixtures(_OneModelAClass):
-    """One mixture of 16 diagonal Gaussians an emotion, on frames."""
+class GaussianMixtures(_ModelPerClass):
+    """Classify frames by one mixture of 16 diagonal Gaussians per emotion.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+    """
 
     COMPONENTS = 16
 
-    def _one(self, utterances: list[np.ndarray]):
+    def _fit_class(self, utterances: list[np.ndarray]) -> Any:
         from sklearn.mixture import GaussianMixture
 
         frames = np.concatenate(utterances)
@@ -111,26 +208,32 @@ class GaussianMixtures(_OneModelAClass):
         mixture = GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, random_state=self.seed, max_iter=100)
         return mixture.fit(frames)
 
-    def _per(self, frames: np.ndarray) -> int:
-        return 1  # scikit-learn's score is the mean over frames
+    def _log_likelihood(self, model: Any, frames: np.ndarray) -> float:
+        return model.score(frames)  # scikit-learn's score is the mean over frames
 
 
-class HiddenMarkovModels(_OneModelAClass):
-    """One left-to-right hidden Markov model an emotion: five states, each a mixture of two diagonal Gaussians.
+class HiddenMarkovModels(_ModelPerClass):
+    """Classify utterances by one left-to-right hidden Markov model per emotion.
 
-    It starts flat: each utterance is cut into five equal parts, and each state is fitted to its part. As the frames are
-    z-scored, one more frame of mean 0 and variance :attr:`PRIOR` in each Gaussian keeps one that hardly any frame
-    visits from having no variance.
+    A model has five states, each a mixture of two diagonal Gaussians. To initialise it, each utterance is cut into five
+    equal parts, and each state is fitted to its part. The frames are z-scored: one more frame of mean 0 and variance
+    :attr:`PRIOR` in each Gaussian keeps the variance of a Gaussian with few frames above zero.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
     """
 
     STATES, COMPONENTS, PRIOR = 5, 2, 0.1
 
-    def _one(self, utterances: list[np.ndarray]):
+    def _fit_class(self, utterances: list[np.ndarray]) -> Any:
         import logging
 
         from hmmlearn.hmm import GMMHMM
 
-        logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # a state that few frames visit is no news
+        logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # it warns of states with few frames
         stay = np.eye(self.STATES) * 0.5 + np.eye(self.STATES, k=1) * 0.5
         stay[-1, -1] = 1.0
         model = GMMHMM(
@@ -139,21 +242,21 @@ class HiddenMarkovModels(_OneModelAClass):
             covars_weight=self.PRIOR / 2,
         )  # fmt: skip
         model.startprob_, model.transmat_ = np.eye(self.STATES)[0], stay
-        parts = [np.array_split(one, self.STATES) for one in utterances]
-        mixtures = [self._state(np.concatenate(part)) for part in zip(*parts)]
+        parts = [np.array_split(frames, self.STATES) for frames in utterances]
+        mixtures = [self._initial_state(np.concatenate(part)) for part in zip(*parts)]
         for name in ("weights_", "means_", "covars_"):
             setattr(model, name, np.stack([mixture[name] for mixture in mixtures]))
-        return model.fit(np.concatenate(utterances), [len(one) for one in utterances])
+        return model.fit(np.concatenate(utterances), [len(frames) for frames in utterances])
 
-    def _state(self, frames: np.ndarray) -> dict[str, np.ndarray]:
-        """Weights, means and variances of one state's mixture at the start."""
+    def _initial_state(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the initial weights, means and variances of one state's mixture."""
         from sklearn.mixture import GaussianMixture
 
         frames = frames if len(frames) > 1 else np.zeros((2, frames.shape[1]))
-        found = GaussianMixture(
+        mixture = GaussianMixture(
             self.COMPONENTS, covariance_type="diag", reg_covar=self.PRIOR, random_state=self.seed
         ).fit(frames)
-        return {"weights_": found.weights_, "means_": found.means_, "covars_": found.covariances_}
+        return {"weights_": mixture.weights_, "means_": mixture.means_, "covars_": mixture.covariances_}
 
-    def _per(self, frames: np.ndarray) -> int:
-        return len(frames)
+    def _log_likelihood(self, model: Any, frames: np.ndarray) -> float:
+        return model.score(frames) / len(frames)

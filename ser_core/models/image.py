@@ -1,4 +1,7 @@
-"""The two image networks of Table II, on a mel image that is repeated on three channels."""
+"""Build the two image networks of Table II, on a log-mel image repeated on three channels.
+
+``shape`` is (bands, frames), ``classes`` the number of emotions.
+"""
 
 import keras
 from keras import layers, ops
@@ -6,18 +9,21 @@ from keras import layers, ops
 from ser_core.models import blocks
 
 VGG = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Filters of the convolutions in each stage of VGG-16."""
 RESNET = ((64, 3), (128, 4), (256, 6), (512, 3))
+"""Filters and number of bottlenecks in each stage of ResNet-50."""
 
 
 def _three_channels(inputs):
+    """Standardise a log-mel image and repeat it: [batch, bands, frames] to [batch, bands, frames, 3]."""
     return ops.repeat(blocks.image(inputs), 3, axis=-1)
 
 
 def vgg16(shape: tuple[int, int], classes: int) -> keras.Model:
-    """VGG-16's 13 convolutions (14,714,688) under a mean over the image and the softmax: 14,718,792 parameters.
+    """Build VGG-16 (Simonyan and Zisserman 2015) with a mean over the image and a softmax: 14,718,792 parameters.
 
-    Simonyan and Zisserman 2015. The head that gives the 57,092,000 of Table II is not known and none that was tried
-    reaches it; this is the smallest.
+    Its 13 convolutions have 14,714,688. The head that gives the 57,092,000 of Table II is unknown, and none that we
+    tried gives this number; here it is the smallest one.
     """
     inputs = keras.Input(shape, name="mel")
     x = _three_channels(inputs)
@@ -37,25 +43,25 @@ def vgg16(shape: tuple[int, int], classes: int) -> keras.Model:
 
 
 def _convolution(x, filters: int, kernel: int, stride: int, name: str, *, relu: bool = True):
-    """Convolution without bias, batch normalisation and, mostly, ReLU."""
+    """Apply a convolution without bias, batch normalisation and, unless ``relu`` is False, ReLU."""
     x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=name)(x)
     x = layers.BatchNormalization(name=f"{name}_bn", **blocks.TORCH)(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def _bottleneck(x, filters: int, stride: int, name: str):
-    """1 x 1, 3 x 3 (which strides), 1 x 1 to four times the filters, and the way around them."""
-    around = x
+    """Apply a bottleneck: convolutions 1 x 1, 3 x 3 (with the stride) and 1 x 1, and the shortcut around them."""
+    shortcut = x
     if stride > 1 or x.shape[-1] != 4 * filters:
-        around = _convolution(x, 4 * filters, 1, stride, f"{name}_around", relu=False)
+        shortcut = _convolution(x, 4 * filters, 1, stride, f"{name}_around", relu=False)
     x = _convolution(x, filters, 1, 1, f"{name}_1")
     x = _convolution(x, filters, 3, stride, f"{name}_2")
     x = _convolution(x, 4 * filters, 1, 1, f"{name}_3", relu=False)
-    return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([around, x]))
+    return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
 def resnet50(shape: tuple[int, int], classes: int) -> keras.Model:
-    """ResNet-50 (He et al. 2016), convolutions without bias: 23,524,424 parameters, exact."""
+    """Build ResNet-50 (He et al. 2016), convolutions without bias: 23,524,424 parameters, exact."""
     inputs = keras.Input(shape, name="mel")
     x = _convolution(_three_channels(inputs), 64, 7, 2, "stem")
     x = layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(x)

@@ -1,38 +1,56 @@
-"""On frozen self-supervised encoders (:mod:`ser_core.features.encoders`): a linear and an attention probe, a mixture of experts.
+"""Build models on frozen speech encoders: a linear probe, an attention probe, a mixture of experts.
 
-The probes are learners as in :mod:`ser_core.models.classical`: the layer is chosen by folds of training speakers. The
-mixture is a network and weighs the layers itself.
+The encoders are those of :mod:`ser_core.features.encoders`. The probes are learners as in
+:mod:`ser_core.models.classical`: the layer is chosen by folds of training speakers. The mixture is a network that
+weights the layers itself.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ser_core.models.classical import inner_folds, uar_scorer
 
 C_CHOICES = (0.001, 0.01, 0.1)
-"""Inverse strengths of the penalty; smaller than the classical systems', for hundreds of inputs an utterance."""
+"""Inverse strengths of the penalty; smaller than for classical systems, as an utterance has hundreds of inputs."""
 EPOCHS, PATIENCE, RATE = 100, 10, 0.003
-"""Of the attention probe: epochs at most, epochs without a better loss, learning rate of Adam."""
+"""Of the attention probe: maximum epochs, patience of early stopping, learning rate of Adam."""
 SPECTRAL = 294
-"""Functionals of 42 channels, which the mixture finds in the last row of its input."""
+"""Functionals of 42 channels in the last row of the mixture's input."""
 EXPERT_UNITS = 64
+"""Hidden units of each expert."""
 
 
-def _layer(x: np.ndarray, layer: int) -> np.ndarray:
+def _select_layer(x: np.ndarray, layer: int) -> np.ndarray:
     return x[:, layer]
 
 
 class LinearProbe:
-    """Mean over time of one layer, standard scores, multinomial logistic regression.
+    """Classify the mean over time of one encoder layer by multinomial logistic regression, on standard scores.
 
-    Layer and C are chosen together, by UAR over folds of training speakers.
+    The layer and C are chosen together, by UAR over folds of training speakers.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    chosen : dict
+        after ``fit``: ``layer``, ``C`` and their ``inner_uar``
+    parameters : int
+        after ``fit``: number of weights
     """
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
-        self.chosen: dict = {}
+        self.chosen: dict[str, Any] = {}
 
     def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "LinearProbe":
-        """``x`` float [n, layers, size]: the mean of each layer over time."""
+        """Fit to means of layers [utterances, layers, size], class indices and speakers."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import Pipeline
@@ -40,13 +58,13 @@ class LinearProbe:
         from threadpoolctl import threadpool_limits
 
         probe = Pipeline([
-            ("layer", FunctionTransformer(_layer)),
+            ("layer", FunctionTransformer(_select_layer)),
             ("scores", StandardScaler()),
             ("regression", LogisticRegression(max_iter=1000)),
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
         search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed))
-        with threadpool_limits(1):  # small matrices: more threads of BLAS wait for each other, ten times as long
+        with threadpool_limits(1):  # small matrices: several threads of BLAS are ten times as slow
             self.search = search.fit(x, y, groups=groups)
         best = search.best_params_
         self.chosen = {"layer": best["layer__kw_args"]["layer"], "C": best["regression__C"]}
@@ -56,33 +74,70 @@ class LinearProbe:
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]."""
         full = np.zeros((len(x), self.classes))
         full[:, self.search.classes_] = self.search.predict_proba(x)
         return full
 
 
 def true_steps(x: np.ndarray) -> np.ndarray:
-    """Which steps are speech: bool [n, steps]; padding is zero in all layers."""
+    """Mark the steps that belong to the utterance; padding is zero in all layers.
+
+    Parameters
+    ----------
+    x : float [utterances, steps, layers, size]
+
+    Returns
+    -------
+    ndarray of bool [utterances, steps]
+
+    Examples
+    --------
+    >>> true_steps(np.array([1.0, 0.0]).reshape(1, 2, 1, 1))
+    array([[ True, False]])
+    """
     return np.any(x != 0.0, axis=(2, 3))
 
 
 class AttentionProbe:
-    """One layer in steps of time, standard scores, attention over the steps, softmax.
+    """Classify the steps of one encoder layer by attention over the steps and a softmax, on standard scores.
 
-    The layer is the one that the linear probe chooses on the means of the steps. The network is trained on the first of
-    the inner folds, with early stopping on the speakers which that fold holds out.
+    The layer is the one that the linear probe chooses on the means of the steps. The network is trained on the first
+    inner fold, with early stopping on the speakers that this fold holds out.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    chosen : dict
+        after ``fit``: ``layer``, its ``inner_uar`` and the best epoch ``epochs``
+    parameters : int
+        after ``fit``: trainable parameters of the network
     """
 
     trained = True  # its ``fit`` takes a function that trains networks
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
-        self.chosen: dict = {}
+        self.chosen: dict[str, Any] = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, fit_network) -> "AttentionProbe":
-        """``x`` float [n, steps, layers, size], zeros after the end of an utterance.
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, fit_network: Callable) -> "AttentionProbe":
+        """Fit to steps [utterances, steps, layers, size], class indices and speakers.
 
-        ``fit_network`` is :func:`ser_core.training.fit.fit_in_memory`: this room knows networks, not how to train them.
+        Parameters
+        ----------
+        x : float32 [utterances, steps, layers, size]
+            zero after the end of an utterance
+        y : int [utterances]
+            class indices
+        groups : str [utterances]
+            speakers
+        fit_network : callable
+            :func:`ser_core.training.fit.fit_in_memory`; this package builds networks and does not train them
         """
         from ser_core import models
 
@@ -101,11 +156,25 @@ class AttentionProbe:
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]."""
         return self.network.predict(np.ascontiguousarray(x[:, :, self.layer]), batch_size=128, verbose=0)
 
 
 def attention_network(shape: tuple[int, int], classes: int):
-    """Attention over the steps [steps, size] that are not padding, softmax: size + 1 + (size + 1) x classes."""
+    """Build attention over the steps that are not padding, then a softmax.
+
+    It has size + 1 + (size + 1) x classes parameters.
+
+    Parameters
+    ----------
+    shape : (steps, size)
+    classes : int
+        number of emotions
+
+    Returns
+    -------
+    keras.Model
+    """
     import keras
     from keras import layers, ops
 
@@ -118,12 +187,22 @@ def attention_network(shape: tuple[int, int], classes: int):
 
 
 def mixture_of_experts(shape: tuple[int, int], classes: int):
-    """Mixture of a self-supervised and a spectral expert [11] (Hyeon et al. 2024), a reconstruction.
+    """Build a mixture of a self-supervised and a spectral expert (Hyeon et al. 2024, [11]): 71,275 parameters.
 
-    Input [layers + 1, width]: the mean of each layer over time, then the functionals of 42 channels, padded with zeros;
-    every value is scaled on the training side. The layers are summed with weights that are the same for all utterances
-    (a softmax over one number a layer). Each expert is a hidden layer of 64 and a softmax over the emotions; a gate, a
-    softmax over both experts' inputs, mixes their probabilities. 71,275 parameters at 8 classes.
+    A reconstruction. Every input is standardised with statistics of the training set. The layers are summed with
+    weights that are the same for all utterances: a softmax over one number per layer. Each expert is a hidden layer of
+    64 units and a softmax over the emotions. A gate, a softmax over the inputs of both, mixes their probabilities.
+
+    Parameters
+    ----------
+    shape : (layers + 1, width)
+        the mean of each layer over time, then the functionals of 42 channels, padded with zeros
+    classes : int
+        number of emotions
+
+    Returns
+    -------
+    keras.Model
     """
     import keras
     from keras import layers, ops
@@ -133,18 +212,19 @@ def mixture_of_experts(shape: tuple[int, int], classes: int):
     inputs = keras.Input(shape, name="layers_and_functionals")
     x = blocks.scaled(inputs, (1, 2))
     hidden, spectral = x[:, :-1], x[:, -1, :SPECTRAL]
-    one = ops.ones_like(x[:, 0, :1])
+    ones = ops.ones_like(x[:, 0, :1])
     equal = {"use_bias": False, "kernel_initializer": "zeros", **blocks.FLOAT32}
-    weights = layers.Dense(shape[0] - 1, activation="softmax", name="layer_weights", **equal)(one)
-    learnt = layers.Dot(axes=1, name="layer_sum", **blocks.FLOAT32)([weights, hidden])
-    answers = ops.stack([_expert(learnt, classes, "ssl"), _expert(spectral, classes, "spectral")], axis=1)
-    both = ops.concatenate([learnt, spectral], axis=-1)
+    weights = layers.Dense(shape[0] - 1, activation="softmax", name="layer_weights", **equal)(ones)
+    layer_sum = layers.Dot(axes=1, name="layer_sum", **blocks.FLOAT32)([weights, hidden])
+    experts = ops.stack([_expert(layer_sum, classes, "ssl"), _expert(spectral, classes, "spectral")], axis=1)
+    both = ops.concatenate([layer_sum, spectral], axis=-1)
     gate = layers.Dense(2, activation="softmax", name="gate", **blocks.FLOAT32)(both)
-    mixed = layers.Dot(axes=1, name="probabilities", **blocks.FLOAT32)([gate, answers])
+    mixed = layers.Dot(axes=1, name="probabilities", **blocks.FLOAT32)([gate, experts])
     return keras.Model(inputs, mixed, name="moe_ssl_spectral")
 
 
 def _expert(x, classes: int, name: str):
+    """Apply one expert: a hidden layer, then a softmax over the emotions."""
     from keras import layers
 
     from ser_core.models.blocks import FLOAT32

@@ -1,4 +1,7 @@
-"""Networks on vectors, frames and waveforms: Issa et al., 1D CNN-LSTM, ResLSTM-SA, CLSTM, and two with residuals."""
+"""Build networks on vectors, frames and waveforms: Issa et al., 1D CNN-LSTM, ResLSTM-SA, CLSTM, two residual ones.
+
+``shape`` is that of one utterance's input, ``classes`` the number of emotions.
+"""
 
 import keras
 from keras import layers, ops
@@ -8,9 +11,9 @@ from ser_core.models.blocks import FLOAT32
 
 
 def issa(shape: tuple[int], classes: int) -> keras.Model:
-    """Issa et al. 2020, on 193 means, as public descriptions give it: 518,280 parameters at 8 classes. Near.
+    """Build the CNN of Issa et al. 2020 on 193 means: 518,280 parameters at 8 classes. Near.
 
-    The scaling on the training side is ours. RMSprop, 0.00001.
+    The layers follow public descriptions. Standardising with statistics of the training set is ours. RMSprop, 0.00001.
     """
     inputs = keras.Input(shape, name="means")
     x = ops.expand_dims(blocks.scaled(inputs, -1), -1)
@@ -26,9 +29,10 @@ def issa(shape: tuple[int], classes: int) -> keras.Model:
 
 
 def cnn_lstm_1d(shape: tuple[int, int], classes: int) -> keras.Model:
-    """Zhao et al. 2019 on the waveform: Conv1D 64/64/128/128, BN, ELU, pools of 4, LSTM 64: 137,288, exact.
+    """Build the 1D CNN-LSTM of Zhao et al. 2019 on the waveform: 137,288 parameters, exact.
 
-    ELU stands after the pooling, which gives the same numbers: it rises.
+    Conv1D 64/64/128/128 with batch normalisation, ELU and pools of 4, then an LSTM of 64 units. ELU is applied after
+    the pooling, which gives the same numbers, as it is monotonic.
     """
     inputs = keras.Input(shape, name="waveform")
     x = inputs
@@ -42,10 +46,11 @@ def cnn_lstm_1d(shape: tuple[int, int], classes: int) -> keras.Model:
 
 
 def reslstm_sa(shape: tuple[int, int], classes: int) -> keras.Model:
-    """ResLSTM-SA (Krasnoproshin and Vashkevich 2026) on 34 MFCC and 12 chroma: 46,332 parameters, exact.
+    """Build ResLSTM-SA (Krasnoproshin and Vashkevich 2026) on 34 MFCC and 12 chroma: 46,332 parameters, exact.
 
-    The small honest reference: an LSTM with a way around it, a second one of 64 units, attention without bias. Frames
-    beyond the end are masked. Its authors scale over all their data; here on the training side only.
+    A small reference network that was evaluated on unseen speakers: an LSTM with a residual connection, a second one of
+    64 units, attention without bias. Padded frames are masked. Its authors standardise over all their data; here only
+    over the training set.
     """
     inputs = keras.Input(shape, name="mfcc_chroma")
     width = shape[-1]
@@ -64,22 +69,22 @@ def reslstm_sa(shape: tuple[int, int], classes: int) -> keras.Model:
 
 
 def _residual(x, filters: int, stride: int, name: str):
-    """Two 3 x 3 convolutions with batch normalisation, and pooling and a 1 x 1 around them."""
-    around = layers.AveragePooling2D(stride, padding="same", name=f"{name}_around_pool")(x)
-    around = layers.Conv2D(filters, 1, name=f"{name}_around")(around)
+    """Apply two 3 x 3 convolutions with batch normalisation, and a shortcut of pooling and a 1 x 1 convolution."""
+    shortcut = layers.AveragePooling2D(stride, padding="same", name=f"{name}_around_pool")(x)
+    shortcut = layers.Conv2D(filters, 1, name=f"{name}_around")(shortcut)
     for number in (1, 2):
         x = layers.Conv2D(filters, 3, strides=stride if number == 1 else 1, padding="same", name=f"{name}_{number}")(x)
         x = layers.BatchNormalization(name=f"{name}_{number}_bn")(x)
         if number == 1:
             x = layers.ReLU(name=f"{name}_relu")(x)
-    return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([around, x]))
+    return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
 def resnet_cnn_transformer(shape: tuple[int, int], classes: int) -> keras.Model:
-    """[25]: residual blocks, plain convolutions and an encoder side by side, on 40 MFCC. Reconstruction.
+    """Build residual blocks, plain convolutions and an encoder in parallel ([25]): 202,584 parameters. Reconstruction.
 
-    Residual blocks of 16/32/64 filters that stride 2, convolutions 16/32/64 pooled by 2/4/4, and two encoder layers
-    (d 64, 4 heads, FF 256) on every fourth frame; the three vectors are joined: 202,584 parameters.
+    On 40 MFCC: residual blocks of 16/32/64 filters with stride 2, convolutions 16/32/64 pooled by 2/4/4, and two
+    encoder layers (d 64, 4 heads, FF 256) on means of four frames. The three vectors are concatenated.
     """
     inputs = keras.Input(shape, name="mfcc40")
     x = ops.expand_dims(inputs, -1)
@@ -99,24 +104,32 @@ def resnet_cnn_transformer(shape: tuple[int, int], classes: int) -> keras.Model:
 
 
 def clstm(shape: tuple[int, int], classes: int, heads: dict[str, int]) -> keras.Model:
-    """Mustaqeem and Kwon 2020: ConvLSTM blocks, a residual, GRU, softmax and centres: 130,248. Reconstruction.
+    """Build the CLSTM of Mustaqeem and Kwon 2020 with a centre loss: 130,248 parameters. Reconstruction.
 
-    The waveform is cut into segments of a tenth of a second, each 40 by 40 samples wide and high; four ConvLSTM of
-    8/8/16/16 filters halve them, a way leads around the last two; a GRU of 64 units reads the sequence. The centre
-    loss is put as a second softmax over the negative squared distances to one learnt centre a class.
+    The waveform is cut into segments of a tenth of a second, each arranged as 40 by 40 samples. Four ConvLSTM layers of
+    8/8/16/16 filters follow: the first three have stride 2, the last has a residual connection. Then comes a GRU of 64
+    units. The centre loss is a second softmax, over the negative squared distances to one learnt centre per class.
+
+    Parameters
+    ----------
+    shape : (samples, 1)
+    classes : int
+        number of emotions
+    heads : dict of int
+        number of values of the further label ``emotion``; empty for no centre loss
     """
     inputs = keras.Input(shape, name="waveform")
-    side = 40
-    count = shape[0] // (side * side)
-    x = ops.reshape(inputs[:, : count * side * side, :], (-1, count, side, side, 1))
+    width = 40
+    count = shape[0] // (width * width)
+    x = ops.reshape(inputs[:, : count * width * width, :], (-1, count, width, width, 1))
     for number, (filters, stride) in enumerate(((8, 2), (8, 2), (16, 2), (16, 1)), start=1):
-        around = x if number == 4 else None
+        shortcut = x if number == 4 else None
         x = layers.ConvLSTM2D(
             filters, 3, strides=stride, padding="same", return_sequences=True, name=f"convlstm{number}", **FLOAT32
         )(x)
         x = layers.BatchNormalization(name=f"convlstm{number}_bn", **FLOAT32)(x)
-        if around is not None:
-            x = layers.Add(name="residual", **FLOAT32)([around, x])
+        if shortcut is not None:
+            x = layers.Add(name="residual", **FLOAT32)([shortcut, x])
     x = ops.reshape(x, (-1, count, x.shape[2] * x.shape[3] * x.shape[4]))
     vector = layers.GRU(64, name="gru", **FLOAT32)(x)
     outputs = [blocks.probabilities(vector, classes)]
@@ -127,7 +140,7 @@ def clstm(shape: tuple[int, int], classes: int, heads: dict[str, int]) -> keras.
 
 
 def _centres(vector, classes: int):
-    """One learnt point a class, the same for every utterance: [batch, classes, d], of built-in layers only."""
+    """Return one learnt centre per class, the same for every utterance, by built-in layers: [batch, classes, d]."""
     size = vector.shape[-1]
     ones = ops.ones_like(vector[:, :1])
     flat = layers.Dense(classes * size, use_bias=False, name="centres", **FLOAT32)(ones)
@@ -135,19 +148,26 @@ def _centres(vector, classes: int):
 
 
 def gated_residual(shape: tuple[int, int], classes: int, heads: dict[str, int]) -> keras.Model:
-    """Zeng et al. 2019: residual blocks of two multiplied convolutions, a head for every label.
+    """Build the gated residual network of Zeng et al. 2019: 206,572 parameters with sex and intensity. Reconstruction.
 
-    Five blocks of 16/32/64/64/64 filters on the log-mel image, each a convolution times the sigmoid of another, plus
-    a 1 x 1 around, pooled by 2; the mean over the image feeds the emotion's softmax and those of the other labels:
-    206,572 parameters with sex and intensity. Reconstruction.
+    Five blocks of 16/32/64/64/64 filters on the log-mel image. Each is a convolution times the sigmoid of another, plus
+    a 1 x 1 shortcut, pooled by 2. The mean over the image feeds a softmax per label.
+
+    Parameters
+    ----------
+    shape : (bands, frames)
+    classes : int
+        number of emotions
+    heads : dict of int
+        number of values of each further label
     """
     inputs = keras.Input(shape, name="mel")
     x = blocks.image(inputs)
     for number, filters in enumerate((16, 32, 64, 64, 64), start=1):
         value = layers.Conv2D(filters, 3, padding="same", name=f"value{number}")(x)
         gate = layers.Conv2D(filters, 3, padding="same", activation="sigmoid", name=f"gate{number}")(x)
-        around = layers.Conv2D(filters, 1, name=f"around{number}")(x)
-        x = layers.Add(name=f"add{number}")([around, layers.Multiply(name=f"gated{number}")([value, gate])])
+        shortcut = layers.Conv2D(filters, 1, name=f"around{number}")(x)
+        x = layers.Add(name=f"add{number}")([shortcut, layers.Multiply(name=f"gated{number}")([value, gate])])
         x = layers.BatchNormalization(name=f"bn{number}")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
     mean = layers.GlobalAveragePooling2D(name="mean", **FLOAT32)(x)
