@@ -1,4 +1,4 @@
-"""Each technique does what it says, within its range, the same for the same seed."""
+"""Each augmentation technique stays within its range and is fixed by its seed."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def speech():
     return audio.read(corpora.load("demo")["path"].iloc[5])
 
 
-def test_noise_has_the_asked_ratio(speech):
+def test_noise_has_the_requested_signal_to_noise_ratio(speech):
     ratios = []
     for seed in range(30):
         noise = augmentation.augment(speech, "noise", key="a", seed=seed) - speech
@@ -34,7 +34,7 @@ def test_stretch_changes_the_length_within_its_range(speech):
     assert min(lengths) >= 1 / 1.1 - 0.01 and max(lengths) <= 1 / 0.9 + 0.01 and np.ptp(lengths) > 0.05
 
 
-def test_stretch_keeps_and_pitch_moves_the_frequency():
+def test_stretch_keeps_and_pitch_changes_the_frequency():
     tone = np.sin(2 * np.pi * 400 * np.arange(32_000) / 16_000).astype(np.float32)
 
     def peak(y):
@@ -42,15 +42,17 @@ def test_stretch_keeps_and_pitch_moves_the_frequency():
         return np.argmax(np.abs(np.fft.rfft(middle * np.hanning(len(middle))))) * 16_000 / len(middle)
 
     assert peak(augmentation.augment(tone, "stretch", key="a")) == pytest.approx(400, abs=4)
-    moved = [12 * np.log2(peak(augmentation.augment(tone, "pitch", key="a", seed=s)) / 400) for s in range(10)]
-    assert max(np.abs(moved)) <= 2.1 and np.ptp(moved) > 1.0
+    semitones = [12 * np.log2(peak(augmentation.augment(tone, "pitch", key="a", seed=s)) / 400) for s in range(10)]
+    assert max(np.abs(semitones)) <= 2.1 and np.ptp(semitones) > 1.0
 
 
-def test_shift_moves_and_fills_with_zeros(speech):
+def test_shift_fills_with_zeros_and_keeps_the_length(speech):
     for seed in range(6):
-        moved = augmentation.augment(speech, "shift", key="a", seed=seed)
-        assert len(moved) == len(speech)
-        lags = [k for k in range(-1600, 1601) if np.array_equal(moved[max(k, 0) :][:4000], speech[max(-k, 0) :][:4000])]
+        shifted = augmentation.augment(speech, "shift", key="a", seed=seed)
+        assert len(shifted) == len(speech)
+        lags = [
+            k for k in range(-1600, 1601) if np.array_equal(shifted[max(k, 0) :][:4000], speech[max(-k, 0) :][:4000])
+        ]
         assert lags, "no lag within 0.1 s explains the copy"
 
 
@@ -63,14 +65,14 @@ def test_the_seed_and_the_utterance_fix_the_copy(speech, technique):
         assert copy.shape != first.shape or not np.array_equal(copy, first)
 
 
-def test_ranges_are_parameters(speech):
+def test_the_ranges_can_be_set(speech):
     loud = (
         augmentation.augment(speech, "noise", key="a", ranges=augmentation.Ranges(snr_low=0.0, snr_high=0.0)) - speech
     )
     assert np.mean(loud.astype(float) ** 2) == pytest.approx(np.mean(speech.astype(float) ** 2), rel=0.05)
 
 
-def test_names_are_checked():
+def test_names_of_techniques_are_checked():
     assert augmentation.parse_techniques("noise, pitch") == ("noise", "pitch")
     assert augmentation.parse_techniques("none") == augmentation.parse_techniques("") == ()
     with pytest.raises(SerError, match="echo"):

@@ -1,4 +1,4 @@
-"""Cached features are never stale, never damaged, and the same alone or in parallel."""
+"""Cached features are never stale or damaged, and equal for one process or several."""
 
 import shutil
 
@@ -14,7 +14,7 @@ from ser_core.features import cache
 
 @pytest.fixture
 def few(tmp_path):
-    """Three demo utterances in a folder of their own."""
+    """Three demo utterances, copied into an empty folder."""
     table = corpora.load("demo").iloc[[0, 100, 200]].reset_index(drop=True)
     copies = []
     for path in table["path"]:
@@ -29,17 +29,17 @@ def files(folder):
 def test_a_second_call_reads_and_computes_nothing(few, own_cache, monkeypatch):
     first = cache.feature_matrix(few, progress=False)
     assert first.shape == (3, 400, 42) and len(files(own_cache)) == 3
-    monkeypatch.setattr(cache, "compute_features", lambda job: pytest.fail("computed again"))
+    monkeypatch.setattr(cache, "compute_features", lambda job: pytest.fail("recomputed"))
     assert np.array_equal(first, cache.feature_matrix(few, progress=False))
 
 
-def test_channel_sets_share_what_is_computed(few, own_cache):
+def test_feature_sets_share_their_cache_entries(few, own_cache):
     whole = cache.feature_matrix(few, progress=False)
     part = cache.feature_matrix(few, features.FeatureSettings(features="13", frames=100), progress=False)
     assert len(files(own_cache)) == 3 and np.array_equal(part, whole[:, :100, :13])
 
 
-def test_a_changed_file_is_computed_again(few, own_cache):
+def test_a_changed_file_is_recomputed(few, own_cache):
     first = cache.feature_matrix(few, progress=False)
     samples, rate = soundfile.read(few["path"][0])
     soundfile.write(few["path"][0], samples[::-1], rate, format="OGG")
@@ -48,7 +48,7 @@ def test_a_changed_file_is_computed_again(few, own_cache):
 
 
 @pytest.mark.parametrize("changed", [{"denoise": True}, {"normalise": False}, {"rate": 8_000}])
-def test_a_changed_parameter_is_computed_again(few, own_cache, changed):
+def test_a_changed_parameter_is_recomputed(few, own_cache, changed):
     cache.feature_matrix(few, progress=False)
     settings = features.FeatureSettings(**changed, znorm=False)
     other = cache.feature_matrix(few, settings, progress=False)
@@ -68,28 +68,28 @@ def test_augmented_copies_have_their_own_entries(few, own_cache):
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-7], lambda b: b[:40] + b"x" + b[41:], lambda b: b"", lambda b: b[:20]]
 )
-def test_a_damaged_entry_is_rebuilt(few, own_cache, damage):
+def test_a_damaged_entry_is_recomputed(few, own_cache, damage):
     first = cache.feature_matrix(few, progress=False)
     for path in files(own_cache):
         path.write_bytes(damage(path.read_bytes()))
     assert np.array_equal(first, cache.feature_matrix(few, progress=False))
 
 
-def test_processes_give_the_same_numbers(own_cache, monkeypatch):
+def test_several_processes_give_the_same_numbers(own_cache, monkeypatch):
     table = corpora.load("demo").iloc[:6]
-    alone = cache.feature_matrix(table, workers=1, progress=False)
+    sequential = cache.feature_matrix(table, workers=1, progress=False)
     shutil.rmtree(own_cache / "features")
     monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
-    assert np.array_equal(alone, cache.feature_matrix(table, workers=2, progress=False))
+    assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
 
 
-def test_a_bad_recording_is_named(few, own_cache):
+def test_an_unusable_recording_is_reported(few, own_cache):
     open(few["path"][1], "w").close()
     with pytest.raises(SerError, match="empty"):
         cache.feature_matrix(few, progress=False)
 
 
-def test_data_version_follows_content_not_container_or_place(few, own_cache, tmp_path):
+def test_the_data_version_depends_on_content_not_on_container_or_folder(few, own_cache, tmp_path):
     first = cache.data_version(few)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""Classical systems: against scikit-learn, on constructed cases, and what must never leak."""
+"""Classical systems: against scikit-learn, on constructed data, and without leakage between speakers."""
 
 import numpy as np
 import pytest
@@ -14,17 +14,17 @@ LEARNERS = [name for name, model in models.MODELS.items() if model.kind == "lear
 
 def clouds(n=60, size=5, classes=3, seed=0):
     """Separable vectors, with six speakers."""
-    dice = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     y = np.arange(n) % classes
-    x = dice.normal(size=(n, size)) + 4.0 * np.eye(classes, size)[y]
+    x = random.normal(size=(n, size)) + 4.0 * np.eye(classes, size)[y]
     return x.astype(np.float32), y, np.array([f"s{i % 6}" for i in range(n)])
 
 
 def sequences(n=24, frames=60, classes=3, seed=0):
     """Classes that differ in the order of their frames and a little in their means; the end is padding."""
-    dice = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     y = np.arange(n) % classes
-    x = dice.normal(size=(n, frames, 4))
+    x = random.normal(size=(n, frames, 4))
     ramp = np.linspace(-2, 2, frames)
     for i, label in enumerate(y):
         x[i, :, 0] += (ramp, -ramp, np.abs(ramp))[label]
@@ -34,19 +34,19 @@ def sequences(n=24, frames=60, classes=3, seed=0):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_every_learner_tells_a_constructed_case_apart_and_is_the_same_twice(name):
+def test_every_learner_separates_constructed_data_and_is_reproducible(name):
     made_for = inputs.get_input(models.MODELS[name].features)
-    case = sequences if len(made_for.shape(made_for.frames)) == 2 else clouds
-    x, y, groups = case()
-    test, truth, _ = case(seed=1)
-    found = [models.build_learner(name, 4, 0).fit(x, y, groups).predict_proba(test) for _ in range(2)]
-    assert np.array_equal(*found)
-    assert found[0].shape == (len(test), 4) and np.allclose(found[0].sum(axis=1), 1.0) and (found[0] >= 0).all()
-    assert (found[0][:, 3] == 0).all(), "a class that training lacked"
-    assert (found[0].argmax(axis=1) == truth).mean() > 0.9
+    make_data = sequences if len(made_for.shape(made_for.frames)) == 2 else clouds
+    x, y, groups = make_data()
+    test, truth, _ = make_data(seed=1)
+    outputs = [models.build_learner(name, 4, 0).fit(x, y, groups).predict_proba(test) for _ in range(2)]
+    assert np.array_equal(*outputs)
+    assert outputs[0].shape == (len(test), 4) and np.allclose(outputs[0].sum(axis=1), 1.0) and (outputs[0] >= 0).all()
+    assert (outputs[0][:, 3] == 0).all(), "a class without training utterances"
+    assert (outputs[0].argmax(axis=1) == truth).mean() > 0.9
 
 
-def test_the_machine_is_scikit_learns_on_scaled_training_data():
+def test_the_svm_equals_scikit_learn_on_standardised_training_data():
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
@@ -60,31 +60,31 @@ def test_the_machine_is_scikit_learns_on_scaled_training_data():
 
 def test_inner_folds_never_share_a_speaker():
     _, y, groups = clouds()
-    for train, held in classical.inner_folds(y, groups, 0).split(y, y, groups):
-        assert not set(groups[train]) & set(groups[held])
+    for train, held_out in classical.inner_folds(y, groups, 0).split(y, y, groups):
+        assert not set(groups[train]) & set(groups[held_out])
 
 
-def test_c_is_chosen_by_speakers_not_by_clips():
-    """Labels that only the speaker's voice tells: by clips any C is perfect, by speakers none is."""
-    dice = np.random.default_rng(0)
+def test_c_is_chosen_by_speakers_not_by_utterances():
+    """The label depends on the speaker only: by utterances any C is perfect, by speakers none is."""
+    random = np.random.default_rng(0)
     groups = np.repeat([f"s{i}" for i in range(8)], 12)
-    voices = dice.normal(size=(8, 6)) * 5
+    voices = random.normal(size=(8, 6)) * 5
     y = np.repeat(np.arange(8) % 2, 12)
-    x = (np.repeat(voices, 12, axis=0) + dice.normal(size=(96, 6)) * 0.01).astype(np.float32)
+    x = (np.repeat(voices, 12, axis=0) + random.normal(size=(96, 6)) * 0.01).astype(np.float32)
     assert classical.SupportVectorMachine(2, 0).fit(x, y, groups).chosen["inner_uar"] < 0.9
 
 
-def test_padding_is_left_out():
+def test_padded_frames_are_left_out():
     x, _, _ = sequences()
-    assert [len(one) for one in classical.true_frames(x)] == [50] * len(x)
+    assert [len(frames) for frames in classical.true_frames(x)] == [50] * len(x)
 
 
-def test_the_mixture_is_scikit_learns():
+def test_the_mixture_equals_scikit_learn():
     from sklearn.mixture import GaussianMixture
 
     x, y, groups = sequences(n=30)
     learner = classical.GaussianMixtures(3, 0).fit(x, y, groups)
-    frames = np.concatenate([one for one, label in zip(classical.true_frames(x), y) if label == 1])
+    frames = np.concatenate([part for part, label in zip(classical.true_frames(x), y) if label == 1])
     direct = GaussianMixture(16, covariance_type="diag", reg_covar=1e-3, random_state=0).fit(frames)
     assert np.allclose(learner.models[1].score_samples(frames), direct.score_samples(frames))
 
@@ -97,14 +97,14 @@ def test_the_markov_model_goes_from_left_to_right():
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_what_only_a_network_is_trained_by_sets_no_learner_apart(name):
+def test_settings_of_network_training_have_no_effect_on_learners(name):
     chosen = Spec(model=name, epochs=3, patience=2, batch=8, optimizer="sgd", learning_rate=5.0)
     assert chosen == Spec(model=name) and spec_hash(chosen, "1") == spec_hash(Spec(model=name), "1")
     with pytest.raises(SerError, match=f"batch_norm of model {name}, which is no network"):
         Spec(model=name, batch_norm="precise")
 
 
-def test_a_learner_gets_the_kind_of_input_that_it_was_made_for():
+def test_a_learner_refuses_another_kind_of_input():
     with pytest.raises(SerError, match="svm: was made for the input functionals and cannot take 42"):
         Spec(model="svm", features="42")
     with pytest.raises(SerError, match="gmm: was made for the input 39 and cannot take egemaps"):

@@ -1,4 +1,4 @@
-"""Each condition does to a recording what its name says, measured by formulas of the tests' own."""
+"""Each condition degrades a recording as its name states, measured by independent formulas."""
 
 import io
 
@@ -21,8 +21,8 @@ def speech():
 @pytest.fixture(scope="module")
 def others():
     table = corpora.load("demo")
-    mine = table["speaker"].iloc[5]
-    return [audio.read(path) for path in table[table["speaker"] != mine]["path"].iloc[::40][:8]]
+    speaker = table["speaker"].iloc[5]
+    return [audio.read(path) for path in table[table["speaker"] != speaker]["path"].iloc[::40][:8]]
 
 
 def decibel(ratio):
@@ -51,15 +51,15 @@ def test_every_condition_keeps_length_and_input_and_is_fixed_by_key_and_seed(spe
 
 @pytest.mark.parametrize("kind", ["white", "babble"])
 @pytest.mark.parametrize("snr", [20, 10, 0])
-def test_the_ratio_is_the_asked_one_where_the_speech_has_no_pause(others, kind, snr):
-    """Of a steady tone the active level is its mean power, 1/2 of the squared amplitude."""
+def test_the_signal_to_noise_ratio_is_the_requested_one_without_pauses(others, kind, snr):
+    """The active level of a steady tone is its mean power, half the squared amplitude."""
     tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(6 * RATE) / RATE)).astype(np.float32)
     noise = degradation.degrade(tone, f"{kind}:{snr}", key="a", rate=RATE, others=others) - tone
     assert decibel(0.045 / power(noise)) == pytest.approx(snr, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", ["white", "babble"])
-def test_the_levels_of_one_noise_differ_by_what_their_names_say(speech, others, kind):
+def test_two_levels_of_one_noise_differ_by_the_difference_of_their_names(speech, others, kind):
     added = {
         snr: degradation.degrade(speech, f"{kind}:{snr}", key="a", rate=RATE, others=others) - speech for snr in (20, 0)
     }
@@ -69,8 +69,8 @@ def test_the_levels_of_one_noise_differ_by_what_their_names_say(speech, others, 
     assert decibel(level / power(added[0])) == pytest.approx(0, abs=0.1) and level > power(speech)
 
 
-def test_pauses_do_not_count_in_the_active_level():
-    """P.56: a second of noise within five of silence has the level of the noise, but for the hangover of 0.2 s."""
+def test_the_active_level_leaves_out_pauses():
+    """P.56: a second of noise within five of silence has the level of the noise, except for the hangover of 0.2 s."""
     noise = np.random.default_rng(0).normal(size=RATE) * 0.1
     level = degradation.active_speech_level(noise, RATE)
     assert decibel(level / 0.01) == pytest.approx(0, abs=0.2)
@@ -81,8 +81,8 @@ def test_pauses_do_not_count_in_the_active_level():
     assert degradation.active_speech_level(np.zeros(100), RATE) == 0
 
 
-def test_the_active_level_is_the_recommendation_counted_sample_by_sample(speech):
-    """The counters of P.56 as the recommendation writes them, one sample after another."""
+def test_the_active_level_equals_the_recommendation_sample_by_sample(speech):
+    """The counters of P.56 as in the recommendation, one sample after another."""
     x = speech[:RATE].astype(float)
     pole, held = np.exp(-1 / (0.03 * RATE)), int(np.ceil(0.2 * RATE))
     thresholds = [np.abs(x).max() / 2**j for j in range(15, -1, -1)]
@@ -99,12 +99,12 @@ def test_the_active_level_is_the_recommendation_counted_sample_by_sample(speech)
     margins = [level - threshold - 15.9 for level, threshold in levels]
     j = max(i for i, margin in enumerate(margins) if margin >= 0)
     low, high = sorted((levels[j][0], levels[j + 1][0]))
-    wanted = np.interp(0.0, [margins[j + 1], margins[j]], [levels[j + 1][0], levels[j][0]])
-    assert low <= wanted <= high
-    assert decibel(degradation.active_speech_level(x, RATE)) == pytest.approx(wanted, abs=1e-6)
+    expected = np.interp(0.0, [margins[j + 1], margins[j]], [levels[j + 1][0], levels[j][0]])
+    assert low <= expected <= high
+    assert decibel(degradation.active_speech_level(x, RATE)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_white_noise_is_white_and_babble_is_the_others(speech, others):
+def test_white_noise_is_white_and_babble_is_a_mix_of_the_other_speakers(speech, others):
     white = degradation.degrade(speech, "white:0", key="a", rate=RATE) - speech
     assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.03
     from scipy.signal import correlate
@@ -112,7 +112,7 @@ def test_white_noise_is_white_and_babble_is_the_others(speech, others):
     two = others[:2]
     babble = (degradation.degrade(speech, "babble:0", key="a", rate=RATE, others=two) - speech).astype(float)
     bases = []
-    for other in two:  # the lag of each, by circular correlation over what the talker says
+    for other in two:  # the lag of each, by circular correlation with the recording
         long = np.resize(other, len(speech) + len(other)).astype(float)
         lag = np.argmax(correlate(long, babble, mode="valid"))
         bases.append(long[lag : lag + len(speech)])
@@ -121,14 +121,14 @@ def test_white_noise_is_white_and_babble_is_the_others(speech, others):
     assert power(rest) < 0.01 * power(babble) and (explained > 0).all()
 
 
-def test_babble_needs_others(speech):
+def test_babble_needs_other_speakers(speech):
     assert degradation.needs_other_speakers("babble:10") and not degradation.needs_other_speakers("white:10")
     with pytest.raises(SerError, match="other speakers"):
         degradation.degrade(speech, "babble:10", key="a", rate=RATE)
 
 
 @pytest.mark.parametrize("rt60", [0.3, 0.6, 1.2])
-def test_the_room_decays_as_fast_as_its_name_says(rt60):
+def test_the_room_has_the_reverberation_time_of_its_name(rt60):
     """Schroeder's backward integration: the decay from -5 to -35 dB, doubled, is the time for 60 dB."""
     click = np.zeros(2 * RATE, np.float32)
     click[0] = 1.0
@@ -142,18 +142,18 @@ def test_the_room_decays_as_fast_as_its_name_says(rt60):
     assert ratio == pytest.approx(degradation.DIRECT_TO_REVERBERANT, abs=0.1)
 
 
-def test_the_telephone_passes_its_band_alone():
+def test_the_telephone_passes_only_its_band():
     time = np.arange(2 * RATE) / RATE
     gain = {}
     for frequency in (60, 150, 500, 1000, 3000, 3800, 5000, 7000):
         tone = (0.5 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
-        heard = degradation.degrade(tone, "telephone", key="a", rate=RATE)
-        gain[frequency] = decibel(power(heard[4000:-4000]) / power(tone))
+        degraded = degradation.degrade(tone, "telephone", key="a", rate=RATE)
+        gain[frequency] = decibel(power(degraded[4000:-4000]) / power(tone))
     assert all(abs(gain[f]) < 0.5 for f in (500, 1000, 3000))
     assert all(gain[f] < -35 for f in (60, 150, 3800, 5000, 7000))
 
 
-def test_mu_law_is_the_formula_to_half_a_step():
+def test_mu_law_equals_its_formula_within_half_a_step():
     """G.711's segments follow ln(1 + 255 |x|) / ln 256 in 8 bits: within a segment steps are 1/16 of it."""
     x = np.linspace(-0.98, 0.98, 4001).astype(np.float32)
     y = degradation.mu_law(x)
@@ -172,17 +172,17 @@ def test_mu_law_is_the_formula_to_half_a_step():
 
 
 @pytest.mark.parametrize("name", ["codec:mp3:8", "codec:mp3:32", "codec:mp3:64", "codec:opus:6", "codec:vorbis:0"])
-def test_a_codec_loses_something_and_delays_nothing(speech, name):
-    heard = degradation.degrade(speech, name, key="a", rate=RATE).astype(float)
+def test_a_codec_is_lossy_and_adds_no_delay(speech, name):
+    degraded = degradation.degrade(speech, name, key="a", rate=RATE).astype(float)
     lags = range(-1200, 1201, 1)
     middle = slice(4000, 12_000)
-    best = max(lags, key=lambda lag: np.dot(speech[middle], heard[4000 + lag : 12_000 + lag]))
+    best = max(lags, key=lambda lag: np.dot(speech[middle], degraded[4000 + lag : 12_000 + lag]))
     assert abs(best) <= 2
-    assert 0.85 < np.corrcoef(speech, heard)[0, 1] < 0.9999
+    assert 0.85 < np.corrcoef(speech, degraded)[0, 1] < 0.9999
 
 
 @pytest.mark.parametrize("codec, rates", [("mp3", (8, 16, 32, 64, 160)), ("opus", (6, 16, 32, 64))])
-def test_bit_rates_are_the_asked_ones(speech, codec, rates):
+def test_bit_rates_are_the_requested_ones(speech, codec, rates):
     import soundfile
 
     long = np.tile(speech, 6)
@@ -194,7 +194,7 @@ def test_bit_rates_are_the_asked_ones(speech, codec, rates):
         assert file.tell() * 8 / (len(long) / 16_000) / 1000 == pytest.approx(rate, rel=0.35), (codec, rate)
 
 
-def test_more_of_it_is_worse(speech):
+def test_a_lower_bit_rate_has_a_larger_error(speech):
     def error(name):
         return power(degradation.degrade(speech, name, key="a", rate=RATE).astype(float) - speech)
 
@@ -204,7 +204,7 @@ def test_more_of_it_is_worse(speech):
 
 
 @pytest.mark.parametrize("name", [*EVERY, "white:-5", "white:2.5", "codec:mp3:32", "codec:vorbis:10"])
-def test_possible_names_pass(name):
+def test_valid_names_are_accepted(name):
     degradation.check_condition(name)
 
 
@@ -216,7 +216,7 @@ def test_possible_names_pass(name):
         *("codec", "codec:mp3", "codec:mp3:17", "codec:mp3:0", "codec:amr:12", "codec:opus:5", "codec:vorbis:11"),
     ],
 )
-def test_impossible_names_are_one_line(name):
+def test_invalid_names_are_refused_in_one_line(name):
     with pytest.raises(SerError) as caught:
         degradation.check_condition(name)
     assert "\n" not in str(caught.value) and name.split(":")[0] in str(caught.value)

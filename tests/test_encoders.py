@@ -1,6 +1,6 @@
-"""The encoders themselves, by tiny ones of random weights: found, read, refused, and measured end to end.
+"""Encoders, with tiny ones of random weights: found, loaded, refused, and evaluated end to end.
 
-No part of ``make test``: where ``transformers`` is not installed all of it is skipped.
+Skipped without ``transformers``, as in ``make test``.
 """
 
 import json
@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-REASON = "needs pip install '.[ssl]'; .ci/run tests it in an environment of its own"
+REASON = "needs pip install '.[ssl]'; .ci/run tests it in a separate environment"
 transformers = pytest.importorskip("transformers", reason=REASON)
 torch = pytest.importorskip("torch", reason=REASON)
 
-from ser_core import corpora, features
+from ser_core import corpora, features  # noqa: E402
 from ser_core._utils.errors import SerError  # noqa: E402
-from ser_core.experiments import worker
-from ser_core.experiments.run import run_spec
+from ser_core.experiments import worker  # noqa: E402
+from ser_core.experiments.run import run_spec  # noqa: E402
 from ser_core.experiments.spec import Spec  # noqa: E402
 from ser_core.features import cache, encoders, inputs  # noqa: E402
 from ser_core.models import probes  # noqa: E402
@@ -37,7 +37,7 @@ SAMPLES = np.random.default_rng(0).normal(0.01, 0.1, 20_000).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A folder ``weights`` with a tiny encoder of each family; wav2vec 2.0 with the configuration of its features."""
+    """A folder ``weights`` with a tiny encoder of each family; wav2vec 2.0 with its preprocessor configuration."""
     folder = tmp_path_factory.mktemp("data") / "weights"
     for name, (config, model) in FAMILIES.items():
         torch.manual_seed(0)
@@ -48,7 +48,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def tiny(weights, tmp_path, monkeypatch):
-    """``SER_DATA`` with the tiny encoders, which pass for the real ones; a cache for all tests; no hub."""
+    """``SER_DATA`` with the tiny encoders in place of the real ones; one cache for all tests; no hub."""
     import huggingface_hub
 
     shutil.copytree(weights, tmp_path / "data" / "weights")
@@ -63,7 +63,7 @@ def tiny(weights, tmp_path, monkeypatch):
 
 
 def directly(folder, samples, normalise):
-    """Hidden states by ``transformers`` and nothing else."""
+    """Compute hidden states by ``transformers`` alone."""
     model = transformers.AutoModel.from_pretrained(folder).eval()
     extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=normalise)
     values = extractor(samples, sampling_rate=16_000, return_tensors="pt").input_values
@@ -72,7 +72,7 @@ def directly(folder, samples, normalise):
 
 
 @pytest.mark.parametrize(("name", "normalise"), [("wav2vec2_base", True), ("hubert_base", True), ("wavlm_base", False)])
-def test_hidden_states_are_those_of_transformers(name, normalise, tiny):
+def test_hidden_states_equal_transformers(name, normalise, tiny):
     states = encoders.hidden_states(SAMPLES, name)
     assert states.dtype == np.float32 and states.shape == (LAYERS, 62, SIZE)
     assert np.allclose(states, directly(tiny / name, SAMPLES, normalise), atol=1e-5)
@@ -80,7 +80,7 @@ def test_hidden_states_are_those_of_transformers(name, normalise, tiny):
     assert not np.allclose(states, directly(tiny / name, SAMPLES, not normalise), atol=1e-3)
 
 
-def test_the_folder_says_whether_waveforms_are_scaled(tiny):
+def test_the_folder_sets_whether_waveforms_are_scaled(tiny):
     (tiny / "wavlm_base" / "preprocessor_config.json").write_text('{"do_normalize": true}')
     states = encoders.hidden_states(SAMPLES, "wavlm_base")
     assert np.allclose(states, directly(tiny / "wavlm_base", SAMPLES, True), atol=1e-5)
@@ -111,12 +111,12 @@ def test_the_mixtures_input_holds_means_and_functionals():
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (399, 1), (400, 1), (720, 2), (31 * 16_000, 1499)])
-def test_short_is_padded_and_long_is_cut(samples, frames):
+def test_short_utterances_are_padded_and_long_ones_cut(samples, frames):
     states = encoders.hidden_states(np.resize(SAMPLES, samples), "wavlm_base")
     assert states.shape == (LAYERS, frames, SIZE) and np.isfinite(states).all()
 
 
-def test_another_rate_is_refused():
+def test_another_sampling_rate_is_refused():
     with pytest.raises(SerError, match="rate 8000: wavlm_base takes 16000 Hz only"):
         encoders.layer_means(SAMPLES, 8_000, name="wavlm_base")
 
@@ -124,7 +124,7 @@ def test_another_rate_is_refused():
 # Where weights come from
 
 
-def test_missing_weights_are_one_line(tiny):
+def test_missing_weights_are_reported_in_one_line(tiny):
     shutil.rmtree(tiny / "hubert_base")
     with pytest.raises(SerError) as caught:
         encoders.find_weights("hubert_base")
@@ -135,42 +135,42 @@ def test_missing_weights_are_one_line(tiny):
 
 def test_the_hubs_cache_is_used_without_a_network(tiny, tmp_path):
     before = encoders.hidden_states(SAMPLES, "hubert_base")
-    kept = tmp_path / "hub" / "models--facebook--hubert-base-ls960"
-    (kept / "refs").mkdir(parents=True)
-    (kept / "refs" / "main").write_text("0123abc")
-    (kept / "snapshots").mkdir()
-    shutil.move(tiny / "hubert_base", kept / "snapshots" / "0123abc")
-    assert encoders.find_weights("hubert_base") == kept / "snapshots" / "0123abc"
+    cached = tmp_path / "hub" / "models--facebook--hubert-base-ls960"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("0123abc")
+    (cached / "snapshots").mkdir()
+    shutil.move(tiny / "hubert_base", cached / "snapshots" / "0123abc")
+    assert encoders.find_weights("hubert_base") == cached / "snapshots" / "0123abc"
     assert np.array_equal(before, encoders.hidden_states(SAMPLES, "hubert_base"))
 
 
-def test_what_is_not_here_is_downloaded_once(tiny, tmp_path, monkeypatch):
-    """From a hub that has a pickle and no configuration of the features; asked for nothing when it is out of reach."""
+def test_missing_weights_are_downloaded_once(tiny, tmp_path, monkeypatch):
+    """The hub has a pickle and no preprocessor configuration; without a connection no file is requested."""
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
-    published, asked = tmp_path / "published", []
+    published, requests = tmp_path / "published", []
     shutil.move(tiny / "wavlm_base", published)
     (published / "model.safetensors").rename(published / "pytorch_model.bin")
 
     def download(hub, name, *, local_files_only):
         if local_files_only or not (published / name).is_file():
             raise EntryNotFoundError(name)
-        asked.append(f"{hub}/{name}")
+        requests.append(f"{hub}/{name}")
         return str(published / name)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(SerError, match="not measured here"):
         encoders.find_weights("wavlm_base")
-    assert not asked
+    assert not requests
     encoders._from_hub.cache_clear()
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *a, **k: None)
     assert encoders.find_weights("wavlm_base") == encoders.find_weights("wavlm_base") == published
-    assert {name.rsplit("/")[-1] for name in asked} == {"config.json", "pytorch_model.bin"}
-    assert len(asked) == 3 and all(name.startswith("microsoft/wavlm-base/") for name in asked)
+    assert {name.rsplit("/")[-1] for name in requests} == {"config.json", "pytorch_model.bin"}
+    assert len(requests) == 3 and all(name.startswith("microsoft/wavlm-base/") for name in requests)
 
 
-def test_checkpoints_as_they_were_published(tiny):
+def test_checkpoints_in_their_published_form_are_loaded(tiny):
     """A pickle instead of safetensors, names with a prefix, weight normalisation by its old names, unused heads."""
     folder = tiny / "wav2vec2_base"
     before = encoders.hidden_states(SAMPLES, "wav2vec2_base")
@@ -187,31 +187,33 @@ def test_checkpoints_as_they_were_published(tiny):
     assert np.array_equal(before, encoders.hidden_states(SAMPLES, "wav2vec2_base"))
 
 
-def test_weights_that_lack_something_are_refused(tiny):
-    """``transformers`` would draw them at random."""
+def test_incomplete_weights_are_refused(tiny):
+    """``transformers`` would initialise the missing ones at random."""
     state = transformers.AutoModel.from_pretrained(tiny / "wavlm_base").state_dict()
     del state["encoder.layers.1.attention.k_proj.weight"]
     (tiny / "wavlm_base" / "model.safetensors").unlink()
     torch.save(state, tiny / "wavlm_base" / "pytorch_model.bin")
-    with pytest.raises(SerError, match=r"1 of the weights of wavlm_base are missing, such as encoder\.layers\.1\.attention"):
+    with pytest.raises(
+        SerError, match=r"1 of the weights of wavlm_base are missing, such as encoder\.layers\.1\.attention"
+    ):
         encoders.hidden_states(SAMPLES, "wavlm_base")
 
 
-def test_another_encoder_in_the_folder_is_refused(tiny):
+def test_weights_of_another_encoder_are_refused(tiny):
     shutil.copytree(tiny / "hubert_base", tiny / "wavlm_base", dirs_exist_ok=True)
     with pytest.raises(SerError, match="is not wavlm_base: hubert with 3 hidden states of 16"):
         encoders.hidden_states(SAMPLES, "wavlm_base")
 
 
 @pytest.mark.parametrize("damaged", ["model.safetensors", "config.json"])
-def test_damaged_files_are_one_line(damaged, tiny):
+def test_damaged_files_are_reported_in_one_line(damaged, tiny):
     (tiny / "wavlm_base" / damaged).write_bytes(b"{")
     with pytest.raises(SerError, match="cannot be loaded as wavlm_base: ") as caught:
         encoders.hidden_states(SAMPLES, "wavlm_base")
     assert "\n" not in str(caught.value)
 
 
-def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
+def test_other_weights_give_other_features(tiny, tmp_path, own_cache):
     table = corpora.load("demo").iloc[:2]
     settings = features.FeatureSettings(features="wavlm_base", frames=1)
     first, name = cache.feature_matrix(table, settings, progress=False), encoders.fingerprint("wavlm_base")
@@ -231,7 +233,7 @@ def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
     "model",
     ["wav2vec2_base", "hubert_base", "wavlm_base", "wavlm_base_attention", "moe_wavlm_spectral"],
 )
-def test_a_row(model, own_store, monkeypatch):
+def test_a_run_on_the_demo_corpus(model, own_store, monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 2)
     row = run_spec(Spec(corpus="demo", model=model, epochs=2), progress=False)
     assert json.loads(json.dumps(row)) == row
@@ -243,7 +245,7 @@ def test_a_row(model, own_store, monkeypatch):
         assert row["standing"] == "standard" and row["chosen"]["layer"] in range(LAYERS)
 
 
-def test_a_sweep_says_what_was_not_measured(tiny, own_store):
+def test_a_run_without_weights_is_recorded_as_not_measured(tiny, own_store):
     shutil.rmtree(tiny / "hubert_base")
     row = worker.run_or_record_failure(Spec(corpus="demo", model="hubert_base"))
     assert row["status"] == "error" and row["error"].startswith(encoders.NOT_MEASURED + ": ") and "scores" not in row

@@ -1,53 +1,21 @@
-"""Features against librosa in float64, and the deltas against Eq. 1 and 2 written out."""
+"""Frame features: deltas against Eq. 1 and 2 written out, feature sets, scaling and length."""
 
-import librosa
 import numpy as np
 import pytest
+import soundfile
 
 from ser_core import audio, corpora, features
 from ser_core._utils.errors import SerError
 
 
-def some_speech():
-    return {path: audio.read(path).astype(np.float64) for path in corpora.load("demo")["path"].iloc[::90]}
-
-
-def assert_equals_librosa(y):
-    settings = {"sr": 16_000, "n_fft": 400, "hop_length": 160, "n_mels": 40}
-    assert np.abs(features.mfcc(y) - librosa.feature.mfcc(y=y, n_mfcc=13, **settings).T).max() < 1e-4
-    theirs = librosa.feature.rms(y=y, frame_length=400, hop_length=160)[0]
-    assert np.abs(features.rmse(y) - theirs).max() < 1e-4
-
-
-def test_mfcc_and_rmse_equal_librosa():
-    for y in some_speech().values():
-        assert_equals_librosa(y)
-
-
-def test_mfcc_and_rmse_equal_librosa_on_real_files(real_data):
-    for name in ("ravdess", "tess"):
-        for path in corpora.load(name)["path"].iloc[::200]:
-            assert_equals_librosa(audio.read(path).astype(np.float64))
-
-
-@pytest.mark.parametrize(("rate", "bands"), [(8_000, 40), (16_000, 40), (22_050, 64), (48_000, 128)])
-def test_mel_filters_equal_librosa(rate, bands):
-    theirs = librosa.filters.mel(sr=rate, n_fft=1024, n_mels=bands, dtype=np.float64)
-    assert np.allclose(features.mel_filters(rate, 1024, bands), theirs, atol=1e-12)
-
-
-def test_dct_is_orthonormal():
-    square = features.dct_matrix(40, 40)
-    assert np.allclose(square @ square.T, np.eye(40))
-
-
-def test_rmse_of_a_constant_is_the_constant_inside():
-    values = features.rmse(np.full(1600, 0.25))
-    assert len(values) == 11 and np.allclose(values[2:-2], 0.25)
+@pytest.fixture(scope="module")
+def speech():
+    """Samples of one utterance."""
+    return audio.read(corpora.load("demo")["path"].iloc[0]).astype(np.float64)
 
 
 def written_out(c, n=2):
-    """Eq. 1 as it stands, frame by frame, the last frame repeated beyond the ends."""
+    """Compute Eq. 1 frame by frame, the edge frames repeated beyond the ends."""
     last = len(c) - 1
     at = lambda t: c[min(max(t, 0), last)]  # noqa: E731
     return np.array(
@@ -58,13 +26,12 @@ def written_out(c, n=2):
     )
 
 
-def test_deltas_equal_the_equations():
+def test_deltas_equal_the_equations(speech):
     c = np.random.default_rng(0).normal(size=(57, 14))
     assert np.allclose(features.delta(c), written_out(c))
-    y = next(iter(some_speech().values()))
-    static = np.column_stack([features.mfcc(y), features.rmse(y)])
+    static = np.column_stack([features.mfcc(speech), features.rmse(speech)])
     first = written_out(static)
-    assert np.allclose(features.base_channels(y), np.hstack([static, first, written_out(first)]))
+    assert np.allclose(features.base_channels(speech), np.hstack([static, first, written_out(first)]))
 
 
 def test_delta_of_a_line_is_its_slope():
@@ -72,29 +39,27 @@ def test_delta_of_a_line_is_its_slope():
     assert np.allclose(features.delta(line)[2:-2], [3.0, -0.5])
 
 
-def test_zscore_by_hand():
+def test_zscore_equals_a_computation_by_hand():
     scaled = features.zscore(np.array([[1.0, 7.0], [3.0, 7.0]]))
     assert np.allclose(scaled, [[-1.0, 0.0], [1.0, 0.0]])
 
 
-@pytest.mark.parametrize("channels", list(features.CHANNELS))
-def test_every_channel_set_has_its_shape_and_scale(channels):
-    y = next(iter(some_speech().values()))
-    count = len(features.CHANNELS[channels])
-    assert count == (49 if channels == "wide" else int(channels))
-    x = features.extract(y, features=channels)
+@pytest.mark.parametrize("name", list(features.CHANNELS))
+def test_every_feature_set_has_its_shape_and_scale(speech, name):
+    count = len(features.CHANNELS[name])
+    assert count == (49 if name == "wide" else int(name))
+    x = features.extract(speech, features=name)
     assert x.shape == (400, count) and x.dtype == np.float32 and np.isfinite(x).all()
-    used = 1 + len(y) // 160
+    used = 1 + len(speech) // 160
     if used <= 400:
         assert np.allclose(x[:used].mean(axis=0), 0.0, atol=1e-4)
         assert not x[used:].any()
 
 
-def test_channel_sets_are_parts_of_the_whole():
-    y = next(iter(some_speech().values()))
-    whole = dict(zip(features.CHANNELS["wide"], features.extract(y, features="wide", znorm=False).T, strict=True))
-    for channels, names in features.CHANNELS.items():
-        x = features.extract(y, features=channels, znorm=False)
+def test_feature_sets_are_parts_of_the_widest(speech):
+    whole = dict(zip(features.CHANNELS["wide"], features.extract(speech, features="wide", znorm=False).T, strict=True))
+    for feature_set, names in features.CHANNELS.items():
+        x = features.extract(speech, features=feature_set, znorm=False)
         assert all(np.array_equal(x[:, i], whole[name]) for i, name in enumerate(names))
 
 
@@ -112,6 +77,14 @@ def test_wide_features_follow_the_signal():
     assert np.median(low[:, pitch]) == pytest.approx(12.0, abs=0.3)  # an octave above 55 Hz
 
 
-def test_unknown_channels_are_refused():
+def test_an_unknown_feature_set_is_refused():
     with pytest.raises(SerError, match="features '43'"):
         features.extract(np.ones(16_000), features="43")
+
+
+def test_a_recording_is_described_with_its_features(tmp_path):
+    tone = 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(24_000) / 48_000)
+    soundfile.write(tmp_path / "a.wav", np.column_stack([tone, tone]), 48_000)
+    described = features.describe_recording(tmp_path / "a.wav", features="13")
+    assert (described["seconds"], described["rate"], described["channels"]) == (0.5, 48_000, 2)
+    assert described["frames"] == 51 and described["feature_shape"] == [400, 13]

@@ -1,4 +1,4 @@
-"""Contract of every network: shapes, counts, learning, saving, sameness; and the paper's equations."""
+"""Every network: shapes, parameters, learning, saving, reproducibility; and the paper's equations."""
 
 import importlib
 import re
@@ -10,7 +10,7 @@ import pytest
 from ser_core import models
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
-from ser_core.experiments.run import _built, run_spec
+from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.features import inputs
 from ser_core.models import blocks
@@ -20,7 +20,7 @@ STATED = {"cnn_bilstm_attention": 469_257, "cnn_bilstm_attention_lite": 241_097,
 STATED |= {"a1": 320_584, "a2": 321_160, "a3": 378_760, "a4": 469_128, "vgg16": 14_718_792}
 STATED |= {"parallel_cnn_transformer": 395_176, "lstm_attention": 199_945, "parallel_cnn_attention": 262_569}
 STATED |= {"cnn_lstm": 147_560, "issa": 518_280, "cnn_lstm_1d": 137_288, "cnn_lstm_2d": 656_072, "reslstm_sa": 46_332}
-"""Counts that public sources or arithmetic fix; those of the other networks stand in their docstrings."""
+"""Counts that public sources or arithmetic fix; those of the other networks are in their docstrings."""
 NAMES = [name for name, model in models.MODELS.items() if model.kind == "network"]
 SMALL = {"mel": (128, 128), "mel_chunks": (2, 128, 128), "waveform": (8000, 1), "mfcc_chroma": (12, 46)}
 SMALL |= {"vgg16": (32, 32), "resnet50": (32, 32)}
@@ -49,31 +49,31 @@ def batch(network, n=3):
 
 @pytest.fixture(scope="module")
 def catalogue():
-    """name -> row of every system; each network is built at its full size for it, once."""
+    """Rows of the catalogue by name; it builds each network at its full size, once."""
     return {row["name"]: row for row in models.catalogue()}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_stated_count_is_exact(name, catalogue):
+def test_the_documented_number_of_parameters_is_exact(name, catalogue):
     count = catalogue[name]["parameters"]
     assert count == STATED.get(name, count)
-    assert f"{count:,}" in models.builder(name).__doc__, "the docstring states the count"
+    assert f"{count:,}" in models.builder(name).__doc__, "the docstring states the number"
 
 
-def test_the_catalogue_names_every_system_and_its_count(catalogue):
+def test_the_catalogue_lists_every_system_and_its_parameters(catalogue):
     rows = catalogue
     assert list(rows) == list(models.MODELS)
     assert {395176, 518280, 137288, 23524424, 469257, 241097} <= {row["parameters"] for row in rows.values()}
     assert {row["fidelity"] for row in rows.values()} <= set(models.FIDELITY)
     assert all(row["source"] and row["input"] for row in rows.values())
     exact = [row for row in rows.values() if row["fidelity"] == "exact" and row["claimed"]]
-    # Recurrent networks were counted with PyTorch's two biases a gate: 4 x units more a direction.
+    # PyTorch has two biases per gate of a recurrent layer, Keras one: 4 x units more per direction.
     biases = {"lstm_attention": 2 * 4 * 128, "reslstm_sa": 4 * (46 + 64)}
     assert all(row["claimed"] == row["parameters"] + biases.get(row["name"], 0) for row in exact)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_probabilities_of_two_classes(name):
+def test_two_classes_get_probabilities(name):
     network = fit.emotion_only(built(name, 2, small_shape(name)))
     are_probabilities(np.asarray(network(batch(network))), (3, 2))
 
@@ -83,7 +83,7 @@ def are_probabilities(out, shape):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_learns_a_tiny_batch_by_heart_and_is_kept_by_keras_alone(name, tmp_path):
+def test_a_network_overfits_a_tiny_batch_and_is_saved_by_keras_alone(name, tmp_path):
     network, x, y = fitted(name, steps=STEPS.get(name, 60))
     probabilities = np.asarray(network(x))
     are_probabilities(probabilities, (8, 4))
@@ -94,13 +94,13 @@ def test_learns_a_tiny_batch_by_heart_and_is_kept_by_keras_alone(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_network_and_the_same_step(name):
+def test_the_same_seed_gives_the_same_network_and_the_same_training_step(name):
     (first, x, _), (again, *_) = (fitted(name, steps=1, run_eagerly=True) for _ in range(2))
     assert np.array_equal(np.asarray(first(x)), np.asarray(again(x)))
 
 
 def fitted(name, steps, **compiling):
-    """A small network after some steps on eight utterances, without dropout and with fast statistics."""
+    """Train a small network on eight utterances, without dropout and with fast batch statistics."""
     network = built(name, 4, small_shape(name))
     x, y = batch(network, 8), np.arange(8) % 4
     for layer in network.layers:
@@ -119,21 +119,21 @@ def fitted(name, steps, **compiling):
     return fit.emotion_only(network), x, y
 
 
-def test_scaling_leaves_out_padding_and_is_in_the_saved_network(tmp_path):
+def test_standardisation_ignores_padding_and_is_saved_with_the_network(tmp_path):
     x = np.random.default_rng(0).normal(5.0, 3.0, size=(10, 12, 46)).astype(np.float32)
     x[:, 8:] = 0.0
     network = built("reslstm_sa", shape=(12, 46))
     fit.fit_scaling(network, x)
-    true = x[:, :8].reshape(-1, 46).astype(np.float64)
+    frames = x[:, :8].reshape(-1, 46).astype(np.float64)
     layer = network.get_layer("scaling")
-    assert np.allclose(np.asarray(layer(x))[:, :8], (x[:, :8] - true.mean(0)) / true.std(0), atol=1e-4)
+    assert np.allclose(np.asarray(layer(x))[:, :8], (x[:, :8] - frames.mean(0)) / frames.std(0), atol=1e-4)
     network.save(tmp_path / "n.keras")
     assert np.array_equal(
         keras.models.load_model(tmp_path / "n.keras").predict(x, verbose=0), network.predict(x, verbose=0)
     )
 
 
-def test_an_image_is_scaled_pixel_by_pixel():
+def test_an_image_is_standardised_pixel_by_pixel():
     x = np.random.default_rng(0).normal(size=(20, 128, 128)).astype(np.float32) * 3 + 7
     x[:, 0, 0] = 4.0  # never varies
     network = built("base_cnn", shape=(128, 128))
@@ -143,7 +143,7 @@ def test_an_image_is_scaled_pixel_by_pixel():
     assert np.allclose(scaled[:, 0, 0], 0.0)
 
 
-def test_a_pixel_that_hardly_varies_does_not_throw_a_longer_utterance_off():
+def test_a_nearly_constant_pixel_does_not_distort_a_longer_utterance():
     random = np.random.default_rng(0)
     x = (random.normal(size=(20, 128, 128)) * 20 - 40).astype(np.float32)
     x[:, :, 100:] = -80.0 + random.normal(size=(20, 128, 28)) * 1e-3  # silence after the end
@@ -156,7 +156,7 @@ def test_a_pixel_that_hardly_varies_does_not_throw_a_longer_utterance_off():
     assert np.abs(scaled).max() < 100
 
 
-def test_the_transformer_layer_is_its_equations():
+def test_the_transformer_layer_equals_its_equations():
     network = built("parallel_cnn_transformer", shape=(128, 128))
     layer = network.get_layer("encoder1_attention")
     x = np.random.default_rng(0).normal(size=(2, 32, 64)).astype(np.float32)
@@ -169,7 +169,7 @@ def test_the_transformer_layer_is_its_equations():
     assert np.allclose(np.asarray(layer(x, x)), expected, atol=1e-4)
 
 
-def test_frames_beyond_the_end_get_no_attention_in_reslstm():
+def test_padded_frames_get_no_attention_in_reslstm():
     network = built("reslstm_sa", shape=(12, 46))
     x = batch(network, 2)
     x[:, 7:] = 0.0
@@ -177,7 +177,7 @@ def test_frames_beyond_the_end_get_no_attention_in_reslstm():
     assert np.allclose(weights[:, 7:], 0.0) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)
 
 
-def test_attention_is_equations_5_and_6():
+def test_attention_equals_equations_5_and_6():
     network = built("cnn_bilstm_attention")
     x = batch(network)
     probabilities, weights = models.attention_model(network).predict(x, verbose=0)
@@ -203,11 +203,11 @@ def test_attention_weights_stay_within_the_bounds_of_tanh():
     assert low - 1e-6 <= weights.min() and weights.max() <= high + 1e-6
 
 
-def test_networks_without_attention_have_none():
+def test_a_network_without_attention_has_no_attention_model():
     assert models.attention_model(built("a4")) is None
 
 
-def test_a5_with_equal_weights_is_a4():
+def test_a5_with_equal_weights_equals_a4():
     a5, a4 = built("cnn_bilstm_attention"), built("a4")
     a5.get_layer("attention_scores").set_weights([np.zeros((128, 1)), np.zeros(1)])
     for layer in a4.layers:
@@ -221,10 +221,10 @@ def test_in_mixed_precision_only_the_convolutions_are_in_bfloat16():
     low = {layer.name for layer in network.layers if layer.compute_dtype == "bfloat16"}
     assert low and all(name.startswith("conv") or name == "features" for name in low)
     assert {w.dtype for w in network.trainable_weights} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32", "the policy is put back"
+    assert keras.config.dtype_policy().name == "float32", "the policy is restored"
 
 
-def test_unrolling_changes_no_number():
+def test_fast_kernels_change_no_number():
     network = built("cnn_bilstm_attention")
     x = batch(network)
     before = np.asarray(network(x))
@@ -232,7 +232,8 @@ def test_unrolling_changes_no_number():
     assert np.allclose(before, np.asarray(network(x)), atol=1e-6)
 
 
-def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_store):
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_the_user_defined_model_of_the_readme_is_run(tmp_path, monkeypatch, own_store):
     text = (paths.root() / "README.md").read_text(encoding="utf-8")
     (tmp_path / "mynet.py").write_text(re.search(r"```python\n(import keras.*?)```", text, re.DOTALL)[1])
     monkeypatch.syspath_prepend(tmp_path)
@@ -243,7 +244,7 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
 
 
 @pytest.mark.parametrize(
-    "name, told",
+    "name, message",
     [
         ("resnet", "did you mean resnet50"),
         ("A5", "did you mean cnn_bilstm_attention;"),
@@ -254,8 +255,8 @@ def test_the_readmes_own_network_is_built_and_run(tmp_path, monkeypatch, own_sto
         ("./mynet:small", "not the path of a file"),
     ],
 )
-def test_unknown_networks_are_refused(name, told):
-    with pytest.raises(SerError, match=re.escape(told)):
+def test_unknown_models_are_refused(name, message):
+    with pytest.raises(SerError, match=re.escape(message)):
         models.get_model(name)
 
 
@@ -265,7 +266,7 @@ DENSE = "x = keras.layers.GlobalAveragePooling1D()(i)\n    return keras.Model(i,
 
 @pytest.fixture
 def own_module(tmp_path, monkeypatch):
-    """Writes the text of a user's module, of another name every time, and gives its name."""
+    """Return a function that writes a user's module and returns the name of its builder; each test has its own name."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("sys.dont_write_bytecode", True)
 
@@ -279,8 +280,9 @@ def own_module(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 @pytest.mark.parametrize(
-    "body, told",
+    "body, message",
     [
         ("return 1 / 0", "ZeroDivisionError: division by zero (own_"),
         ("return None", "gives NoneType, not a keras.Model"),
@@ -293,28 +295,28 @@ def own_module(tmp_path, monkeypatch):
         ("i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'sigmoid'"), "end with a softmax"),
     ],
 )
-def test_a_users_network_that_cannot_be_judged_is_one_line(own_module, own_store, body, told):
+def test_an_unusable_user_defined_model_is_refused_in_one_line(own_module, own_store, body, message):
     spec = Spec(corpus="demo", model=own_module(body), epochs=1, augment="")
-    with pytest.raises(SerError, match=re.escape(told)) as caught:
-        _built(spec, (400, 42), 8, {})
+    with pytest.raises(SerError, match=re.escape(message)) as caught:
+        run_spec(spec, progress=False)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "text, told", [("def small(:\n", "SyntaxError"), ("import nosuchthing_xyz\n", "nosuchthing_xyz")]
+    "text, message", [("def small(:\n", "SyntaxError"), ("import nosuchthing_xyz\n", "nosuchthing_xyz")]
 )
-def test_a_users_module_that_cannot_be_imported_is_one_line(own_module, text, told):
-    with pytest.raises(SerError, match=told) as caught:
+def test_a_module_that_cannot_be_imported_is_refused_in_one_line(own_module, text, message):
+    with pytest.raises(SerError, match=message) as caught:
         models.get_model(own_module("", text=text))
     assert "cannot be imported" in str(caught.value) and "PYTHONPATH" not in str(caught.value)
 
 
-def test_a_module_of_the_suite_is_never_loaded_again():
+def test_a_module_of_the_suite_is_never_reloaded():
     models.build("a1", (400, 42), 8)
     assert "__text__" not in vars(importlib.import_module("ser_core.models.cnn_bilstm_attention"))
 
 
-def test_another_text_of_a_users_network_is_another_result(own_module):
+def test_an_edited_user_defined_model_is_another_run(own_module):
     body = "i = keras.Input(shape)\n    " + DENSE.format(units="classes", end=", 'softmax'")
     name = own_module(body)
     first, count = (
@@ -324,11 +326,11 @@ def test_another_text_of_a_users_network_is_another_result(own_module):
     assert first == spec_hash(Spec(corpus="demo", model=name), "1")
     own_module(body.replace("x = ", "i2 = keras.layers.Dense(3)(i)\n    x = ").replace("()(i)", "()(i2)"))
     assert spec_hash(Spec(corpus="demo", model=name), "1") != first
-    assert models.count_parameters(models.build(name, (400, 42), 8)) != count, "what is trained is what was named"
+    assert models.count_parameters(models.build(name, (400, 42), 8)) != count, "the edited network is built"
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])
-def test_convolutions_pool_before_an_activation_that_rises_and_give_what_the_published_order_gives(activation):
+def test_pooling_before_a_monotonic_activation_equals_the_published_order(activation):
     def published(x):
         for number, (filters, pool) in enumerate(((4, 2), (6, (2, 4))), start=1):
             x = keras.layers.Conv2D(filters, 3, padding="same", name=f"conv{number}")(x)
@@ -339,7 +341,7 @@ def test_convolutions_pool_before_an_activation_that_rises_and_give_what_the_pub
 
     inputs = keras.Input((12, 16, 1))
     ours = keras.Model(inputs, blocks.convolutions(inputs, (4, 6), (2, (2, 4)), dropout=0.0, activation=activation))
-    theirs = keras.Model(inputs, published(inputs))
-    theirs.set_weights(ours.get_weights())
+    expected = keras.Model(inputs, published(inputs))
+    expected.set_weights(ours.get_weights())
     x = np.random.default_rng(2).normal(size=(3, 12, 16, 1)).astype("float32")
-    assert np.array_equal(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
+    assert np.array_equal(ours.predict(x, verbose=0), expected.predict(x, verbose=0))
