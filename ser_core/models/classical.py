@@ -217,7 +217,7 @@ class HiddenMarkovModels(_ModelPerClass):
 
     A model has five states, each a mixture of two diagonal Gaussians. To initialise it, each utterance is cut into five
     equal parts, and each state is fitted to its part. The frames are z-scored: one more frame of mean 0 and variance
-    :attr:`PRIOR` in each Gaussian keeps the variance of a Gaussian with few frames above zero.
+    ``PRIOR`` in each Gaussian keeps the variance of a Gaussian with few frames above zero.
 
     Parameters
     ----------

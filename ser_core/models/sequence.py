@@ -48,9 +48,8 @@ def cnn_lstm_1d(shape: tuple[int, int], classes: int) -> keras.Model:
 def reslstm_sa(shape: tuple[int, int], classes: int) -> keras.Model:
     """Build ResLSTM-SA (Krasnoproshin and Vashkevich 2026) on 34 MFCC and 12 chroma: 46,332 parameters, exact.
 
-    A small reference network that was evaluated on unseen speakers: an LSTM with a residual connection, a second one of
-    64 units, attention without bias. Padded frames are masked. Its authors standardise over all their data; here only
-    over the training set.
+    A small reference network: an LSTM with a residual connection, a second one of 64 units, attention without bias.
+    Padded frames are masked. Its authors standardise over all their data; here only over the training set.
     """
     inputs = keras.Input(shape, name="mfcc_chroma")
     width = shape[-1]
