@@ -5,7 +5,7 @@ PYTHON ?= python3
 EXTRA ?=
 BIN := .venv/bin
 
-# Where things lie: README, "Your data". A relative folder counts from here, also inside a notebook.
+# Where things are: docs/commands.md, "Environment variables". A relative folder counts from here, also inside a notebook.
 here = $(if $(filter /% ~%,$(1)),$(1),$(CURDIR)/$(1))
 ifneq ($(SER_DATA),)
 override SER_DATA := $(call here,$(SER_DATA))

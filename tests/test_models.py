@@ -233,8 +233,8 @@ def test_fast_kernels_change_no_number():
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
-def test_the_user_defined_model_of_the_readme_is_run(tmp_path, monkeypatch, own_store):
-    text = (paths.root() / "README.md").read_text(encoding="utf-8")
+def test_the_user_defined_network_of_the_docs_is_built_and_run(tmp_path, monkeypatch, own_store):
+    text = (paths.root() / "docs" / "systems.md").read_text(encoding="utf-8")
     (tmp_path / "mynet.py").write_text(re.search(r"```python\n(import keras.*?)```", text, re.DOTALL)[1])
     monkeypatch.syspath_prepend(tmp_path)
     assert models.count_parameters(models.build("mynet:small", (400, 42), 8)) == 42 * 5 * 32 + 32 + 32 * 8 + 8

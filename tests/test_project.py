@@ -1,4 +1,4 @@
-"""README, Makefile, notebooks, package and the lists of dependencies name each other's things rightly."""
+"""README, docs, Makefile, notebooks, package and the lists of dependencies agree with each other."""
 
 import json
 import os
@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -22,6 +24,13 @@ from ser_core.protocols import splits
 
 ROOT = paths.root()
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCS = "\n".join([README, *(path.read_text(encoding="utf-8") for path in PAGES)])
+LINKING = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / folder / "README.md" for folder in ("findings", "runs/published")),
+    *PAGES,
+]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -34,11 +43,12 @@ PROSE = "\n".join(
     "".join(cell["source"]) for path in NOTEBOOKS for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
 )
 LONGEST_MODULE = 500  # lines
+LONGEST_README = 180  # lines
 HEAVY = ("tensorflow", "keras", "librosa", "pandas", "scipy", "matplotlib", "sklearn", "pyarrow")
 
 
 def quoted(text):
-    """What stands between backticks on one line, and the lines of shell blocks."""
+    """Return the text between backticks on one line, and the lines of shell blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
@@ -54,7 +64,7 @@ def tracked():
     return [path for path in ROOT.rglob("*") if path.is_file() and not left_out & set(path.relative_to(ROOT).parts)]
 
 
-# Makefile and README
+# Makefile, README and docs
 
 
 def test_each_target_is_explained_once_in_help():
@@ -68,23 +78,23 @@ def test_each_target_is_explained_once_in_help():
         assert bare == shown
 
 
-def test_readme_names_the_targets_that_there_are():
-    named = {name for line in quoted(README) for name in re.findall(r"(?:^|\s)make ([a-z-]+)", line)}
+def test_docs_name_exactly_the_targets_that_exist():
+    named = {name for line in quoted(DOCS) for name in re.findall(r"(?:^|\s)make ([a-z-]+)", line)}
     assert named == set(TARGETS)
 
 
 @pytest.mark.parametrize("text", [PROSE, CODE], ids=["notebooks", "package"])
-def test_notebooks_and_messages_name_targets_that_there_are(text):
+def test_notebooks_and_messages_name_targets_that_exist(text):
     named = {name for line in quoted(text) for name in re.findall(r"^make ([a-z-]+)", line)}
     assert named <= set(TARGETS)
 
 
-def test_readme_names_the_notebooks_that_there_are():
-    named = set(re.findall(r"\b(\d\d_\w+)\.ipynb", README))
+def test_docs_name_exactly_the_notebooks_that_exist():
+    named = set(re.findall(r"\b(\d\d_\w+)\.ipynb", DOCS))
     assert named == {path.stem for path in NOTEBOOKS}
 
 
-def test_notebooks_name_notebooks_that_there_are():
+def test_notebooks_name_notebooks_that_exist():
     assert set(re.findall(r"\b(\d\d_\w+)\.(?:ipynb|html)", PROSE + CODE)) <= {path.stem for path in NOTEBOOKS}
 
 
@@ -92,28 +102,28 @@ def generated(name):
     return name.startswith((".venv", "data/", ".cache/", "runs/", "voice.", "anna_"))
 
 
-def test_paths_in_the_readme_exist_or_are_made():
+def test_paths_in_the_docs_exist_or_are_generated():
     suffixes = r"\.(?:py|ipynb|toml|lock|yml|cff|md|html|wav|csv|json|parquet|keras)"
-    for text in quoted(README):
-        if text == "mynet.py":  # the reader's own: its text stands below, and is run by test_models
+    for text in quoted(DOCS):
+        if text == "mynet.py":  # the reader's own file: its text is in docs/systems.md, and test_models runs it
             continue
         if re.fullmatch(rf"[\w.<>*-]+(?:/[\w.<>*-]*)+|[\w-]+{suffixes}|Makefile|LICENSE", text):
             assert generated(text) or (ROOT / text).exists(), text
 
 
-def test_readme_explains_every_protocol_and_variable():
+def test_docs_explain_every_protocol_and_variable():
     for name in splits.PROTOCOLS:
-        assert re.search(rf"^\| `{name}` \|", README, flags=re.MULTILINE), name
+        assert re.search(rf"^\| `{name}` \|", DOCS, flags=re.MULTILINE), name
     variables = set(re.findall(r"\bSER_[A-Z]+\b", CODE + MAKEFILE))
     assert variables
     for name in variables:
-        assert f"`{name}" in README, name
+        assert re.search(rf"^\| `{name}` \|", DOCS, flags=re.MULTILINE), name
 
 
 def test_corpora_and_profiles_in_commands_exist():
     from ser_core.experiments import grids, presets
 
-    for line in quoted(README):
+    for line in quoted(DOCS):
         for name in re.findall(r"--corpus (\S+)|data (?:fetch|verify) (\S+)", line):
             name = "".join(name)
             assert name in corpora.CORPORA or name.startswith(("folder:", "csv:")), line
@@ -147,7 +157,7 @@ MAKE_CALLS = [line.split()[1:] for line in re.findall(r"\$\(BIN\)/(ser .*)", MAK
 
 
 @pytest.mark.parametrize(
-    "calls", [asked(README), MAKE_CALLS, asked(PROSE), asked(CODE)], ids=["readme", "makefile", "notebooks", "package"]
+    "calls", [asked(DOCS), MAKE_CALLS, asked(PROSE), asked(CODE)], ids=["docs", "makefile", "notebooks", "package"]
 )
 def test_commands_and_options_exist(calls):
     known = commands()
@@ -162,9 +172,79 @@ def test_commands_and_options_exist(calls):
                 assert word.split("=")[0] in options | {"--help"}, f"ser {' '.join(words)}"
 
 
-def test_the_readme_names_every_command():
-    named = {tuple(words[:n]) for words in asked(README) for n in (1, 2)}
+def test_the_docs_name_every_command():
+    named = {tuple(words[:n]) for words in asked(DOCS) for n in (1, 2)}
     assert set(commands()) <= named
+
+
+def test_the_readme_is_short_and_links_every_page():
+    assert len(README.splitlines()) <= LONGEST_README
+    assert PAGES and {f"docs/{path.name}" for path in PAGES} <= set(re.findall(r"\]\(([^)#]+)[^)]*\)", README))
+    assert {"CONTRIBUTING.md", "CITATION.cff", "LICENSE", "findings/README.md", "runs/published/README.md"} <= set(
+        re.findall(r"\]\(([^)#]+)\)", README)
+    )
+
+
+def without_blocks(text):
+    """Return Markdown without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(path):
+    """Return the anchors of the headings of a Markdown file, as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.*)", without_blocks(path.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_point_to_files_and_headings_that_exist(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_blocks(page.read_text(encoding="utf-8"))):
+        if "://" not in link:
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            assert target.is_relative_to(ROOT) and target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
+def test_options_in_tables_exist(page):
+    known = {option for command in commands().values() for parameter in command.params for option in parameter.opts}
+    for cell in re.findall(r"^\|(.*?)(?<!\\)\|", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        for option in re.findall(r"`(--[a-z-]+)", cell):
+            assert option in known, option
+
+
+def test_every_option_of_a_run_is_documented():
+    table = "\n".join(re.findall(r"^\| `--.*", DOCS, flags=re.MULTILINE))
+    known = commands()[("run",)].params
+    longest = {max(parameter.opts, key=len) for parameter in known if not getattr(parameter, "hidden", False)}
+    assert longest - {"--json", "--help"} <= set(re.findall(r"`(--[a-z-]+)", table))
+
+
+def test_the_python_example_of_the_readme_prints_what_the_readme_shows(own_store, capsys):
+    code, output = re.search(r"```python\n(.*?)```\n+```text\n(.*?)```", README, flags=re.DOTALL).groups()
+    assert "import ser_core as ser" in code and len([line for line in code.splitlines() if line]) <= 5
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out == output
+
+
+def test_the_prediction_of_the_readme_is_what_the_command_prints(tmp_path, monkeypatch):
+    from ser_core.cli import main
+
+    shell, output = re.search(r"```sh\n(cp [^`]*?)```\n+```text\n(.*?)```", README, flags=re.DOTALL).groups()
+    recording, copy, command = re.search(r"^cp \.cache/demo-\*/(\S+) (\S+) .*\nser (.*)\n$", shell).groups()
+    (path,) = (path for path in corpora.load("demo")["path"] if Path(path).as_posix().endswith(f"/{recording}"))
+    shutil.copy(path, tmp_path / copy)
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(main, command.split())
+    assert (shown.exit_code, shown.output) == (0, output)
+
+
+def test_the_leaderboard_is_marked_and_counts_are_right():
+    from ser_core.models import MODELS
+
+    assert README.count("\n<!-- leaderboard -->\n") == README.count("\n<!-- /leaderboard -->\n") == 1
+    assert f"the network and {len(MODELS) - 1} other systems" in README
 
 
 def test_imports_are_light():
@@ -241,11 +321,11 @@ def test_conda_draws_on_the_same_list():
 
 def test_extras_that_are_named_exist():
     known = set(PROJECT["optional-dependencies"])
-    named = re.findall(r"\.\[([\w,]+)\]", README + MAKEFILE)
+    named = re.findall(r"\.\[([\w,]+)\]", DOCS + MAKEFILE)
     assert named
     assert {extra for names in named for extra in names.split(",")} <= known
     assert set(LOCKED_EXTRAS) <= known
-    assert "gpu" in known and "EXTRA=gpu" in README
+    assert "gpu" in known and "EXTRA=gpu" in DOCS
 
 
 def test_python_versions_agree():
@@ -272,21 +352,21 @@ def test_results_are_ignored_except_published_ones():
     if not ((ROOT / ".git").exists() and shutil.which("git")):
         pytest.skip("not a git checkout")
     names = ["runs/store/0.json", "runs/demo/report/index.html", "runs/published/0.json", "runs/published/0.keras"]
-    names += [".venv/x", ".cache/x", "data/x.wav", "README.md"]
+    names += [".venv/x", ".cache/x", "data/x.wav", "README.md", "runs/published/README.md"]
     asked = subprocess.run(["git", "check-ignore", "--no-index", *names], cwd=ROOT, capture_output=True, text=True)
-    assert set(names) - set(asked.stdout.split()) == {"runs/published/0.json", "README.md"}
+    assert set(names) - set(asked.stdout.split()) == {"runs/published/0.json", "runs/published/README.md", "README.md"}
 
 
 # Continuous integration, licence, citation
 
 
-def test_ci_runs_the_readmes_test_command():
+def test_ci_runs_the_documented_test_command():
     script = ROOT / ".ci" / "run"
     text = script.read_text(encoding="utf-8")
     assert os.access(script, os.X_OK)
     assert text.startswith("#!/usr/bin/env bash\n") and "\nset -euo pipefail\n" in text
-    (command,) = re.search(r"^## Tests\n+```sh\n(.*?)```", README, flags=re.MULTILINE | re.DOTALL)[1].splitlines()
-    assert command == "make test"
+    (command,) = re.search(r"^## Tests\n+```sh\n(.*?)```", DOCS, flags=re.MULTILINE | re.DOTALL)[1].splitlines()
+    assert command == "make test" and re.search(r"^make test\b", README, flags=re.MULTILINE)
     assert text.splitlines()[-1] == command
     subprocess.run(["bash", "-n", script], check=True)
 

@@ -36,7 +36,7 @@ def report(profile: str | None, fresh: bool) -> None:
 
 
 @click.command()
-@click.option("--readme", is_flag=True, help="Write the tables into README.md.")
+@click.option("--readme", is_flag=True, help="Write the tables into runs/published/README.md.")
 @click.option("--store", is_flag=True, help="Of your own results in the store, in place of the published ones.")
 @as_json
 def tables(readme: bool, store: bool, as_json: bool) -> None:
@@ -61,8 +61,8 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
         filter(None, [comparison.published_markdown(pooled, folder), ablations.ablation_markdown(pooled, folder)])
     )
     if readme:
-        changed = rendering.update_readme(paths.root() / "README.md", text)
-        return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
+        changed = rendering.update_readme(paths.root() / "runs" / "published" / "README.md", text)
+        return click.echo(f"runs/published/README.md: {'updated' if changed else 'unchanged'}")
     click.echo(text)
 
 
