@@ -2,7 +2,7 @@
 
 Standard output carries the result (with ``--json``, JSON on one line), standard error the progress. Unusable input
 gives a one-line error and exit code 1. There is one module per group of commands. Other rooms are imported when a
-command runs, so that ``ser --help`` is fast.
+command runs, so that the help appears at once.
 """
 
 import click
