@@ -1,7 +1,7 @@
 """Make the embedded demo corpus: synthetic emotional speech with the structure and file names of RAVDESS and TESS.
 
 Run as ``python -m ser_core.corpora.demo_synthesis [--out FILE]``; needs the program espeak-ng. espeak-ng speaks the
-words in one of its own voices. Everything that carries emotion is added here, by pitch-synchronous overlap-add
+words in one of its voices. Everything that carries emotion is added here, by pitch-synchronous overlap-add
 (Moulines and Charpentier 1990) and filters: pitch level, range and contour, rate and pauses, loudness and its contour,
 spectral tilt, breathiness, roughness, tremor. :mod:`ser_core.corpora.demo_design` chooses their values.
 
@@ -56,8 +56,8 @@ HOP = RATE // 200
 class _Spoken:
     """Hold speech with its pitch moved, and what later steps need to know of it.
 
-    ``place`` is the origin of each sample in the plain speech, ``along`` the position of each pitch value (0 to 1), and
-    ``wobble`` the tremor at each pitch value (-1 to 1).
+    ``place`` is the origin of each sample in the plain speech. ``along`` is the position (0 to 1) and ``wobble`` the
+    tremor (-1 to 1) of each pitch value.
     """
 
     samples: np.ndarray
