@@ -1,14 +1,15 @@
-"""Small speech-emotion-recognition networks, and what can truly be said of them.
+"""A reference suite for small speech-emotion-recognition networks.
 
 >>> import ser_core as ser
 >>> ser.list_corpora()[:3]
 ['ravdess', 'tess', 'ravtess']
 
-The functions of :mod:`ser_core.api` are reached from here. They and the rooms (``ser.figures``, ``ser.results``, ...)
-are imported when they are first used, so that ``import ser_core`` is instant.
+The functions of :mod:`ser_core.api` are available here. They and the rooms (``ser.figures``, ``ser.results``, ...) are
+imported when they are first used, so that ``import ser_core`` is instant.
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -18,19 +19,19 @@ FRONT_DOOR = (
     *("run", "make_spec", "sweep", "load_results", "compare", "evaluate", "check_claims"),
     *("predict", "export"),
 )
-"""Functions of ``ser_core.api``: what a notebook needs of the suite."""
+"""Functions of ``ser_core.api``."""
 CLASSES = {"Predictor": "inference.predict", "Spec": "experiments.spec", "SerError": "_utils.errors"}
-"""Classes of the front door, and the module of each."""
+"""Classes of the front door and the module that defines each."""
 ROOMS = (
     *("audio", "claims", "cli", "corpora", "experiments", "features", "figures", "inference", "metrics", "models"),
     *("protocols", "report", "results", "training", "widgets"),
 )
-"""The sub-packages, from which the front door draws."""
+"""The sub-packages."""
 
 __all__ = [*FRONT_DOOR, *CLASSES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in FRONT_DOOR:
         return getattr(importlib.import_module("ser_core.api"), name)
     if name in CLASSES:

@@ -1,6 +1,6 @@
-"""The front door: the functions that a notebook needs, reached as ``import ser_core as ser``.
+"""The front door ``import ser_core as ser``: the functions that a notebook needs.
 
-Each is a short call of one room. Nothing heavy is imported before it is used.
+Each calls one room. Nothing heavy is imported before it is used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
     import pandas as pd
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ser_core.protocols.splits import Split
 
 RENAMED = {"batch_size": "batch", "augment_copies": "copies"}
-"""Arguments of :func:`run` that have another name in a spec."""
+"""Arguments of :func:`run` and the field of a spec that each sets."""
 
 
 def list_corpora() -> list[str]:
@@ -28,7 +29,12 @@ def list_corpora() -> list[str]:
     Returns
     -------
     list of str
-        in their usual order; recordings of your own are ``folder:PATH`` or ``csv:PATH``
+        In their usual order. Your own recordings are ``folder:PATH`` or ``csv:PATH``.
+
+    Examples
+    --------
+    >>> "demo" in list_corpora()
+    True
     """
     from ser_core.corpora import CORPORA
 
@@ -41,19 +47,19 @@ def load_corpus(name: str, root: str | os.PathLike | None = None) -> pd.DataFram
     Parameters
     ----------
     name : str
-        one of :func:`list_corpora`, ``folder:PATH`` or ``csv:PATH``
+        One of :func:`list_corpora`, ``folder:PATH`` or ``csv:PATH``.
     root : path, optional
-        folder of the corpus, or one that holds it; by default ``SER_DATA``
+        Folder of the corpus, or one that holds it; by default ``SER_DATA``.
 
     Returns
     -------
     DataFrame
-        one row per utterance: ``id``, ``path``, ``speaker``, ``sex``, ``emotion``, ``text``, ``intensity``, ...
+        One row per utterance: ``id``, ``path``, ``speaker``, ``sex``, ``emotion``, ``text``, ``intensity``, ...
 
     Raises
     ------
     SerError
-        for an unknown name, or a corpus without recordings there
+        For an unknown name, or a folder without recordings of the corpus.
     """
     from ser_core import corpora
 
@@ -61,26 +67,28 @@ def load_corpus(name: str, root: str | os.PathLike | None = None) -> pd.DataFram
 
 
 def read_audio(source, rate: int = 16_000, *, normalise: bool = True, denoise: bool = False) -> np.ndarray:
-    """Read a recording as the networks get it; see :func:`ser_core.audio.read`.
+    """Read a recording as mono samples for the networks; see :func:`ser_core.audio.read`.
 
     Parameters
     ----------
-    source : path, or bytes of a file
+    source : path or bytes
+        The file or its content.
     rate : int, default 16,000
-        sampling rate of the result, Hz
+        Sampling rate of the result, Hz.
     normalise : bool, default True
-        scale to a peak of 1
+        Scale to a peak of 1.
     denoise : bool, default False
-        reduce noise first
+        Reduce noise first.
 
     Returns
     -------
-    ndarray of float32 [samples], mono, full scale 1
+    ndarray of float32 [samples]
+        Mono, full scale 1.
 
     Raises
     ------
     SerError
-        for a recording that cannot be used
+        For a recording that cannot be used.
     """
     from ser_core import audio
 
@@ -94,15 +102,16 @@ def extract_features(
 
     Parameters
     ----------
-    samples : float [samples]
+    samples : ndarray of float [samples]
+        Mono, full scale 1.
     features : str, default "42"
-        one of ``ser_core.features.CHANNELS``
+        One of ``ser_core.features.CHANNELS``.
     frames : int, default 400
-        length of the result, 10 ms each; longer utterances are cut, shorter ones padded with zeros
+        Frames of the result, 10 ms each; longer utterances are cut, shorter ones padded with zeros.
     znorm : bool, default True
-        standardise each channel over the utterance (Eq. 4)
+        Standardise each channel over the utterance (Eq. 4).
     rate : int, default 16,000
-        sampling rate, Hz
+        Sampling rate, Hz.
 
     Returns
     -------
@@ -118,12 +127,15 @@ def augment(samples: np.ndarray, technique: str, *, key: str = "", seed: int = 0
 
     Parameters
     ----------
-    samples : float32 [samples], 16 kHz
+    samples : ndarray of float32 [samples]
+        Mono, 16 kHz.
     technique : str
-        ``noise``, ``stretch``, ``shift`` or ``pitch``
-    key : str
-        id of the utterance: with the seed and the copy it fixes the random numbers
-    seed, copy : int
+        ``noise``, ``stretch``, ``shift`` or ``pitch``.
+    key : str, default ""
+        Id of the utterance; key, seed and copy fix the random numbers.
+    seed : int, default 0
+    copy : int, default 0
+        Number of the copy.
 
     Returns
     -------
@@ -139,16 +151,18 @@ def degrade(samples: np.ndarray, condition: str, *, key: str = "", seed: int = 0
 
     Parameters
     ----------
-    samples : float32 [samples], 16 kHz
+    samples : ndarray of float32 [samples]
+        Mono, 16 kHz.
     condition : str
-        such as ``white:10``, ``reverb:0.6``, ``telephone`` or ``codec:mp3:16``
-    key : str
-        id of the utterance: with the seed it fixes the random numbers
-    seed : int
+        Such as ``white:10``, ``reverb:0.6``, ``telephone`` or ``codec:mp3:16``.
+    key : str, default ""
+        Id of the utterance; key and seed fix the random numbers.
+    seed : int, default 0
 
     Returns
     -------
-    ndarray of float32 [samples], as long as before
+    ndarray of float32 [samples]
+        Of the same length.
     """
     from ser_core.audio import SAMPLE_RATE, degradation
 
@@ -156,27 +170,28 @@ def degrade(samples: np.ndarray, condition: str, *, key: str = "", seed: int = 0
 
 
 def list_models() -> list[str]:
-    """List the names of the systems that :func:`run` knows; ``ser models`` says more about each."""
+    """List the names of the systems that :func:`run` accepts; ``ser models`` describes each."""
     from ser_core.models import MODELS
 
     return list(MODELS)
 
 
-def build_model(model: str | Callable, shape: tuple[int, ...] = (400, 42), classes: int = 8):
+def build_model(model: str | Callable, shape: tuple[int, ...] = (400, 42), classes: int = 8) -> keras.Model:
     """Build an untrained network.
 
     Parameters
     ----------
     model : str or function
-        a network of :func:`list_models`, ``package.module:function``, or the function
+        A network of :func:`list_models`, ``package.module:function``, or the function.
     shape : tuple of int, default (400, 42)
-        shape of one utterance's input
+        Shape of one utterance's input: frames, channels.
     classes : int, default 8
-        number of emotions
+        Number of emotions.
 
     Returns
     -------
-    keras.Model, not compiled
+    keras.Model
+        Not compiled.
     """
     from ser_core import models
 
@@ -189,42 +204,47 @@ def split(table: pd.DataFrame, protocol: str = "speaker", fold: int = 0) -> Spli
     Parameters
     ----------
     table : DataFrame
-        from :func:`load_corpus`
+        From :func:`load_corpus`.
     protocol : str, default "speaker"
-        ``speaker``, ``speaker-text``, ``random`` or ``leaky``
+        ``speaker`` (or ``speaker-independent``), ``speaker-text``, ``random`` or ``leaky``.
     fold : int, default 0
 
     Returns
     -------
     Split
-        ids of the utterances: ``train``, ``validation``, ``test``
+        Ids of the utterances: ``train``, ``validation``, ``test``.
 
     Raises
     ------
     SerError
-        for a protocol or fold that this corpus does not have
+        For a protocol or fold that this corpus does not have.
     """
     from ser_core.protocols import splits
 
     return splits.split(table, protocol, fold)
 
 
-def check_split(source: str | os.PathLike, protocol: str = "speaker", *, fold: int | None = None) -> dict:
-    """Check a split for leakage: speakers, sentences and copies on two sides, cues that tell the emotion.
+def check_split(source: str | Path, protocol: str = "speaker", *, fold: int | None = None) -> dict:
+    """Check a split for leakage: shared speakers, sentences and copies, and cues that predict the emotion.
 
     Parameters
     ----------
-    source : str or path
-        name of a corpus, or a CSV file with ``path``, ``emotion``, ``speaker`` and ``side``
+    source : str or Path
+        Name of a corpus, or a CSV file with ``path``, ``emotion``, ``speaker`` and ``side``.
     protocol : str, default "speaker"
-        of the corpus; without meaning for a CSV file
+        Protocol of the corpus; ignored for a CSV file.
     fold : int, optional
-        by default all folds
+        By default all folds.
 
     Returns
     -------
     dict
-        ``ok``, and in words ``leaks``, ``warnings``, ``notes``
+        ``ok``, and as text ``leaks``, ``warnings``, ``notes``.
+
+    Raises
+    ------
+    SerError
+        For an unknown protocol or fold, or a CSV file that cannot be used.
     """
     from ser_core.corpora import CORPORA, folder
     from ser_core.protocols import leakage
@@ -242,17 +262,17 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
     Parameters
     ----------
     spec : Spec, optional
-        everything at once; otherwise its fields
+        The whole specification of the run; otherwise give its fields.
     model : str or function, optional
-        one of :func:`list_models`, ``package.module:function``, or a function from (shape, classes) to a Keras model.
+        One of :func:`list_models`, ``package.module:function``, or a function from (shape, classes) to a Keras model.
         A function is identified by its source: after an edit it is trained again.
     force : bool, default False
-        compute again what the store holds
+        Recompute a stored result.
     progress : bool, default True
-        show progress bars
+        Show progress bars.
     **fields
-        fields of :class:`ser_core.experiments.spec.Spec`, such as ``corpus="demo"``, ``fold=0``, ``epochs=5``;
-        ``test_corpus`` makes the protocol ``cross``
+        Fields of :class:`ser_core.experiments.spec.Spec`, such as ``corpus="demo"``, ``fold=0``, ``epochs=5``.
+        ``test_corpus`` makes the protocol ``cross``.
 
     Returns
     -------
@@ -261,7 +281,7 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
     Raises
     ------
     SerError
-        for input that cannot be used
+        For input that cannot be used.
     """
     from ser_core.experiments.run import run_spec
 
@@ -269,7 +289,22 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
 
 
 def make_spec(*, model: str | Callable | None = None, **fields: Any) -> Spec:
-    """Make a spec from the arguments of :func:`run`."""
+    """Make the spec of a run.
+
+    Parameters
+    ----------
+    model, **fields
+        As in :func:`run`.
+
+    Returns
+    -------
+    Spec
+
+    Raises
+    ------
+    SerError
+        For an invalid value.
+    """
     from ser_core.experiments.spec import Spec
 
     given = {RENAMED.get(name, name): value for name, value in fields.items()}
@@ -283,23 +318,23 @@ def make_spec(*, model: str | Callable | None = None, **fields: Any) -> Spec:
 
 
 def sweep(specs: Iterable[Spec], *, workers: int = 1, force: bool = False, progress: bool = True) -> list:
-    """Run many specs, several at a time; results that exist are reused.
+    """Compute many runs, several at a time; stored results are reused.
 
     Parameters
     ----------
     specs : iterable of Spec
-        see :func:`ser_core.experiments.sweep.expand`
+        See :func:`ser_core.experiments.sweep.expand`.
     workers : int, default 1
-        runs at a time, each in a process of its own
+        Runs at a time, each in its own process.
     force : bool, default False
-        compute again what the store holds
+        Recompute stored results.
     progress : bool, default True
-        show a progress bar
+        Show a progress bar.
 
     Returns
     -------
     list of RunResult
-        a run that failed has the status ``error``
+        A run that failed has the status ``error``.
     """
     from ser_core.experiments.sweep import run_sweep
 
@@ -312,12 +347,12 @@ def load_results(source: str | os.PathLike = "published"):
     Parameters
     ----------
     source : str or path, default "published"
-        ``published`` (measured on the real corpora, comes with the suite), ``store`` (your own), or a folder
+        ``published`` (measured on the real corpora, part of the suite), ``store`` (your own), or a folder.
 
     Returns
     -------
     Results
-        with ``frame()``, ``pool()`` and ``predictions()``
+        It has ``frame()``, ``pool()`` and ``predictions()``.
     """
     from ser_core.results.records import load_results
 
@@ -330,17 +365,17 @@ def compare(results, first: str, second: str, *, corpus: str | None = None, prot
     Parameters
     ----------
     results : Results
-        from :func:`load_results`
+        From :func:`load_results`.
     first, second : str
-        names of systems; the difference is the second minus the first
+        Names of systems; the difference is the second minus the first.
     corpus : str, optional
-        by default the first corpus on which both were measured
+        By default the first corpus on which both were measured.
     protocol : str, default "speaker"
 
     Returns
     -------
     Comparison
-        the paired difference with its interval and p value
+        Paired difference with its confidence interval and p value.
     """
     from ser_core.results.records import compare
 
@@ -356,14 +391,20 @@ def evaluate(
     ----------
     truth, prediction : sequence of str [utterances]
     labels : sequence of str
-        every class, in a fixed order
+        Every class, in a fixed order.
     speaker : sequence of str [utterances], optional
-        without it there are no intervals
+        Needed for confidence intervals.
 
     Returns
     -------
     dict
-        ``n_test``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``
+        ``n_test``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``.
+
+    Examples
+    --------
+    >>> result = evaluate(["sad", "sad", "happy"], ["sad", "happy", "happy"], ["happy", "sad"])
+    >>> result["scores"]["uar"]
+    0.75
     """
     import pandas as pd
 
@@ -380,26 +421,32 @@ def check_claims(path: str | os.PathLike | None = None) -> list:
     Parameters
     ----------
     path : path, optional
-        a file of claims, TOML or JSON; by default those of the paper that this suite is about
+        File of claims, TOML or JSON; by default the claims of the paper of this suite.
 
     Returns
     -------
     list of CheckedClaim
+
+    Raises
+    ------
+    SerError
+        For a file that cannot be used.
     """
     from ser_core.claims import audit
 
     return audit.check_claims(Path(path) if path is not None else None)[1]
 
 
-def predict(source, *, model: str | os.PathLike | None = None) -> Prediction:
+def predict(source, *, model: str | Path | None = None) -> Prediction:
     """Predict the emotion of a recording.
 
     Parameters
     ----------
-    source : path, bytes of a file, or (samples, rate in Hz)
-    model : path or str, optional
-        an exported ``.onnx`` file, a ``.keras`` file or the hash of a result; by default the network that comes with
-        the package. For many recordings make one ``ser.Predictor`` and call its ``predict``.
+    source : path, bytes, or (samples, rate)
+        The file, its content, or its samples with the sampling rate in Hz.
+    model : str or Path, optional
+        An exported ``.onnx`` file, a ``.keras`` file or the hash of a result; by default the shipped network. For many
+        recordings make one ``ser.Predictor`` and call its ``predict``.
 
     Returns
     -------
@@ -408,31 +455,36 @@ def predict(source, *, model: str | os.PathLike | None = None) -> Prediction:
     Raises
     ------
     SerError
-        for a recording or a model that cannot be used
+        For a recording or a model that cannot be used.
     """
     from ser_core.inference.predict import Predictor
 
     return Predictor(model).predict(source)
 
 
-def export(model: str | os.PathLike, format: str = "onnx", *, int8: bool = False, output: Path | None = None) -> dict:
+def export(model: str | Path, format: str = "onnx", *, int8: bool = False, output: Path | None = None) -> dict:
     """Export a trained network and compare the file with the Keras network.
 
     Parameters
     ----------
-    model : str or path
-        hash of a result, or a ``.keras`` file
+    model : str or Path
+        Hash of a result, or a ``.keras`` file.
     format : str, default "onnx"
-        ``onnx``, ``tflite`` or ``keras``
+        ``onnx``, ``tflite`` or ``keras``.
     int8 : bool, default False
-        TFLite only: weights in 8 bits
-    output : path, optional
-        file to write
+        8-bit weights, for TFLite only.
+    output : Path, optional
+        File to write.
 
     Returns
     -------
     dict
-        ``file``, ``format``, and how far the answers are from those of the Keras network
+        ``file``, ``format``, and the differences between its predictions and those of the Keras network.
+
+    Raises
+    ------
+    SerError
+        For a model that cannot be exported.
     """
     from ser_core.inference.export import export
 

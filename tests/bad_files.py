@@ -1,6 +1,6 @@
-"""Recordings that cannot be used, one of each kind, and odd ones that can: for the reader, the command and the page.
+"""Unusable recordings, one of each kind, and unusual but valid ones: for the reader, the command and the page.
 
-``refused(folder)`` makes the first, with a word that the refusal must contain; ``accepted(folder)`` the second.
+``refused(folder)`` yields the unusable ones, each with a word of its error; ``accepted()`` returns the valid ones.
 """
 
 import gzip
@@ -17,7 +17,7 @@ import soundfile
 
 
 def tone(rate=16_000, seconds=0.5, hertz=440.0, level=0.5):
-    """A sine: float64 [seconds x rate]."""
+    """Return a sine: float64 [seconds x rate]."""
     return level * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
 
 
@@ -26,14 +26,14 @@ def noise(count, seed=0):
 
 
 def wav_bytes(samples, rate=16_000, **settings) -> bytes:
-    """A file in memory; WAV unless ``format`` says otherwise."""
+    """Return the bytes of an audio file; WAV unless ``format`` is given."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=settings.pop("format", "WAV"), **settings)
     return buffer.getvalue()
 
 
 def wav_header(*, code=1, channels=1, rate=16_000, bits=16, data=b"", claimed=None) -> bytes:
-    """A WAV file written by hand, so that its header can say anything."""
+    """Return a WAV file with an arbitrary header."""
     align = channels * bits // 8
     form = struct.pack("<HHIIHH", code, channels, rate, (rate * align) % 2**32, align, bits)
     claimed = len(data) if claimed is None else claimed
@@ -42,7 +42,7 @@ def wav_header(*, code=1, channels=1, rate=16_000, bits=16, data=b"", claimed=No
 
 
 def contents() -> dict[str, tuple[bytes, str]]:
-    """Refused by their content, which a page can be given too: name -> (bytes, word of the message)."""
+    """Return recordings that are refused for their content: name to (bytes, word of the message)."""
     data = wav_bytes(tone(48_000, 2.0), 48_000)
     flac = wav_bytes(noise(32_000), format="FLAC")
     holed = bytearray(flac)
@@ -106,7 +106,7 @@ def contents() -> dict[str, tuple[bytes, str]]:
 
 
 def refused(folder: Path) -> Iterator[tuple[Path, str]]:
-    """(path, word of the message) of each kind that cannot be used; the message always begins with the path."""
+    """Yield (path, word of the message) of each unusable kind; the message always starts with the path."""
     for name, (content, word) in contents().items():
         (folder / name).write_bytes(content)
         yield folder / name, word
@@ -139,7 +139,7 @@ def refused(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def accepted() -> dict[str, bytes]:
-    """Odd recordings that must work: name -> bytes."""
+    """Return unusual recordings that must work: name to bytes."""
     voice = tone(seconds=0.5) + noise(8_000)
     eight = np.column_stack([voice * (k + 1) / 8 for k in range(8)])
     wav = wav_bytes(voice)

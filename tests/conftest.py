@@ -1,4 +1,4 @@
-"""What the tests share: the real audio where it is, and folders of their own for cache and results."""
+"""Fixtures: the real recordings, a server, and separate folders for cache and results."""
 
 import os
 
@@ -7,14 +7,14 @@ import pytest
 
 from ser_core._utils import paths
 
-# One thread a process, as the suite itself trains: the tests run in several processes, a file at a time.
+# One thread per process, as in training: the tests run in several processes, one file at a time.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(_name, "1")
 
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Folder of the real corpora (``SER_DATA``); tests that need it are skipped where it is absent."""
+    """Folder of the real corpora (``SER_DATA``); tests that need it are skipped without it."""
     folder = paths.data_dir()
     if not ((folder / "ravdess").is_dir() and (folder / "native").is_dir()):
         pytest.skip(f"no RAVDESS and TESS in {folder}: set SER_DATA")
@@ -23,21 +23,21 @@ def real_data():
 
 @pytest.fixture
 def own_store(tmp_path, monkeypatch):
-    """Results in a folder of the test's own; the cache is shared."""
+    """A separate folder for results; the cache is shared."""
     monkeypatch.setenv("SER_RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs" / "store"
 
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
-    """A cache of the test's own, empty at first."""
+    """A separate cache, empty at first."""
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def server():
-    """A server of the test's own on 127.0.0.1 (:class:`made_server.Server`)."""
+    """A server on 127.0.0.1 (:class:`made_server.Server`)."""
     with made_server.serving() as running:
         yield running
 

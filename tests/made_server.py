@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 with all the ways in which servers fail."""
+"""A server on 127.0.0.1 that can fail in many ways."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ BODY = bytes(range(256)) * 1200  # 307,200 bytes
 
 
 class Server:
-    """Files by path, and the ways in which a server fails; ``asked`` keeps (path, Range, If-Range) of every request."""
+    """Serve files by path, and fail on demand; ``asked`` has (path, Range, If-Range) of every request."""
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
@@ -18,12 +18,12 @@ class Server:
         self.ranges = True
         self.etag: str | None = '"v1"'
         self.dated = False
-        self.break_after: list[int] = []  # bytes after which the next answers break off
+        self.break_after: list[int] = []  # bytes after which the next responses break off
         self.stall_after: list[int] = []
-        self.statuses: list[int] = []  # HTTP errors of the next answers
+        self.statuses: list[int] = []  # HTTP errors of the next responses
         self.lengths = True
         self.redirects: dict[str, str] = {}
-        self.shift = 0  # the part sent is not the part asked for
+        self.shift = 0  # offset of the part sent from the part requested
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         wanted, condition = handler.headers["Range"], handler.headers["If-Range"]
@@ -76,7 +76,7 @@ class Server:
 
 @contextmanager
 def serving():
-    """A :class:`Server` that runs, with ``BODY`` as ``/file``; its address is ``url``."""
+    """Run a :class:`Server` with ``BODY`` as ``/file``; its address is ``url``."""
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):

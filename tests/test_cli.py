@@ -1,29 +1,155 @@
-"""The shell command: JSON for machines, one line and exit code 1 for bad input."""
+"""The shell command: help, JSON output, options with two names, and one-line errors with exit code 1."""
 
 import json
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
 
 from ser_core import cli, corpora
+from ser_core.cli import base
 
 
 def ser(*arguments):
     return CliRunner().invoke(cli.main, [str(a) for a in arguments])
 
 
-def test_every_command_has_help():
-    def walk(command, words=()):
-        result = ser(*words, "--help")
-        assert result.exit_code == 0 and result.output.startswith("Usage:") and len(command.help or "") > 20
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, (*words, name))
+def commands(command=cli.main, words=()):
+    """Yield the words and the click command of ``ser`` and of every command below it."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*words, name))
 
-    walk(cli.main)
+
+COMMANDS = [pytest.param(*pair, id=" ".join(pair[0]) or "ser") for pair in commands()]
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS)
+def test_every_command_and_option_has_help(words, command):
+    result = ser(*words, "--help")
+    assert result.exit_code == 0 and result.output.startswith("Usage:")
+    summary, _, _ = (command.help or "").partition("\n")
+    assert summary.endswith(".") and 20 < len(summary) < 80
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, f"{words}: {parameter.name}"
+
+
+def test_the_command_imports_nothing_heavy():
+    heavy = ("pandas", "numpy", "scipy", "sklearn", "keras", "tensorflow", "librosa", "matplotlib", "onnxruntime")
+    code = f"import sys, ser_core.cli; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+# --- options and protocols with two names
+
+OLD_OPTIONS = {
+    "--fresh": "--force",
+    "--channels": "--features",
+    "--copies": "--augment-copies",
+    "--batch": "--batch-size",
+    "--unpublished": "--skip-published",
+    "--against": "--baseline",
+}
+COMMANDS_OF_OLD_OPTIONS = {
+    "run": ("--fresh", "--channels", "--copies", "--batch"),
+    "sweep": ("--fresh", "--channels", "--copies", "--batch", "--unpublished"),
+    "inspect": ("--channels",),
+    "score": ("--against",),
+    "reproduce": ("--fresh",),
+    "report": ("--fresh",),
+}
+PAIRS = [(command, old) for command, several in COMMANDS_OF_OLD_OPTIONS.items() for old in several]
+
+
+@pytest.fixture
+def arguments_of(monkeypatch):
+    """Return a function that parses a command line and returns the arguments that the command would get."""
+
+    def parse(command, *words):
+        arguments = {}
+        monkeypatch.setattr(cli.main.commands[command], "callback", lambda **values: arguments.update(values))
+        required = {"inspect": ["a.wav"], "score": ["--predictions", "a.csv", "--corpus", "demo"]}
+        result = ser(command, *required.get(command, []), *words)
+        assert result.exit_code == 0, result.output
+        return arguments
+
+    return parse
+
+
+@pytest.mark.parametrize(("command", "old"), PAIRS)
+def test_the_old_name_of_an_option_gives_the_same_arguments(command, old, arguments_of):
+    (option,) = [parameter for parameter in cli.main.commands[command].params if old in parameter.opts]
+    value = [] if option.is_flag else ["3"]
+    arguments = arguments_of(command, old, *value)
+    assert arguments == arguments_of(command, OLD_OPTIONS[old], *value) != arguments_of(command)
+
+
+@pytest.mark.parametrize(("command", "old"), PAIRS)
+def test_the_old_name_of_an_option_is_not_in_the_help(command, old):
+    words = ser(command, "--help").output.replace(",", " ").split()
+    assert OLD_OPTIONS[old] in words and old not in words
+
+
+def test_every_option_with_two_names_is_tested():
+    renamed = {
+        (words[0], option.old)
+        for words, command in commands()
+        for option in command.params
+        if isinstance(option, base.RenamedOption)
+    }
+    assert renamed == set(PAIRS)
+
+
+def test_an_error_names_the_option_by_its_new_name():
+    result = ser("run", "--batch", "many")
+    assert result.exit_code == 2 and "'--batch-size'" in result.output and "--batch'" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("alias", "protocol", "more"),
+    [("speaker-independent", "speaker", ()), ("cross-corpus", "cross", ("--test-corpus", "demo_tess"))],
+)
+def test_protocols_have_two_names(alias, protocol, more, monkeypatch, tmp_path):
+    specs = []
+
+    def run_spec(spec, **options):
+        specs.append(spec)
+        return {}
+
+    monkeypatch.setattr("ser_core.experiments.run.run_spec", run_spec)
+    for name in (alias, protocol):
+        assert ser("run", "--protocol", name, *more, "--json").exit_code == 0
+    assert specs[0] == specs[1] and specs[0].protocol == protocol
+
+    frames = [ser("folds", "demo_ravdess", name, *more, "--json") for name in (alias, protocol)]
+    assert frames[0].exit_code == 0 and frames[0].stdout == frames[1].stdout
+    assert json.loads(frames[0].stdout)["protocol"] == protocol
+
+    table = corpora.load("demo_ravdess")
+    target = corpora.load("demo_tess") if more else table
+    labels = [label for label in corpora.labels("demo_ravdess") if label in set(target["emotion"])]
+    answers = target[target["emotion"].isin(table["emotion"])][["id"]].copy()
+    answers[labels] = 1 / len(labels)
+    answers.to_csv(tmp_path / "answers.csv", index=False)
+    words = ("--predictions", tmp_path / "answers.csv", "--corpus", "demo_ravdess", *more, "--json")
+    scores = [ser("score", *words, "--protocol", name) for name in (alias, protocol)]
+    assert scores[0].exit_code == 0, scores[0].output
+    assert scores[0].stdout == scores[1].stdout and json.loads(scores[0].stdout)["protocol"] == protocol
+
+
+@pytest.mark.parametrize(("alias", "protocol"), [("speaker-independent", "speaker"), ("cross-corpus", "cross")])
+def test_leaks_takes_both_names_of_a_protocol(alias, protocol):
+    more = ("--test-corpus", "demo_tess") if protocol == "cross" else ("--fold", "0")
+    report = json.loads(ser("leaks", "--corpus", "demo_ravdess", "--protocol", alias, *more, "--json").stdout)
+    assert report["protocol"] == protocol and report["ok"]
+
+
+# --- errors and output
 
 
 @pytest.mark.parametrize(
@@ -34,13 +160,13 @@ def test_every_command_has_help():
         (("run", "--model", "nothing"), "nothing"),
         (("run", "--augment", "echo"), "echo"),
         (("sweep", "nothing"), "nothing"),
-        (("sweep", "demo", "--model", "a1"), "fixed"),
+        (("sweep", "demo", "--model", "a1"), "its runs are fixed"),
         (("sweep", "--folds", "a-b"), "a-b"),
         (("reproduce", "--profile", "nothing"), "nothing"),
         (("data", "verify", "nowhere"), "nowhere"),
         (("data", "fetch", "emodb"), "emodb"),
         (("inspect", "nowhere.wav"), "nowhere.wav"),
-        (("inspect", "--channels", "43", "a.wav"), "43"),
+        (("inspect", "--features", "43", "a.wav"), "43"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(arguments, word):
@@ -49,7 +175,7 @@ def test_bad_input_is_one_line_and_exit_code_1(arguments, word):
     assert result.stderr.startswith("ser: ") and result.stderr.count("\n") == 1 and word in result.stderr
 
 
-def test_inspect_reads_the_good_and_names_the_bad(tmp_path):
+def test_inspect_describes_usable_files_and_names_unusable_ones(tmp_path):
     soundfile.write(tmp_path / "good.wav", np.sin(np.arange(48_000)), 48_000)
     (tmp_path / "zero.wav").touch()
     (tmp_path / "text.wav").write_text("not audio " * 50)
@@ -90,5 +216,5 @@ def test_run_prints_one_json_line_and_nothing_else(own_store):
     row = json.loads(first.stdout)
     assert row["status"] == "ok" and row["n_test"] == 64 and row["parameters"] == 320_584
     assert json.loads(second.stdout) == row
-    fresh = subprocess.run([*command, "--fresh"], capture_output=True, text=True, check=True)
-    assert json.loads(fresh.stdout)["scores"] == row["scores"]
+    again = subprocess.run([*command, "--force"], capture_output=True, text=True, check=True)
+    assert json.loads(again.stdout)["scores"] == row["scores"]

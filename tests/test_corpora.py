@@ -1,5 +1,7 @@
-"""Corpora: the contract that all keep, and the file-name grammars."""
+"""Corpora: what holds for every one, and the file-name grammars."""
 
+import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -33,7 +35,7 @@ LABELS = {
 
 
 def real(name: str):
-    """The corpus under SER_DATA, or a skip that says where it was looked for."""
+    """Load a corpus from SER_DATA, or skip the test with the reason."""
     try:
         return corpora.load(name)
     except SerError as error:
@@ -45,7 +47,7 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("SER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
-# --- the contract, for every corpus
+# --- what holds for every corpus
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,12 +55,12 @@ def test_labels_are_fixed(name):
     assert corpora.labels(name) == LABELS[name]
 
 
-def test_every_corpus_is_in_the_table_of_labels():
+def test_labels_of_every_corpus_are_tested():
     assert set(NAMES) == set(LABELS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_origin_and_licence_are_said(name):
+def test_origin_and_licence_are_stated(name):
     corpus = corpora.CORPORA[name]
     assert corpus.title and corpus.licence and corpus.citation
     assert corpus.name == ("demo_ravdess" if name == "demo" else name)
@@ -70,7 +72,7 @@ def test_origin_and_licence_are_said(name):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_modules_document_themselves(name):
+def test_module_docstrings_describe_the_corpus(name):
     text = sys.modules[f"ser_core.corpora.{name}"].__doc__
     for word in ("Origin:", "Size:", "File name:", "Oddities", "Licence:"):
         assert word in text, word
@@ -100,7 +102,7 @@ def test_grammar_reads_its_own_ids(name):
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-def test_grammar_leaves_other_corpora_alone(name):
+def test_grammar_refuses_files_of_other_corpora(name):
     family = "ravdess" if "ravdess" in name or name == "demo" else name.removeprefix("demo_")
     for other in PUBLISHED:
         if other != family:
@@ -114,8 +116,8 @@ def test_grammar_refuses_what_is_no_utterance(name, path):
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-def test_a_whole_tree_loads_from_its_names_alone(name, tmp_path):
-    """Files that hold no audio: nothing is opened."""
+def test_a_complete_tree_loads_from_its_names_alone(name, tmp_path):
+    """The files hold no audio: nothing is opened."""
     corpus, listed = corpora.CORPORA[name], corpora.manifest(name)
     plant(tmp_path / corpus.folder, *listed["file"], content=b"")
     found = corpora.load(name, tmp_path)
@@ -131,7 +133,7 @@ def test_a_whole_tree_loads_from_its_names_alone(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-def test_one_file_is_enough_and_the_rest_is_missing(name, tmp_path):
+def test_a_single_file_loads_and_the_others_are_missing(name, tmp_path):
     listed = corpora.manifest(name)
     plant(tmp_path, listed["file"].iloc[-1])
     found = corpora.load(name, tmp_path)
@@ -140,7 +142,7 @@ def test_one_file_is_enough_and_the_rest_is_missing(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_files_is_one_clear_line(name, tmp_path):
+def test_a_folder_without_recordings_gives_a_one_line_error(name, tmp_path):
     for root in (tmp_path, tmp_path / "absent"):
         with pytest.raises(SerError) as error:
             corpora.load(name, root)
@@ -148,7 +150,7 @@ def test_no_files_is_one_clear_line(name, tmp_path):
         assert str(root) in message and "\n" not in message and "recordings" in message
 
 
-def test_missing_corpora_say_how_to_get_them(tmp_path, monkeypatch):
+def test_the_error_for_a_missing_corpus_names_its_source(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     with pytest.raises(SerError, match="`ser data fetch ravdess`"):
         corpora.load("ravdess")
@@ -173,7 +175,22 @@ def test_import_is_instant():
     assert run.stdout.strip() == "[]"
 
 
-# --- what is known of single corpora
+def test_modules_do_not_import_each_other_in_a_circle():
+    folder = Path(corpora.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    imports: dict[str, set[str]] = {}
+    for name in (*modules, "__init__"):
+        imports[name] = set()
+        for node in ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")).body:  # not those inside functions
+            if isinstance(node, ast.ImportFrom) and node.module == "ser_core.corpora":
+                imports[name] |= {alias.name if alias.name in modules else "__init__" for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ser_core.corpora."):
+                imports[name].add(node.module.removeprefix("ser_core.corpora."))
+    order = list(graphlib.TopologicalSorter(imports).static_order())  # raises CycleError
+    assert order.index("table") < order.index("ravtess") < order.index("demo") < order.index("__init__")
+
+
+# --- facts about single corpora
 
 
 def test_ravdess_facts():
@@ -250,7 +267,7 @@ def test_tess_spellings_of_one_utterance(path):
 
 
 @pytest.mark.parametrize(("spelling", "ending"), [("fear", "fear"), ("Fearful", "fear"), ("ANGER", "angry")])
-def test_tess_emotions_in_the_wild(spelling, ending):
+def test_tess_spellings_of_emotions(spelling, ending):
     assert tess.parse(f"YAF_dog_{spelling}.wav")["id"] == f"YAF_dog_{ending}"
 
 
@@ -311,7 +328,7 @@ def test_calm_is_relabelled_only_where_it_is_merged():
     assert ravdess.parse("03-01-02-01-01-01-01.wav")["emotion"] == "calm"
 
 
-# --- the real recordings, where they are there
+# --- the real recordings, where they are available
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -329,7 +346,7 @@ def test_real_ravtess():
     assert len(found) + len(found.attrs["missing"]) == 4048
 
 
-def test_the_name_under_which_results_are_kept():
+def test_canonical_names():
     assert corpora.canonical_name("demo") == "demo_ravdess" and corpora.canonical_name("ravtess") == "ravtess"
     assert corpora.canonical_name("folder:/any/where") == "folder:/any/where"
     with pytest.raises(SerError, match="no corpus named"):

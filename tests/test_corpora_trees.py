@@ -1,4 +1,4 @@
-"""Corpora in the trees that people really have, and recordings of their own."""
+"""Corpora in differently arranged folders, and the user's own recordings."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.corpora import folder
 
-# --- trees as people have them
+# --- differently arranged folders
 
 
 def test_doubled_trees_keep_the_shallow_copy(tmp_path):
@@ -53,7 +53,7 @@ def test_mixed_containers_case_and_nesting(tmp_path):
     assert found.attrs["duplicates"] == [] and found.attrs["extra"] == []
 
 
-def test_what_does_not_belong_is_extra_or_hidden(tmp_path):
+def test_other_files_are_extra_or_ignored(tmp_path):
     plant(
         tmp_path,
         "Actor_01/03-01-01-01-01-01-01.wav",
@@ -83,7 +83,7 @@ def test_a_word_that_tess_never_had_is_extra(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["RAVDESS", "ravdess", "Ravdess"])
-def test_the_usual_folder_is_found_without_case(name, tmp_path, monkeypatch):
+def test_the_usual_folder_is_found_whatever_its_case(name, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     plant(tmp_path, f"{name}/Actor_01/03-01-01-01-01-01-01.wav", "elsewhere/OAF_back_sad.wav")
     plant(tmp_path, "elsewhere/03-01-01-01-01-01-01.wav")
@@ -100,7 +100,7 @@ def test_archives_unpacked_under_their_own_name_are_found(name, tmp_path, monkey
     assert len(found) == 2 and found.attrs["folder"] == str(tmp_path / name)
 
 
-def test_any_other_folder_is_searched_for(tmp_path, monkeypatch):
+def test_recordings_in_any_other_folder_are_found(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     plant(tmp_path, "downloads/my copy/OAF_Sad/OAF_back_sad.wav", "downloads/my copy/YAF_Sad/YAF_back_sad.wav")
     plant(tmp_path, "other/notes.txt", "tess/empty.txt")
@@ -109,7 +109,7 @@ def test_any_other_folder_is_searched_for(tmp_path, monkeypatch):
     assert found.attrs["folder"] == str(tmp_path / "downloads" / "my copy")
 
 
-def test_the_demo_is_never_taken_for_the_real_corpus(tmp_path, monkeypatch):
+def test_the_demo_corpus_is_never_mistaken_for_the_real_one(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     plant(tmp_path, "cache/demo-0123456789ab/demo_ravdess/Actor_01/03-01-01-01-01-01-01.ogg")
     with pytest.raises(SerError, match="no RAVDESS recordings"):
@@ -130,7 +130,7 @@ def test_root_may_be_relative(tmp_path, monkeypatch):
     assert corpora.load("ravdess", "here")["path"][0] == str(tmp_path / "here" / "03-01-01-01-01-01-01.wav")
 
 
-# --- recordings of your own
+# --- the user's own recordings
 
 
 def test_folder_of_emotions(tmp_path):
@@ -213,12 +213,12 @@ def test_csv_of_recordings(tmp_path, separator):
         ("path,emotion\n", "no line below the header"),
         ("path,emotion\na.wav,\n", "line 2: empty emotion"),
         ("path,emotion\n,sad\n", "line 2: empty path"),
-        ("path,emotion\na.wav,sad\na.wav,angry\n", "line 3: a.wav stands in line 2 already"),
+        ("path,emotion\na.wav,sad\na.wav,angry\n", "line 3: a.wav is listed in line 2 already"),
         ("path,emotion\na.txt,sad\n", "line 2: a.txt is no audio file"),
-        ("path,emotion\na.wav\n", "line 2: 1 cells under 2 columns"),
-        ("path,emotion,sex\na.wav,sad,x\n", "line 2: sex is 'x', wanted female or male or unknown"),
+        ("path,emotion\na.wav\n", "line 2: 1 values for 2 columns"),
+        ("path,emotion,sex\na.wav,sad,x\n", "line 2: sex is 'x', must be female or male or unknown"),
         ("path,emotion,intensity\na.wav,sad,loud\n", "line 2: intensity is 'loud'"),
-        ("path,emotion\ngone.wav,sad\n", "none of its 1 files is there"),
+        ("path,emotion\ngone.wav,sad\n", "none of its 1 files exists"),
     ],
 )
 def test_csv_errors(tmp_path, text, message):
@@ -229,7 +229,7 @@ def test_csv_errors(tmp_path, text, message):
     assert "\n" not in str(error.value) and "list.csv" in str(error.value)
 
 
-def test_csv_that_is_none(tmp_path):
+def test_a_file_that_is_no_csv(tmp_path):
     with pytest.raises(SerError, match="cannot read"):
         corpora.load(f"csv:{tmp_path / 'absent.csv'}")
     with pytest.raises(SerError, match="cannot read"):

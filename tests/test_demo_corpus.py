@@ -1,4 +1,4 @@
-"""The embedded demo corpus: what is in the archive, and that the script beside it makes it."""
+"""The embedded demo corpus: content of the archive, and the script that makes it."""
 
 import hashlib
 import io
@@ -23,14 +23,14 @@ TESS = re.compile(r"demo_tess/(OAF|YAF)_([a-z]+)_(angry|disgust|fear|happy|neutr
 
 @pytest.fixture(scope="module")
 def members():
-    """name -> bytes of every member."""
+    """Member name to bytes."""
     with zipfile.ZipFile(ARCHIVE) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture(scope="module")
 def decoded(members):
-    """name -> (samples, rate) of every clip."""
+    """Clip name to (samples, rate)."""
     return {
         name: soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
         for name, data in members.items()
@@ -79,7 +79,7 @@ def test_tess_part_is_balanced(members):
 
 
 @pytest.mark.parametrize("name, count, speakers", [("demo_ravdess", 384, 24), ("demo_tess", 252, 2)])
-def test_the_loader_reads_it_whole(name, count, speakers, tmp_path, monkeypatch):
+def test_the_loader_finds_every_clip(name, count, speakers, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_CACHE", str(tmp_path))
     table = corpora.load(name)
     assert len(table) == count and not table.attrs["missing"] and not table.attrs["extra"]
@@ -102,7 +102,7 @@ def test_lengths_are_those_of_acted_utterances(decoded):
     assert 0 < long < 40  # a few are cut at 400 frames
 
 
-def test_no_two_clips_are_alike(members):
+def test_no_two_clips_are_identical(members):
     assert len(set(members.values())) == len(members)
 
 
@@ -112,7 +112,7 @@ def test_provenance_names_tool_and_licence(members):
     assert re.search(r"espeak-ng \d+\.\d+", text)
 
 
-def test_emotions_can_be_told_across_speakers_but_not_always(decoded):
+def test_emotions_are_recognisable_across_speakers_but_not_always(decoded):
     """Loudness contour and spectral balance alone, speakers held out: above chance, below certainty."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -139,10 +139,10 @@ def test_emotions_can_be_told_across_speakers_but_not_always(decoded):
 
 @pytest.fixture(scope="module")
 def synthesis(members):
-    """The generator, where the espeak-ng that made the archive is installed."""
+    """The generator, if the espeak-ng version that made the archive is installed."""
     pytest.importorskip("scipy")
     if shutil.which("espeak-ng") is None:
-        pytest.skip("espeak-ng is not installed: the demo corpus cannot be made again here")
+        pytest.skip("espeak-ng is not installed: the demo corpus cannot be regenerated")
     from ser_core.corpora import demo_synthesis
 
     made_with = re.search(r"espeak-ng (\d\S*)", members["PROVENANCE.md"].decode())[1]
@@ -154,7 +154,7 @@ def synthesis(members):
 @pytest.mark.parametrize(
     "name", ["demo_ravdess/Actor_01/03-01-01-01-01-01-01.ogg", "demo_tess/YAF_boat_happy.ogg"], ids=["ravdess", "tess"]
 )
-def test_a_clip_can_be_made_again(name, synthesis, decoded):
+def test_a_clip_can_be_regenerated(name, synthesis, decoded):
     clip = next(clip for clip in synthesis.clips() if clip.name == name)
     samples = synthesis.synthesise(clip)
     assert np.array_equal(samples, synthesis.synthesise(clip))
@@ -172,7 +172,7 @@ def test_encoding_is_deterministic(synthesis):
     assert rate == 16000 and len(back) == 16000
 
 
-def test_the_script_says_what_is_missing(tmp_path):
+def test_the_script_names_the_missing_program(tmp_path):
     pytest.importorskip("scipy")
     import os
     import subprocess
@@ -190,12 +190,12 @@ def test_the_script_says_what_is_missing(tmp_path):
     assert "espeak-ng is not installed" in ran.stderr and "Traceback" not in ran.stderr
 
 
-# --- how it is unpacked and loaded
+# --- unpacking and loading
 
 
 @pytest.fixture
 def small_demo(tmp_path, monkeypatch):
-    """A demo archive of three files, with a cache of its own."""
+    """A demo archive of three files, and an empty cache."""
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     archive = tmp_path / "small.zip"
     with zipfile.ZipFile(archive, "w") as out:
@@ -215,7 +215,7 @@ def test_demo_unpacks_once(small_demo, tmp_path):
     assert [path.name for path in place.parent.iterdir()] == [place.name]
 
 
-def test_demo_mends_a_damaged_cache(small_demo):
+def test_demo_restores_a_damaged_cache(small_demo):
     place = demo.unpack(small_demo)
     (place / "demo_tess" / "OAF_back_angry.ogg").write_bytes(b"t")
     shutil.rmtree(place / "demo_ravdess")

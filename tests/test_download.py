@@ -1,4 +1,4 @@
-"""The downloader: broken lines, wrong bytes, ranges, refusals. Every server here is on 127.0.0.1."""
+"""The downloader: broken connections, wrong bytes, ranges, refusals. Every server is on 127.0.0.1."""
 
 import os
 
@@ -10,11 +10,8 @@ from ser_core.corpora.download import download
 
 
 def get(server, target, **options):
-    """The download under test, in a hurry."""
+    """Download ``/file`` with short pauses."""
     return download(f"{server.url}/file", target, **{"pause": 0.001, "timeout": 5.0, "attempts": 3} | options)
-
-
-# --- the downloader
 
 
 def test_download(server, tmp_path):
@@ -23,7 +20,7 @@ def test_download(server, tmp_path):
     assert server.asked == [("/file", None, None)]
 
 
-def test_broken_midway_goes_on(server, tmp_path):
+def test_a_broken_download_resumes(server, tmp_path):
     server.break_after = [100_000, 50_000]
     counts = []
     assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
@@ -32,14 +29,16 @@ def test_broken_midway_goes_on(server, tmp_path):
     assert sum(counts) == len(BODY)
 
 
-def test_broken_midway_without_a_known_size(server, tmp_path):
+def test_a_broken_download_of_unknown_size_resumes(server, tmp_path):
     server.break_after = [100_000]
     assert get(server, tmp_path / "file").read_bytes() == BODY
 
 
-def test_a_later_call_goes_on(server, tmp_path):
+def test_a_later_call_resumes(server, tmp_path):
     server.break_after = [1000, 0, 0, 0, 0]
-    with pytest.raises(SerError, match=r"got no further in 3 attempts.*1000 bytes are kept: run the command again"):
+    with pytest.raises(
+        SerError, match=r"made no progress in 3 attempts.*1000 bytes are kept: run the command again to resume"
+    ):
         get(server, tmp_path / "file", size=len(BODY))
     assert not (tmp_path / "file").exists() and (tmp_path / "file.part").stat().st_size == 1000
     server.break_after, server.asked, counts = [], [], []
@@ -49,19 +48,19 @@ def test_a_later_call_goes_on(server, tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_whole_part_asks_nothing(server, tmp_path):
+def test_a_complete_part_needs_no_request(server, tmp_path):
     (tmp_path / "file.part").write_bytes(BODY)
     assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
     assert server.asked == []
 
 
-def test_a_whole_part_of_unknown_size_is_recognised(server, tmp_path):
+def test_a_complete_part_of_unknown_size_is_recognised(server, tmp_path):
     (tmp_path / "file.part").write_bytes(BODY)
     assert get(server, tmp_path / "file").read_bytes() == BODY
     assert server.asked == [("/file", f"bytes={len(BODY)}-", None)]
 
 
-def test_a_part_that_is_too_long_is_started_over(server, tmp_path):
+def test_a_part_that_is_too_long_is_discarded(server, tmp_path):
     (tmp_path / "file.part").write_bytes(BODY + b"more")
     counts = []
     assert get(server, tmp_path / "file", size=len(BODY), progress=counts.append).read_bytes() == BODY
@@ -108,7 +107,7 @@ def test_a_date_or_nothing_in_place_of_a_strong_etag(server, tmp_path, etag):
     assert server.asked[1] == ("/file", "bytes=5000-", date)
 
 
-def test_the_wrong_part_is_not_taken(server, tmp_path):
+def test_the_wrong_range_is_discarded(server, tmp_path):
     server.break_after, server.shift = [5000], 7
     answer = server.answer
 
@@ -122,7 +121,7 @@ def test_the_wrong_part_is_not_taken(server, tmp_path):
     assert [asked[1] for asked in server.asked] == [None, "bytes=5000-", None]
 
 
-def test_a_stalled_line_is_broken_off_and_goes_on(server, tmp_path):
+def test_a_stalled_connection_is_closed_and_the_download_resumes(server, tmp_path):
     server.stall_after = [4096]
     assert get(server, tmp_path / "file", size=len(BODY), timeout=0.2).read_bytes() == BODY
     assert server.asked[1][1] == "bytes=4096-"
@@ -135,14 +134,14 @@ def test_a_body_without_a_length(server, tmp_path):
     assert get(server, tmp_path / "again", size=len(BODY)).read_bytes() == BODY
 
 
-def test_a_moment_later_it_works(server, tmp_path):
+def test_temporary_errors_are_retried(server, tmp_path):
     server.statuses = [503, 429]
     assert get(server, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
 
 
-def test_it_gives_up(server, tmp_path):
+def test_it_gives_up_after_the_last_attempt(server, tmp_path):
     server.statuses = [500] * 9
-    with pytest.raises(SerError, match="no further in 3 attempts .*500"):
+    with pytest.raises(SerError, match="no progress in 3 attempts .*500"):
         get(server, tmp_path / "file")
     assert len(server.asked) == 3
 
@@ -167,8 +166,8 @@ def test_redirects_keep_the_range(server, tmp_path):
     assert ("/storage", "bytes=1000-", '"v1"') in server.asked
 
 
-def test_nobody_there_is_one_line(tmp_path):
-    with pytest.raises(SerError, match="got no further in 2 attempts") as error:
+def test_a_server_that_does_not_answer_gives_a_one_line_error(tmp_path):
+    with pytest.raises(SerError, match="made no progress in 2 attempts") as error:
         download("http://127.0.0.1:9/x", tmp_path / "x", attempts=2, pause=0.001, timeout=1.0)
     assert "\n" not in str(error.value)
 

@@ -1,4 +1,4 @@
-"""Verification against the canonical lists: made trees with every kind of trouble, and the real files."""
+"""Verification against the published lists: artificial trees with every kind of fault, and the real files."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """A whole TESS and RAVDESS whose published bytes are the file names, with lists to match."""
+    """A complete TESS and RAVDESS whose bytes are the file names, with matching lists."""
     known = {}
     for name in ("ravdess", "tess"):
         listed = corpora.manifest(name)
@@ -45,7 +45,7 @@ def report(name: str, root) -> dict:
     return result
 
 
-def test_a_whole_corpus_is_silent(tree):
+def test_a_complete_corpus_has_no_faults(tree):
     result = report("ravdess", tree)
     assert result == {
         "corpus": "ravdess",
@@ -57,7 +57,7 @@ def test_a_whole_corpus_is_silent(tree):
     assert report("tess", tree / "tess")["found"] == 2800
 
 
-def test_every_kind_of_trouble_at_once(tree):
+def test_every_kind_of_fault_at_once(tree):
     root = tree / "tess"
     (root / "OAF_back_angry.wav").unlink()
     (root / "YAF_beg_sad.wav").unlink()
@@ -82,7 +82,7 @@ def test_every_kind_of_trouble_at_once(tree):
     assert result["unverifiable"] == ["OAF_bath_sad.flac"]
 
 
-def test_doubled_and_other_containers(tree):
+def test_duplicates_and_other_containers(tree):
     shutil.copytree(tree / "ravdess", tree / "nested")
     (tree / "nested").rename(tree / "ravdess" / "audio_speech_actors_01-24")
     result = report("ravdess", tree)
@@ -123,7 +123,7 @@ def test_cremad_files_outside_the_list_are_unverifiable(tmp_path):
     assert len(result["missing"]) == 7441 and "1013_WSI_SAD_XX.wav" in result["missing"]
 
 
-def test_no_list_no_verification(tmp_path):
+def test_without_a_published_list_or_recordings_there_is_an_error(tmp_path):
     (tmp_path / "sad").mkdir()
     (tmp_path / "sad" / "1.wav").write_bytes(b"x")
     (tmp_path / "list.csv").write_text("path,emotion\nsad/1.wav,sad\n")
@@ -146,7 +146,7 @@ def test_progress_goes_to_standard_error(tree, capsys):
 
 
 @pytest.mark.parametrize("name", ["demo", "demo_ravdess", "demo_tess", "demo_ravtess"])
-def test_the_demo_verifies(name):
+def test_the_demo_corpus_has_no_faults(name):
     result = report(name, None)
     assert result["found"] == result["expected"] > 0 and not any(result[key] for key in LISTS)
 

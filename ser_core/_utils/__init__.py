@@ -1,1 +1,1 @@
-"""Help every room: errors, folders, quiet consoles, safe writing."""
+"""Helpers of every room: errors, folders, versions, progress lines, safe writing."""

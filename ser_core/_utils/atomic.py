@@ -1,11 +1,19 @@
-"""Write files so that they are whole or absent."""
+"""Write files so that they are complete or absent."""
 
 import os
 from pathlib import Path
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
-    """Write beside and rename, so that a file is there whole or not at all."""
+    """Write a file by a temporary file and a rename, so that it is complete or absent.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; missing parent folders are made, an existing file is replaced.
+    payload : bytes
+        Content of the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(payload)

@@ -1,36 +1,43 @@
-"""Keeps what libraries written in C print on standard error out of sight."""
+"""Suppress what C libraries print on standard error."""
 
 import contextlib
 import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
-_ONE_AT_A_TIME = threading.RLock()
-"""Two threads that turn standard error aside and back in the wrong order would lose it for good."""
+_LOCK = threading.RLock()
+"""Held while standard error is redirected: two threads that restore it in the wrong order would lose it."""
 
 
 @contextlib.contextmanager
 def silence_stderr() -> Iterator[None]:
-    """Standard error of the whole process leads nowhere inside; Python's own ``sys.stderr`` included."""
-    with _ONE_AT_A_TIME:
+    """Discard standard error of the whole process, including Python's own ``sys.stderr``.
+
+    Returns
+    -------
+    context manager
+        Standard error is restored on exit. A process without standard error is left alone.
+    """
+    with _LOCK:
         try:
             if sys.stderr is not None:
                 sys.stderr.flush()
-            kept = os.dup(2)
-        except (OSError, ValueError):  # there is none
+            original = os.dup(2)
+        except (OSError, ValueError):  # this process has no standard error
             yield
             return
         try:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
+            with open(os.devnull, "wb") as null:
+                os.dup2(null.fileno(), 2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
 
 
-def quiet_loading():
-    """A context in which TensorFlow's libraries say nothing on standard error while they are loaded."""
+def quiet_loading() -> AbstractContextManager[None]:
+    """Return a context in which TensorFlow's libraries are loaded without printing on standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return silence_stderr()

@@ -1,4 +1,4 @@
-"""Name what a result was computed with: processor and versions."""
+"""Name the processor and the package versions that a result was computed with."""
 
 import os
 import platform
@@ -9,21 +9,34 @@ DEPENDENCIES = (
     *("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"),
     *("scikit-learn", "hmmlearn", "opensmile", "torch", "transformers"),
 )
+"""Distributions whose versions are stored with a result."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {"python": platform.python_version()}
+    """Return the installed versions of Python and of :data:`DEPENDENCIES`.
+
+    Returns
+    -------
+    dict of str to str
+        Distribution name to version; packages that are not installed are left out.
+
+    Examples
+    --------
+    >>> import platform
+    >>> versions()["python"] == platform.python_version()
+    True
+    """
+    installed = {"python": platform.python_version()}
     for name in DEPENDENCIES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def processor_name() -> str:
-    """The processor's name as the system gives it."""
+    """Return the name of the processor as the operating system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.lower().startswith("model name"):
@@ -34,5 +47,5 @@ def processor_name() -> str:
 
 
 def processor() -> str:
-    """The processor's name and its number of cores."""
+    """Return the name of the processor and its number of cores, as one line."""
     return f"{processor_name()}, {os.cpu_count()} cores"

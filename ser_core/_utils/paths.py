@@ -1,8 +1,8 @@
-"""Where things lie: corpora, cache and results.
+"""Find the folders of corpora, cache and results.
 
-``SER_DATA``, ``SER_CACHE`` and ``SER_RUNS`` name the folders; relative ones count from the current folder. Without
-them the folders are ``data/``, ``.cache/`` and ``runs/`` beside the package when it is used from a checkout, else in
-the current folder. Notebooks take every path from here, never from where they happen to be started.
+``SER_DATA``, ``SER_CACHE`` and ``SER_RUNS`` name the folders; relative paths are resolved against the current folder.
+The defaults are ``data/``, ``.cache/`` and ``runs/``, in the checkout or else in the current folder. Notebooks take
+every path from here, never from the folder in which they are started.
 """
 
 import os
@@ -15,7 +15,7 @@ def package_dir() -> Path:
 
 
 def root() -> Path:
-    """The checkout that holds the package, or the current folder when it is installed elsewhere."""
+    """Return the checkout that holds the package, or the current folder when it is installed elsewhere."""
     checkout = package_dir().parent
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
@@ -26,20 +26,20 @@ def _folder(variable: str, default: str) -> Path:
 
 
 def data_dir() -> Path:
-    """Folder of the corpora (``SER_DATA``, default ``data/``)."""
+    """Return the folder of the corpora (``SER_DATA``, default ``data/``)."""
     return _folder("SER_DATA", "data")
 
 
 def cache_dir() -> Path:
-    """Folder of what can be computed again (``SER_CACHE``, default ``.cache/``)."""
+    """Return the folder of what can be recomputed (``SER_CACHE``, default ``.cache/``)."""
     return _folder("SER_CACHE", ".cache")
 
 
 def runs_dir() -> Path:
-    """Folder of the results (``SER_RUNS``, default ``runs/``)."""
+    """Return the folder of the results (``SER_RUNS``, default ``runs/``)."""
     return _folder("SER_RUNS", "runs")
 
 
 def quick() -> bool:
-    """Whether ``SER_QUICK=1`` asks every notebook to stay small."""
+    """Return whether ``SER_QUICK=1`` asks every notebook to stay small."""
     return os.environ.get("SER_QUICK", "") == "1"

@@ -1,4 +1,4 @@
-"""What people see while notebooks run: a line every twenty seconds, and nothing of what libraries print."""
+"""Show progress while notebooks run, and send the output of libraries to a log."""
 
 import os
 import sys
@@ -11,7 +11,18 @@ from pathlib import Path
 
 @contextmanager
 def redirect_stderr(log: Path) -> Iterator[int]:
-    """Send what kernels and TensorFlow write to standard error into a log; yields where people read."""
+    """Redirect standard error, including that of kernels and TensorFlow, to a log file.
+
+    Parameters
+    ----------
+    log : Path
+        File to write.
+
+    Yields
+    ------
+    int
+        File descriptor of the original standard error, for :func:`print_progress`.
+    """
     sys.stderr.flush()
     terminal = os.dup(2)
     try:
@@ -28,31 +39,36 @@ def redirect_stderr(log: Path) -> Iterator[int]:
 def report_progress(
     where: str, start: float, done: Callable[[], str], terminal: int, every: float = 20.0
 ) -> Iterator[None]:
-    """Print a line of progress every ``every`` seconds while a notebook runs.
+    """Print a line of progress at regular intervals while a notebook runs.
 
     Parameters
     ----------
-    where : str, which notebook
-    start : float, ``time.monotonic()`` at its start, seconds
-    done : function without arguments, gives the words for what has been done so far
-    terminal : int, file descriptor
-    every : float, seconds
+    where : str
+        Name of the notebook.
+    start : float
+        ``time.monotonic()`` at the start of the notebook, s.
+    done : callable () -> str
+        Returns the text that describes what has been done so far.
+    terminal : int
+        File descriptor to print on.
+    every : float, default 20
+        Interval, s.
     """
-    over = threading.Event()
+    finished = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(every):
+    def print_regularly() -> None:
+        while not finished.wait(every):
             print_progress(f"{where}: {time.monotonic() - start:.0f} s{done()}", terminal)
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=print_regularly, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()
 
 
 def print_progress(text: str, terminal: int = 2) -> None:
-    """One line of progress, on stderr or another file descriptor."""
+    """Print one line of progress on standard error or on another file descriptor."""
     os.write(terminal, f"{text}\n".encode())

@@ -1,7 +1,8 @@
-"""The shell command ``ser``. Thin: each command calls one function and prints what it gives.
+"""The shell command ``ser``: each command calls one function of the package and prints its result.
 
-Standard output carries the answer (with ``--json``, JSON on one line), standard error the progress. Input that cannot
-be used is one line and exit code 1. One file a group of commands; what they call is imported when they are called.
+Standard output carries the result (with ``--json``, JSON on one line), standard error the progress. Unusable input
+gives a one-line error and exit code 1. There is one module per group of commands. Other rooms are imported when a
+command runs, so that the help appears at once.
 """
 
 import click
@@ -29,12 +30,13 @@ COMMANDS = (
     reporting.publish,
     app.serve,
 )
+"""Every command and group of ``ser``."""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Small speech-emotion-recognition networks, measured in the open."""
+    """Train, evaluate and use small speech-emotion-recognition networks."""
 
 
 for command in COMMANDS:

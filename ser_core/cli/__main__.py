@@ -1,4 +1,4 @@
-"""``python -m ser_core.cli``."""
+"""Run the shell command as ``python -m ser_core.cli``."""
 
 from ser_core.cli import main
 

@@ -1,4 +1,4 @@
-"""``ser app``: the prediction page in a browser."""
+"""The command ``ser app``: the prediction page in a browser."""
 
 import click
 
@@ -6,15 +6,18 @@ from ser_core.cli.base import as_json, emit
 
 
 @click.command("app")
-@click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="Port of the page.")
 @click.option("--no-browser", is_flag=True, help="Serve the page without opening it.")
 @as_json
 @click.pass_context
-def serve(ctx, port: int, no_browser: bool, as_json: bool) -> None:
-    """Your own voice: the prediction page, served to this machine only. Ctrl-C ends it."""
+def serve(ctx: click.Context, port: int, no_browser: bool, as_json: bool) -> None:
+    """Open the prediction page for your own voice in a browser.
+
+    It is served to this machine only. Ctrl-C stops it.
+    """
     from ser_core.widgets import app
 
     address = f"http://{app.HOST}:{port}/"
     app.check(port)
-    emit({"address": address}) if as_json else click.echo(f"The page: {address} (Ctrl-C ends it)")
+    emit({"address": address}) if as_json else click.echo(f"Prediction page: {address} (Ctrl-C stops it)")
     ctx.exit(app.serve(port, browser=not no_browser))

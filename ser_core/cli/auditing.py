@@ -1,4 +1,4 @@
-"""``ser audit``: the claims of a paper, checked by computation."""
+"""The command ``ser audit``: check the claims of a paper by computation."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +12,10 @@ from ser_core.cli.base import as_json, emit
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @as_json
 def audit(file: Path | None, as_json: bool) -> None:
-    """Check a paper's claims by computation: FILE (TOML or JSON), or by default the paper of this suite.
+    """Check the claims of a paper by computation.
 
-    Exit code 0 when the claims could be checked, whatever the verdicts.
+    FILE is TOML or JSON; by default the paper of this suite. The exit code is 0 if the claims could be checked,
+    whatever the verdicts.
     """
     from ser_core.claims import audit as auditing
 

@@ -1,78 +1,127 @@
-"""What every command shares: errors as one line, JSON on one line, the options that make a Spec."""
+"""Shared parts of the commands: one-line errors, JSON output, and the options that make a Spec."""
+
+from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ser_core._utils.errors import SerError
 
+if TYPE_CHECKING:
+    from ser_core.experiments.spec import Spec
+
 
 class Commands(click.Group):
-    """A group that turns :class:`SerError` into one line, and Ctrl-C into one line too."""
+    """Group commands, and print :class:`SerError` and Ctrl-C as one line."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; exit code 1 after an error, 130 after Ctrl-C."""
         try:
             return super().invoke(ctx)
         except SerError as error:
             click.echo(f"ser: {error}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("ser: stopped; start the same command again to go on", err=True)
+            click.echo("ser: stopped; run the same command again to resume", err=True)
             sys.stdout.flush()
-            os._exit(130)  # at once: a pool whose workers were stopped would be waited for
+            os._exit(130)  # at once: Python would wait for a pool whose workers were stopped
         except BrokenPipeError:
             sys.stderr.close()
             ctx.exit(1)
 
 
 class RenamedOption(click.Option):
-    """An option that still answers to its earlier name, which the help no longer shows.
+    """Accept an option under its earlier name too, which help and error messages do not show.
 
-    ``click.option("--force", cls=RenamedOption, old="--fresh")``
+    Parameters
+    ----------
+    names : sequence of str
+        As for ``click.Option``: the option, and optionally the parameter of the function.
+    old : str
+        The earlier name of the option.
+    **settings
+        As for ``click.Option``.
+
+    Examples
+    --------
+    >>> option = RenamedOption(["--force"], old="--fresh", is_flag=True)
+    >>> option.name, option.opts
+    ('force', ['--force', '--fresh'])
     """
 
-    def __init__(self, names, *, old: str, **settings):
-        named = [name for name in names if not name.startswith("-")] or [names[0].lstrip("-").replace("-", "_")]
-        super().__init__([*(name for name in names if name.startswith("-")), old, *named], **settings)
+    def __init__(self, names: Sequence[str], *, old: str, **settings: Any):
+        options = [name for name in names if name.startswith("-")]
+        parameter = [name for name in names if not name.startswith("-")] or [options[0].lstrip("-").replace("-", "_")]
+        super().__init__([*options, old, *parameter], **settings)
         self.old = old
 
-    def get_help_record(self, ctx):
-        shown = self.opts
-        self.opts = [name for name in shown if name != self.old]
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts = shown
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the line of the help, without the earlier name."""
+        return self._without_old_name(super().get_help_record, ctx)
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Return the name of the option for error messages, without the earlier name."""
+        return self._without_old_name(super().get_error_hint, ctx)
+
+    def _without_old_name(self, method: Callable, *arguments: Any) -> Any:
+        every_name = self.opts
+        self.opts = [name for name in every_name if name != self.old]
+        try:
+            return method(*arguments)
+        finally:
+            self.opts = every_name
+
+
+PROTOCOL_HELP = "speaker (or speaker-independent), speaker-text, random, leaky, cross (or cross-corpus)"
+"""Names of the protocols, for help texts."""
 
 force_option = click.option(
-    "--force", "fresh", cls=RenamedOption, old="--fresh", is_flag=True, help="Recompute results that exist already."
+    "--force", "fresh", cls=RenamedOption, old="--fresh", is_flag=True, help="Recompute stored results."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line.")
 
 
-def emit(value) -> None:
-    """JSON on one line."""
+def emit(value: Any) -> None:
+    """Print a value as JSON on one line."""
     click.echo(json.dumps(value))
 
 
-def spec_options(command):
-    """The options that make a Spec; what is not given keeps the spec's default."""
-    options = [
+def spec_options(command: Callable) -> Callable:
+    """Add the options that make a Spec to a command.
+
+    An option that is not given is None and keeps the default of the spec, which its help shows in brackets.
+    """
+    for option in reversed([*_data_options(), *_training_options(), *_input_options()]):
+        command = option(command)
+    return command
+
+
+def _data_options() -> list[Callable]:
+    """Return the options for corpus, protocol and test condition."""
+    return [
         click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
-        click.option("--protocol", help="speaker, speaker-text, random, leaky or cross [speaker]"),
-        click.option("--test-corpus", help="Test on this corpus, on the emotions that both have (protocol cross)."),
-        click.option("--condition", help="What is done to the test audio, such as white:10, reverb:0.6 [clean]"),
+        click.option("--protocol", help=PROTOCOL_HELP + " [speaker]"),
+        click.option("--test-corpus", help="Test on this corpus, on the common emotions (protocol cross)."),
+        click.option("--condition", help="Degradation of the test audio, such as white:10, reverb:0.6 [clean]"),
+    ]
+
+
+def _training_options() -> list[Callable]:
+    """Return the options for model, augmentation and training."""
+    return [
         click.option("--model", help="One of `ser models`, or your package.module:function [cnn_bilstm_attention]"),
         click.option(
             "--features",
             cls=RenamedOption,
             old="--channels",
-            help="13, 14, 39, 40, 42, wide or another input [what the model was made for]",
+            help="Feature set: 13, 14, 39, 40, 42, wide or another input [the model's own]",
         ),
-        click.option("--augment", help="Of noise,stretch,shift,pitch, or none [all four]"),
+        click.option("--augment", help="Techniques: some of noise,stretch,shift,pitch, or none [all four]"),
         click.option(
             "--augment-copies",
             "copies",
@@ -81,51 +130,113 @@ def spec_options(command):
             type=int,
             help="Augmented copies per technique [1]",
         ),
-        click.option("--epochs", type=int, help="At most so many [300]"),
-        click.option("--patience", type=int, help="Epochs without a better validation loss [20]"),
+        click.option("--epochs", type=int, help="Maximum epochs [300]"),
+        click.option("--patience", type=int, help="Early stopping: epochs without a lower validation loss [20]"),
         click.option(
             "--batch-size",
             "batch",
             cls=RenamedOption,
             old="--batch",
             type=int,
-            help="Utterances per training step [32]",
+            help="Batch size: utterances per training step [32]",
         ),
-        click.option("--optimizer", help="adam, rmsprop or sgd [what the model's source says; adam]"),
-        click.option("--learning-rate", type=float, help="0.001 (II.D.5) or 0.0001 (III.A) [the source's; 0.001]"),
+        click.option("--optimizer", help="adam, rmsprop or sgd [as in the model's source, else adam]"),
         click.option(
-            "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Of the convolutions [float32]"
+            "--learning-rate",
+            type=float,
+            help="Such as 0.001 (II.D.5) or 0.0001 (III.A) [as in the model's source, else 0.001]",
         ),
-        click.option("--frames", type=int, help="Input length, for the paper's channels 10 ms each [400]"),
         click.option(
-            "--padding", type=click.Choice(["zero", "masked"]), help="masked: frames after the end play no part [zero]"
+            "--precision",
+            type=click.Choice(["float32", "mixed_bfloat16"]),
+            help="Number format of the convolutions [float32]",
+        ),
+    ]
+
+
+def _input_options() -> list[Callable]:
+    """Return the options for the network's input and for adaptation."""
+    return [
+        click.option("--frames", type=int, help="Input length in frames, 10 ms each for the paper's features [400]"),
+        click.option(
+            "--padding",
+            type=click.Choice(["zero", "masked"]),
+            help="masked: frames after the end of the utterance are ignored [zero]",
         ),
         click.option(
             "--batch-norm",
             type=click.Choice(["moving", "precise"]),
-            help="precise: judge by statistics without dropout [moving]",
+            help="precise: evaluate with statistics computed without dropout [moving]",
         ),
-        click.option("--adapt", help="To the test corpus without its labels: corpus, speaker or coral [none]"),
+        click.option("--adapt", help="Adapt to the test corpus without its labels: corpus, speaker or coral [none]"),
         click.option("--denoise", is_flag=True, default=None, help="Reduce noise first."),
-        click.option("--no-znorm", "znorm", flag_value=False, default=None, type=bool, help="Leave out Eq. 4."),
-        click.option("--no-normalise", "normalise", flag_value=False, default=None, type=bool, help="Keep the level."),
+        click.option(
+            "--no-znorm",
+            "znorm",
+            flag_value=False,
+            default=None,
+            type=bool,
+            help="Do not standardise the features of each utterance (Eq. 4).",
+        ),
+        click.option(
+            "--no-normalise",
+            "normalise",
+            flag_value=False,
+            default=None,
+            type=bool,
+            help="Do not normalise the recordings to their peak.",
+        ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
-def make_spec(choices: dict):
-    """A Spec from the options that were given; another corpus to test on makes the protocol ``cross``."""
+def make_spec(choices: Mapping[str, Any]) -> Spec:
+    """Make a Spec from the options of a command.
+
+    Parameters
+    ----------
+    choices : mapping of str to any
+        Fields of the spec; None keeps the default. ``test_corpus`` makes the protocol ``cross``.
+
+    Returns
+    -------
+    Spec
+
+    Raises
+    ------
+    SerError
+        For an invalid value.
+    """
     from ser_core.experiments.spec import Spec
 
-    sys.path.append(os.getcwd())  # a user's own builder may lie here
-    given = {key: value for key, value in choices.items() if value is not None}
-    return Spec(**({"protocol": "cross"} if "test_corpus" in given else {}) | given)
+    sys.path.append(os.getcwd())  # a user-defined model may be here
+    fields = {key: value for key, value in choices.items() if value is not None}
+    return Spec(**({"protocol": "cross"} if "test_corpus" in fields else {}) | fields)
 
 
 def numbers(text: str, name: str) -> list[int]:
-    """``"0,2-4"`` to [0, 2, 3, 4]."""
+    """Parse a list of numbers and ranges.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``0,2-4``.
+    name : str
+        The option, for the message.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    SerError
+        For any other text.
+
+    Examples
+    --------
+    >>> numbers("0,2-4", "folds")
+    [0, 2, 3, 4]
+    """
     try:
         parts = [part.split("-") for part in text.split(",")]
         return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
@@ -133,11 +244,17 @@ def numbers(text: str, name: str) -> list[int]:
         raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
 
 
-def summary(row: dict) -> str:
-    """A row as one line for people."""
+def summary(row: Mapping[str, Any]) -> str:
+    """Return a result as one line for people.
+
+    Parameters
+    ----------
+    row : mapping
+        A result of :func:`ser_core.experiments.run.run_spec`.
+    """
     spec = row["spec"]
     where = (
-        f"{spec['model']} on {spec['corpus']}{_told(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
+        f"{spec['model']} on {spec['corpus']}{_test_setting(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
         f"seed {spec['seed']}"
     )
     if row["status"] != "ok":
@@ -147,26 +264,26 @@ def summary(row: dict) -> str:
     missing = row["completeness"]["missing"]
     fitted = f"chosen {row.get('chosen')}"
     if row["epochs"]:
-        fitted = f"{row['parameters']:,} parameters, best of {row['epochs']} epochs {row['best_epoch']}"
-    lacking = f"; {len(missing)} of {row['completeness']['expected']} utterances missing" if missing else ""
+        fitted = f"{row['parameters']:,} parameters, best epoch {row['best_epoch']} of {row['epochs']}"
+    incomplete = f"; {len(missing)} of {row['completeness']['expected']} utterances missing" if missing else ""
     return (
         f"{where}{' (demo)' if row['demo'] else ''}: accuracy {100 * row['scores']['accuracy']:.1f} %, "
         f"UAR {100 * row['scores']['uar']:.1f} %{spread}, {row['n_test']} utterances, "
-        f"{fitted}{lacking}{_originals(row)}"
+        f"{fitted}{incomplete}{_original_clips(row)}"
     )
 
 
-def _told(spec: dict) -> str:
-    """What a cell tests on where that is not the corpus as it is."""
+def _test_setting(spec: Mapping[str, Any]) -> str:
+    """Return the test corpus and the settings that are not the default, as text."""
     target = f" to {spec['test_corpus']}" if spec.get("test_corpus") else ""
     return target + "".join(
         f", {name} {spec[name]}"
-        for name, usual in (("condition", "clean"), ("padding", "zero"), ("adapt", "none"), ("batch_norm", "moving"))
-        if spec.get(name, usual) != usual
+        for name, default in (("condition", "clean"), ("padding", "zero"), ("adapt", "none"), ("batch_norm", "moving"))
+        if spec.get(name, default) != default
     )
 
 
-def _originals(row: dict) -> str:
-    """Scores on the original clips of a leaky test side, where it has them."""
+def _original_clips(row: Mapping[str, Any]) -> str:
+    """Return the accuracy on the original clips of a leaky test subset, as text."""
     original = row.get("by_copy", {}).get("original")
     return f"; leaky: {100 * original['accuracy']:.1f} % on its original clips" if original else ""

@@ -1,6 +1,7 @@
-"""``ser data`` and ``ser inspect``: corpora and recordings."""
+"""The commands ``ser data`` and ``ser inspect``: corpora and recordings."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,13 +11,13 @@ from ser_core.cli.base import RenamedOption, as_json, emit
 
 @click.group()
 def data() -> None:
-    """Corpora: list, download, verify."""
+    """List, download and verify corpora."""
 
 
 @data.command("list")
 @as_json
 def data_list(as_json: bool) -> None:
-    """Every corpus, how much of it is here, and its licence."""
+    """List every corpus with the number of utterances found and its licence."""
     from ser_core import corpora
 
     rows = []
@@ -37,16 +38,19 @@ def data_list(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
 @click.option("--from", "mirror", help="Download from this address instead of the published one.")
-@click.option("--force", is_flag=True, help="Download even when everything seems to be there.")
+@click.option("--force", is_flag=True, help="Download even if the corpus seems complete.")
 @as_json
 def data_fetch(name: str, yes: bool, mirror: str | None, force: bool, as_json: bool) -> None:
-    """Download RAVDESS or TESS from its published DOI into SER_DATA; an interrupted download goes on."""
+    """Download RAVDESS or TESS from its published DOI into SER_DATA.
+
+    NAME is ravdess, tess or ravtess. An interrupted download is resumed.
+    """
     from ser_core.corpora import fetch
 
     result = fetch.fetch(name, accept=yes, mirror=mirror, force=force)
     if as_json:
         return emit(result)
-    state = "downloaded" if result["fetched"] else "already there"
+    state = "downloaded" if result["fetched"] else "already complete"
     count = f"{result['found']} of {result['expected']} utterances"
     click.echo(f"{result['corpus']}: {state}, {count} in {result['folder']}")
 
@@ -55,8 +59,11 @@ def data_fetch(name: str, yes: bool, mirror: str | None, force: bool, as_json: b
 @click.argument("name")
 @as_json
 @click.pass_context
-def data_verify(ctx, name: str, as_json: bool) -> None:
-    """Compare a corpus with its canonical file list; exit code 1 only where a file is changed."""
+def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Verify the files of a corpus against its published checksums.
+
+    The exit code is 1 only if a file has changed.
+    """
     from ser_core.corpora import verify
 
     result = verify.verify(name, progress=not as_json)
@@ -69,9 +76,7 @@ def data_verify(ctx, name: str, as_json: bool) -> None:
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
             click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
         if result["unverifiable"]:
-            click.echo(
-                "  (unverifiable: there, but in another container than the published, whose checksum says nothing)"
-            )
+            click.echo("  (unverifiable: in another container than the published one, or without a published checksum)")
     ctx.exit(1 if result["changed"] else 0)
 
 
@@ -87,15 +92,16 @@ def data_verify(ctx, name: str, as_json: bool) -> None:
 )
 @as_json
 @click.pass_context
-def inspect(ctx, files: tuple[Path, ...], features: str, as_json: bool) -> None:
-    """What the suite sees in recordings: length, rate, channels, level, frames, feature shape.
+def inspect(ctx: click.Context, files: tuple[Path, ...], features: str, as_json: bool) -> None:
+    """Describe recordings and the features they give.
 
-    A file that cannot be used is one line; the others are still read, and the exit code is 1.
+    It prints length, rate, channels, level, frames and feature shape. A file that cannot be used gives a one-line error
+    and exit code 1; the others are still described.
     """
     from ser_core.features import channel_names, describe_recording
 
     channel_names(features)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in files:
         try:
             rows.append({"file": str(path)} | describe_recording(path, features=features))

@@ -1,4 +1,4 @@
-"""``ser reproduce``, ``ser report``, ``ser tables`` and ``ser publish``: what people see."""
+"""The commands ``ser reproduce``, ``ser report``, ``ser tables`` and ``ser publish``: reports and tables."""
 
 import click
 
@@ -11,25 +11,31 @@ execute_option = click.option(
     cls=RenamedOption,
     old="--fresh",
     is_flag=True,
-    help="Execute every notebook again; stored results are still reused.",
+    help="Execute every notebook again; stored results are reused.",
 )
 
 
 @click.command()
-@click.option("--profile", default="demo", show_default=True, help="demo, quick or paper")
+@click.option("--profile", default="demo", show_default=True, help="demo, quick or paper.")
 @execute_option
 def reproduce(profile: str, fresh: bool) -> None:
-    """Run every notebook and write the HTML report to runs/PROFILE/report/."""
+    """Execute every notebook and write the HTML report.
+
+    The report is written to runs/PROFILE/report/.
+    """
     from ser_core.report import build as reports
 
     click.echo(reports.build_report(profile, fresh=fresh))
 
 
 @click.command()
-@click.option("--profile", help="Render this profile's report again; by default the published rows'.")
+@click.option("--profile", help="Write the report of this profile [of the published results]")
 @execute_option
 def report(profile: str | None, fresh: bool) -> None:
-    """Write the HTML report from the published rows alone, or again from a profile's stored results."""
+    """Write the HTML report from stored results.
+
+    By default these are the published results, otherwise those of a profile.
+    """
     from ser_core.report import build as reports
 
     click.echo(reports.build_report(profile or "published", fresh=fresh, published=profile is None))
@@ -37,24 +43,27 @@ def report(profile: str | None, fresh: bool) -> None:
 
 @click.command()
 @click.option("--readme", is_flag=True, help="Write the tables into runs/published/README.md.")
-@click.option("--store", is_flag=True, help="Of your own results in the store, in place of the published ones.")
+@click.option("--store", is_flag=True, help="Use your own results in the store, not the published ones.")
 @as_json
 def tables(readme: bool, store: bool, as_json: bool) -> None:
-    """The published results as tables, claim and measurement side by side: ladder, Tables II to VI, single changes."""
+    """Print the published results as tables, with the paper's claims.
+
+    They are the ladder of protocols, Tables II to VI, and the ablations.
+    """
     from ser_core._utils import paths
     from ser_core.experiments import store as store_module
     from ser_core.results import ablations, comparison
     from ser_core.results import tables as rendering
 
     if readme and store:
-        raise SerError("--readme and --store: the README holds the published rows alone")
+        raise SerError("--readme and --store: the README has only published results; leave out one of the two")
     folder = store_module.store_dir() if store else store_module.published_dir()
     pooled = rendering.pool_results(store_module.load_rows(folder), folder)
     if as_json:
         return emit(rendering.table_records(pooled))
     if not pooled:
-        there = "unset SER_RUNS for those that came with the suite, or say --store for your own"
-        raise SerError(f"{folder}: no rows; " + ("`ser run` and `ser sweep` make some" if store else there))
+        published = "unset SER_RUNS for those that come with the suite, or use --store for your own"
+        raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else published))
     if store:
         return click.echo(comparison.all_systems_markdown(pooled, folder))
     text = "\n".join(
@@ -70,9 +79,12 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
 @click.argument("profile", default="published")
 @as_json
 def publish(profile: str, as_json: bool) -> None:
-    """Copy the finished rows of a profile, JSON and Parquet, from the store to runs/published/."""
+    """Publish the finished results of a profile.
+
+    They are copied from the store to runs/published/.
+    """
     from ser_core.experiments import presets
     from ser_core.experiments import store as store_module
 
     names = store_module.publish(presets.get_profile(profile).specs)
-    emit(names) if as_json else click.echo(f"{len(names)} rows published")
+    emit(names) if as_json else click.echo(f"{len(names)} results published")

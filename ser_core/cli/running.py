@@ -1,15 +1,25 @@
-"""``ser models``, ``ser run`` and ``ser sweep``: systems, one cell, many cells."""
+"""The commands ``ser models``, ``ser run`` and ``ser sweep``: list systems, compute one or many runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ser_core._utils.errors import SerError
 from ser_core.cli.base import RenamedOption, as_json, emit, force_option, make_spec, numbers, spec_options, summary
 
+if TYPE_CHECKING:
+    from ser_core.experiments.spec import Spec
+
 
 @click.command("models")
 @as_json
 def list_models(as_json: bool) -> None:
-    """Every system that can be asked for by name: parameters at 8 classes, what is claimed, where it comes from."""
+    """List every system with its parameters and source.
+
+    The parameters are those at 8 classes and those claimed; fidelity is how closely the system follows its source.
+    """
     from ser_core import models
 
     rows = models.catalogue()
@@ -17,19 +27,24 @@ def list_models(as_json: bool) -> None:
         return emit(rows)
     click.echo(f"{'name':26} {'parameters':>12} {'claimed':>12}  {'fidelity':14} {'input':34} source")
     for row in rows:
-        counts = f"{row['parameters'] or '–':>12,}" if row["parameters"] else f"{'–':>12}"
+        count = f"{row['parameters']:,}" if row["parameters"] else "–"
         claimed = f"{row['claimed']:,}" if row["claimed"] else "–"
-        click.echo(f"{row['name']:26} {counts} {claimed:>12}  {row['fidelity']:14} {row['input']:34} {row['source']}")
+        click.echo(
+            f"{row['name']:26} {count:>12} {claimed:>12}  {row['fidelity']:14} {row['input']:34} {row['source']}"
+        )
 
 
 @click.command()
 @spec_options
-@click.option("--fold", type=int, help="From 0 [0]")
-@click.option("--seed", type=int, help="[0]")
+@click.option("--fold", type=int, help="Number of the fold, from 0 [0]")
+@click.option("--seed", type=int, help="Seed of all random numbers [0]")
 @force_option
 @as_json
-def run(fresh: bool, as_json: bool, **choices) -> None:
-    """Train and judge one network on one fold, or take the row from the store."""
+def run(fresh: bool, as_json: bool, **choices: Any) -> None:
+    """Train and evaluate one system on one fold.
+
+    A stored result is printed without being recomputed.
+    """
     from ser_core.experiments.run import run_spec
 
     row = run_spec(make_spec(choices), fresh=fresh)
@@ -39,15 +54,15 @@ def run(fresh: bool, as_json: bool, **choices) -> None:
 @click.command()
 @click.argument("name", required=False)
 @spec_options
-@click.option("--folds", help="Such as 0,2 or 0-5 [all]")
-@click.option("--seeds", default="0", show_default=True, help="Such as 0-2")
-@click.option("--models", help="Several networks, separated by commas.")
+@click.option("--folds", help="Folds, such as 0,2 or 0-5 [all]")
+@click.option("--seeds", default="0", show_default=True, help="Seeds, such as 0-2.")
+@click.option("--models", help="Several systems, separated by commas.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Cells at a time, each in a process."
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time, each in its own process."
 )
 @click.option(
     "--scheduler",
-    help="Address of a Dask scheduler, tcp://HOST:8786: its workers run the cells; --workers plays no part.",
+    help="Address of a Dask scheduler, tcp://HOST:8786, whose workers compute the runs; --workers is ignored.",
 )
 @click.option(
     "--skip-published",
@@ -55,52 +70,41 @@ def run(fresh: bool, as_json: bool, **choices) -> None:
     cls=RenamedOption,
     old="--unpublished",
     is_flag=True,
-    help="Leave out runs whose result is in runs/published already.",
+    help="Skip runs whose result is in runs/published.",
 )
 @force_option
-@click.option("--json-lines", is_flag=True, help="Print each row as it finishes, one JSON a line.")
+@click.option("--json-lines", is_flag=True, help="Print one line of JSON per result, as runs finish.")
 @as_json
 @click.pass_context
-def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fresh, json_lines, as_json, **choices):
-    """Run many cells: those of a NAME, or the folds and seeds of one choice.
+def sweep(
+    ctx: click.Context,
+    name: str | None,
+    folds: str | None,
+    seeds: str,
+    models: str | None,
+    workers: int,
+    scheduler: str | None,
+    unpublished: bool,
+    fresh: bool,
+    json_lines: bool,
+    as_json: bool,
+    **choices: Any,
+) -> None:
+    """Compute many runs, several at a time.
 
-    NAME is a table of the paper (table2, table4, table5, table6) or all of them and more (all), for which the other
-    options still count, or a profile (demo, quick, paper, published), whose cells are fixed.
+    Without NAME they are the folds and seeds of the options. NAME is a table of the paper (table2, table4, table5,
+    table6), or all (these tables and more), to which the other options apply. Or it is a profile (demo, quick, paper,
+    published), whose runs are fixed.
 
-    Rows that exist are not run again; a failed cell is a row with its error, the others go on, and the exit code is 1.
+    Stored results are reused. A run that fails gives a result with its error and exit code 1; the others continue.
     """
-    from ser_core import corpora
-    from ser_core.experiments import grids, presets, store
+    from ser_core.experiments import store
     from ser_core.experiments import sweep as sweeping
-    from ser_core.protocols import splits
 
-    given = {key: value for key, value in choices.items() if value is not None}
-    chosen = numbers(folds, "folds") if folds else None
-    if name in grids.NAMES:
-        if models or choices["model"]:
-            raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
-        if "test_corpus" in given:
-            given.setdefault("protocol", "cross")
-        specs = list(grids.grid_specs(name, folds=chosen, seeds=numbers(seeds, "seeds"), **given))
-    elif name:
-        if name not in presets.PROFILES:
-            known = ", ".join((*grids.NAMES, *presets.PROFILES))
-            raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
-        if given or folds or models:
-            raise SerError(f"profile {name}: its cells are fixed; leave out the other options")
-        specs = list(presets.get_profile(name).specs)
-    else:
-        if models and choices["model"]:
-            raise SerError("--model and --models: give one of the two")
-        base = make_spec(choices)
-        if chosen is None:
-            chosen = range(splits.fold_count(corpora.load(base.corpus), base.protocol))
-        axes = {"fold": chosen, "seed": numbers(seeds, "seeds")}
-        names = [one.strip() for one in models.split(",")] if models else [base.model]
-        specs = [spec for name in names for spec in sweeping.expand(make_spec(choices | {"model": name}), **axes)]
+    specs = _sweep_specs(name, folds, seeds, models, choices)
     if unpublished:
-        there = store.published_specs()
-        specs = [spec for spec in specs if spec not in there]
+        published = store.published_specs()
+        specs = [spec for spec in specs if spec not in published]
     rows = []
     for row in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
         rows.append(row)
@@ -111,3 +115,37 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
     if as_json:
         emit(rows)
     ctx.exit(1 if any(row["status"] != "ok" for row in rows) else 0)
+
+
+def _sweep_specs(
+    name: str | None, folds: str | None, seeds: str, models: str | None, choices: dict[str, Any]
+) -> list[Spec]:
+    """Return the specs of a sweep from the options of ``ser sweep``."""
+    from ser_core import corpora
+    from ser_core.experiments import grids, presets
+    from ser_core.experiments import sweep as sweeping
+    from ser_core.protocols import splits
+
+    fields = {key: value for key, value in choices.items() if value is not None}
+    fold_numbers = numbers(folds, "folds") if folds else None
+    if name in grids.NAMES:
+        if models or choices["model"]:
+            raise SerError(f"{name}: its systems are fixed; leave out --model and --models")
+        if "test_corpus" in fields:
+            fields.setdefault("protocol", "cross")
+        return list(grids.grid_specs(name, folds=fold_numbers, seeds=numbers(seeds, "seeds"), **fields))
+    if name:
+        if name not in presets.PROFILES:
+            known = ", ".join((*grids.NAMES, *presets.PROFILES))
+            raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
+        if fields or folds or models:
+            raise SerError(f"profile {name}: its runs are fixed; leave out the other options")
+        return list(presets.get_profile(name).specs)
+    if models and choices["model"]:
+        raise SerError("--model and --models: give one of the two")
+    base = make_spec(choices)
+    if fold_numbers is None:
+        fold_numbers = list(range(splits.fold_count(corpora.load(base.corpus), base.protocol)))
+    axes = {"fold": fold_numbers, "seed": numbers(seeds, "seeds")}
+    systems = [system.strip() for system in models.split(",")] if models else [base.model]
+    return [spec for system in systems for spec in sweeping.expand(make_spec(choices | {"model": system}), **axes)]

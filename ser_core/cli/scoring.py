@@ -1,80 +1,100 @@
-"""``ser leaks``, ``ser folds`` and ``ser score``: splits audited, folds given, anyone's predictions judged."""
+"""The commands ``ser leaks``, ``ser folds`` and ``ser score``: check splits, print folds, score predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import RenamedOption, as_json, emit, numbers
+from ser_core.cli.base import PROTOCOL_HELP, RenamedOption, as_json, emit, numbers
+
+test_corpus_option = click.option("--test-corpus", help="Test corpus of the protocol cross.")
 
 
 @click.command()
-@click.option("--corpus", help="A corpus whose folds are audited.")
-@click.option("--protocol", default="speaker", show_default=True, help="How it is split.")
-@click.option("--fold", type=int, help="From 0 [all]")
-@click.option("--test-corpus", help="What the protocol cross tests on.")
-@click.option(
-    "--split", type=click.Path(), help="A split of your own: CSV with path, emotion, speaker, side (and text)."
-)
+@click.option("--corpus", help="Corpus whose folds are checked.")
+@click.option("--protocol", default="speaker", show_default=True, help=PROTOCOL_HELP)
+@click.option("--fold", type=int, help="Number of the fold, from 0 [all]")
+@test_corpus_option
+@click.option("--split", type=click.Path(), help="Your own split: CSV with path, emotion, speaker, side (and text).")
 @as_json
 @click.pass_context
-def leaks(ctx, corpus, protocol, fold, test_corpus, split, as_json) -> None:
-    """Audit a split before anything is trained: speakers, sentences and copies on two sides, telling cues.
+def leaks(
+    ctx: click.Context,
+    corpus: str | None,
+    protocol: str,
+    fold: int | None,
+    test_corpus: str | None,
+    split: str | None,
+    as_json: bool,
+) -> None:
+    """Check a split for leakage before training.
 
-    Exit code 1 on a leak (a speaker or a recording both in test and elsewhere); sentences alone are a warning.
+    It looks for speakers, sentences and copies that two subsets share, and for acoustic cues that predict the emotion.
+    The exit code is 1 after a leak: a speaker or a recording both in test and elsewhere. Shared sentences alone are a
+    warning.
     """
-    from ser_core.protocols import leakage as meter
+    from ser_core.protocols import leakage
 
-    if bool(corpus) == bool(split):
+    if split and not corpus:
+        report = leakage.audit_split_file(split, progress=not as_json)
+    elif corpus and not split:
+        report = leakage.audit_protocol(corpus, protocol, fold, test_corpus=test_corpus, progress=not as_json)
+    else:
         raise SerError("leaks: give either --corpus, with --protocol, or --split")
-    if split:
-        found = meter.audit_split_file(split, progress=not as_json)
-    else:
-        found = meter.audit_protocol(corpus, protocol, fold, test_corpus=test_corpus, progress=not as_json)
     if as_json:
-        emit(found)
+        emit(report)
     else:
-        what = found.get("split") or f"{found['corpus']}, protocol {found['protocol']} ({found['promise']})"
-        click.echo(f"{what}: {found['utterances']:,} utterances, {found['recordings']:,} recordings examined")
+        what = report.get("split") or f"{report['corpus']}, protocol {report['protocol']} ({report['promise']})"
+        click.echo(f"{what}: {report['utterances']:,} utterances, {report['recordings']:,} recordings examined")
         for kind, name in (("leaks", "LEAK"), ("warnings", "warning"), ("notes", "note")):
-            for line in found[kind]:
+            for line in report[kind]:
                 click.echo(f"  {name + ':':9} {line}")
-        click.echo(
-            "  no leak" if found["ok"] else f"  {len(found['leaks'])} leak{'s' if len(found['leaks']) > 1 else ''}"
-        )
-    ctx.exit(0 if found["ok"] else 1)
+        count = len(report["leaks"])
+        click.echo("  no leak" if report["ok"] else f"  {count} leak{'s' if count > 1 else ''}")
+    ctx.exit(0 if report["ok"] else 1)
 
 
 @click.command()
 @click.argument("corpus")
 @click.argument("protocol")
-@click.option("--test-corpus", help="What the protocol cross tests on.")
-@click.option("--csv", "as_csv", is_flag=True, help="One line an utterance: its side in every fold.")
+@test_corpus_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per utterance: its subset in every fold.")
 @as_json
 def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
-    """The folds of CORPUS under PROTOCOL: the side of every utterance in every fold. No recording is needed."""
+    """Print the folds of a corpus under a protocol.
 
-    from ser_core.protocols import assignment
+    They are the training, validation and test utterances. PROTOCOL is speaker (or speaker-independent), speaker-text,
+    random, leaky or cross (or cross-corpus). No recordings are needed.
+    """
+    from ser_core.protocols import assignment, splits
 
+    protocol = splits.canonical_protocol(protocol)
     frame = assignment.utterance_sides(corpus, protocol, test_corpus)
-    numbers = [column for column in frame if column.isdigit()]
+    fold_columns = [column for column in frame if column.isdigit()]
     if as_csv:
         return click.echo(frame.to_csv(index=False, lineterminator="\n"), nl=False)
     if as_json:
-        return emit({"corpus": corpus, "protocol": protocol, "folds": len(numbers),
+        return emit({"corpus": corpus, "protocol": protocol, "folds": len(fold_columns),
                      "utterances": frame.to_dict("records")})  # fmt: skip
-    click.echo(f"{corpus}, protocol {protocol}: {len(numbers)} folds of {len(frame):,} utterances")
-    for number in numbers:
-        counts = frame[number].value_counts()
-        tested = sorted(frame.loc[frame[number] == "test", "speaker"].unique())
-        told = ", ".join(f"{side} {counts.get(side, 0):,}" for side in ("train", "validation", "test"))
-        click.echo(f"  fold {number}: {told}; {len(tested)} test speakers: {', '.join(tested)}")
+    click.echo(f"{corpus}, protocol {protocol}: {len(fold_columns)} folds of {len(frame):,} utterances")
+    for fold in fold_columns:
+        counts = frame[fold].value_counts()
+        speakers = sorted(frame.loc[frame[fold] == "test", "speaker"].unique())
+        sizes = ", ".join(f"{subset} {counts.get(subset, 0):,}" for subset in ("train", "validation", "test"))
+        click.echo(f"  fold {fold}: {sizes}; {len(speakers)} test speakers: {', '.join(speakers)}")
 
 
 @click.command()
-@click.option("--predictions", required=True, type=click.Path(), help="CSV or Parquet: id, a probability an emotion.")
-@click.option("--corpus", required=True, help="The corpus that was tested.")
-@click.option("--protocol", default="speaker", show_default=True, help="The protocol whose folds were used.")
-@click.option("--test-corpus", help="What the protocol cross tests on.")
-@click.option("--folds", help="Such as 0,2 or 0-5 [those whose test utterances are in the file]")
+@click.option(
+    "--predictions", required=True, type=click.Path(), help="CSV or Parquet: id, one probability per emotion."
+)
+@click.option("--corpus", required=True, help="Corpus of the predictions.")
+@click.option("--protocol", default="speaker", show_default=True, help=PROTOCOL_HELP)
+@test_corpus_option
+@click.option("--folds", help="Folds, such as 0,2 or 0-5 [those whose test utterances are in the file]")
 @click.option(
     "--baseline",
     "against",
@@ -84,56 +104,68 @@ def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_
     help="Compare with published results: a hash, the name of a model, or all; may be repeated.",
 )
 @as_json
-def score(predictions, corpus, protocol, test_corpus, folds, against, as_json) -> None:
-    """Judge anyone's predictions: scores, intervals over speakers, paired tests against published rows."""
+def score(
+    predictions: str,
+    corpus: str,
+    protocol: str,
+    test_corpus: str | None,
+    folds: str | None,
+    against: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score the predictions of any system.
+
+    It reports accuracy and UAR with confidence intervals over speakers, and paired tests against published results.
+    """
     from ser_core.results import submissions
 
-    chosen = numbers(folds, "folds") if folds else None
-    found = submissions.score_submission(
-        predictions, corpus, protocol, folds=chosen, against=against, test_corpus=test_corpus
+    fold_numbers = numbers(folds, "folds") if folds else None
+    result = submissions.score_submission(
+        predictions, corpus, protocol, folds=fold_numbers, against=against, test_corpus=test_corpus
     )
-    emit(found) if as_json else click.echo("\n".join(_told(found)))
+    emit(result) if as_json else click.echo("\n".join(_result_lines(result)))
 
 
-def _told(found: dict) -> list[str]:
-    """A judgement for people."""
-    demo = " (demo)" if found["demo"] else ""
-    target = f" to {found['test_corpus']}" if found["test_corpus"] else ""
+def _result_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return the result of ``ser score`` as lines for people."""
+    demo = " (demo)" if result["demo"] else ""
+    target = f" to {result['test_corpus']}" if result["test_corpus"] else ""
     lines = [
-        f"{found['corpus']}{target}{demo}, protocol {found['protocol']}, {len(found['folds'])} of "
-        f"{found['folds_total']} folds, {found['n_test']:,} utterances: {_scored(found)}"
+        f"{result['corpus']}{target}{demo}, protocol {result['protocol']}, {len(result['folds'])} of "
+        f"{result['folds_total']} folds, {result['n_test']:,} utterances: {_scores_text(result)}"
     ]
-    for name, part in found.get("parts", {}).items():
-        lines.append(f"  of which {name}, {part['n_test']:,} utterances: {_scored(part)}")
-    if "calm_is_neutral" in found:
-        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scored(found['calm_is_neutral'])}")
-    if found["absent"]:
-        lines.append(f"  not asked for, since the corpus lacks them: {', '.join(found['absent'])}")
-    for one in found["against"]:
-        change, name = one["uar"], f"  against {one['model']} ({one['setting']})"
-        if change["difference"] is None:
-            lines.append(f"{name}: no utterance in common, or other emotions")
-            continue
-        limits = change["interval"]
-        spread = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
-        p = (
-            "untested, too few speakers"
-            if change["p"] is None
-            else f"p {change['p']:.3f}, {change['p_holm']:.3f} after Holm"
-        )
-        least = f"; {100 * change['found']:.1f} points would be found with 80 %" if change["found"] else ""
-        lines.append(
-            f"{name}, {one['utterances']:,} utterances, {one['n']} {one['unit']}s: UAR "
-            f"{100 * change['difference']:+.1f} points{spread}, {p}{least}"
-        )
-    return lines
+    for name, part in result.get("parts", {}).items():
+        lines.append(f"  of which {name}, {part['n_test']:,} utterances: {_scores_text(part)}")
+    if "calm_is_neutral" in result:
+        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scores_text(result['calm_is_neutral'])}")
+    if result["absent"]:
+        lines.append(f"  not required, since the corpus lacks them: {', '.join(result['absent'])}")
+    return lines + [_comparison_line(comparison) for comparison in result["against"]]
 
 
-def _scored(judged: dict) -> str:
-    told = []
+def _comparison_line(comparison: Mapping[str, Any]) -> str:
+    """Return the paired comparison with one published result as a line for people."""
+    change, name = comparison["uar"], f"  against {comparison['model']} ({comparison['setting']})"
+    if change["difference"] is None:
+        return f"{name}: no common utterances, or other emotions"
+    limits = change["interval"]
+    interval = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
+    p = "not tested, too few speakers"
+    if change["p"] is not None:
+        p = f"p {change['p']:.3f}, {change['p_holm']:.3f} after Holm"
+    power = f"; minimum detectable {100 * change['found']:.1f} points (power 80 %)" if change["found"] else ""
+    return (
+        f"{name}, {comparison['utterances']:,} utterances, {comparison['n']} {comparison['unit']}s: UAR "
+        f"{100 * change['difference']:+.1f} points{interval}, {p}{power}"
+    )
+
+
+def _scores_text(result: Mapping[str, Any]) -> str:
+    """Return accuracy and UAR with their intervals as text."""
+    texts = []
     for name, score in (("accuracy", "accuracy"), ("UAR", "uar")):
-        limits = judged["intervals"][score]
-        spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
-        told.append(f"{name} {100 * judged['scores'][score]:.1f} %{spread}")
-    unit = judged["intervals"]["unit"]
-    return ", ".join(told) + (f" over {judged['intervals']['n']} {unit}s" if unit != "none" else "")
+        limits = result["intervals"][score]
+        interval = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
+        texts.append(f"{name} {100 * result['scores'][score]:.1f} %{interval}")
+    unit = result["intervals"]["unit"]
+    return ", ".join(texts) + (f" over {result['intervals']['n']} {unit}s" if unit != "none" else "")

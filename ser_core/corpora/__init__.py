@@ -1,20 +1,26 @@
-"""Corpora of emotional speech: one module each, one utterance table for all.
+"""Corpora of emotional speech: one module per corpus, the same utterance table for all.
 
-    >>> from ser_core import corpora
-    >>> table = corpora.load("ravdess")  # doctest: +SKIP
-    >>> corpora.labels("tess")
-    ('neutral', 'happy', 'sad', 'angry', 'fearful', 'disgust', 'surprised')
+>>> from ser_core import corpora
+>>> table = corpora.load("ravdess")  # doctest: +SKIP
+>>> corpora.labels("tess")
+('neutral', 'happy', 'sad', 'angry', 'fearful', 'disgust', 'surprised')
 
-``load`` takes the name of a corpus in :data:`CORPORA`, or ``folder:PATH`` or ``csv:PATH`` for recordings of your own
-(``folder.py``). No audio is opened; pandas is imported when the first table is made.
+:func:`load` takes a key of :data:`CORPORA`, or ``folder:PATH`` or ``csv:PATH`` for the user's own recordings
+(:mod:`ser_core.corpora.folder`). No audio is opened; pandas is imported when the first table is made.
 """
+
+from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core.corpora import cremad, demo, emodb, folder, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CORPORA", "Corpus", "canonical_name", "corpus_title", "get_corpus", "is_demo", "labels", "load", "manifest"]
 
@@ -32,13 +38,30 @@ CORPORA: dict[str, Corpus] = {
     "demo_ravtess": demo.DEMO_RAVTESS,
     "demo_ravtess_calm_merged": demo.DEMO_CALM_MERGED,
 }
+"""All known corpora by name."""
 
 
 def get_corpus(name: str) -> Corpus:
-    """The corpus of this name (a folder or CSV of the user's is read for its labels).
+    """Return the description of a corpus.
 
-    Raises:
-        SerError: there is none.
+    Parameters
+    ----------
+    name : str
+        Key of :data:`CORPORA` (case is ignored), ``folder:PATH`` or ``csv:PATH``; the latter two are read.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    SerError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> get_corpus("RAVDESS").expected
+    1440
     """
     if name.lower() in CORPORA:
         return CORPORA[name.lower()]
@@ -48,23 +71,41 @@ def get_corpus(name: str) -> Corpus:
 
 
 def canonical_name(name: str) -> str:
-    """The name under which results of a corpus are kept: ``demo`` is ``demo_ravdess``; SerError for an unknown one."""
+    """Return the name under which results of a corpus are stored.
+
+    Raises
+    ------
+    SerError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> canonical_name("demo")
+    'demo_ravdess'
+    """
     return name if name.startswith(folder.PREFIXES) else get_corpus(name).name
 
 
-def load(name: str, root: str | os.PathLike | None = None):
-    """The utterance table of a corpus.
+def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
+    """Load the utterance table of a corpus.
 
-    Args:
-        name: a key of :data:`CORPORA`, ``folder:PATH`` or ``csv:PATH``.
-        root: folder of the corpus, or one that holds it. Default: ``SER_DATA``, and the cache for the demo corpus.
+    Parameters
+    ----------
+    name : str
+        Key of :data:`CORPORA`, ``folder:PATH`` or ``csv:PATH``.
+    root : path, optional
+        Folder of the corpus, or one that holds it. By default ``SER_DATA``; for the demo corpus the cache.
 
-    Returns:
-        DataFrame, one row an utterance, sorted by id, with the columns ``table.COLUMNS`` and, in ``attrs``, what the
-        complete corpus has and what is missing here (``ser_core.corpora.table``).
+    Returns
+    -------
+    DataFrame
+        One row per utterance, sorted by id, with the columns ``table.COLUMNS``. ``attrs`` holds the size of the
+        complete corpus and the missing utterances (:mod:`ser_core.corpora.table`).
 
-    Raises:
-        SerError: unknown name, or no recording of this corpus there.
+    Raises
+    ------
+    SerError
+        For an unknown name, or a folder without recordings of this corpus.
     """
     if name.startswith(folder.PREFIXES):
         return folder.load(name)
@@ -72,25 +113,34 @@ def load(name: str, root: str | os.PathLike | None = None):
     if corpus.parts:
         return ravtess.compose(corpus, [load(part, root) for part in corpus.parts])
     embedded = corpus.demo and root is None
-    place = demo.unpack() / corpus.folder if embedded else table.locate(corpus, root)
-    return table.build(corpus, place, [*manifest(corpus.name)["id"], *corpus.unlisted])
+    corpus_folder = demo.unpack() / corpus.folder if embedded else table.locate(corpus, root)
+    return table.build(corpus, corpus_folder, [*manifest(corpus.name)["id"], *corpus.unlisted])
 
 
 def labels(name: str) -> tuple[str, ...]:
-    """The emotions of a corpus in their fixed order: that of every confusion matrix and probability column."""
+    """Return the emotions of a corpus, in the order of every confusion matrix and probability column."""
     return get_corpus(name).labels
 
 
-def manifest(name: str):
-    """The canonical file list of a corpus, without any of its audio.
+def manifest(name: str) -> pd.DataFrame:
+    """Load the published file list of a corpus; its audio is not needed.
 
-    Returns:
-        DataFrame with the published ``file`` (relative path), ``sha256`` and ``bytes``, for RAVDESS and TESS also
-        ``sample_rate`` (Hz), ``channels``, ``frames`` and ``seconds`` (NaN where not known), and the utterance columns
-        without ``path``, sorted by ``id``.
+    Parameters
+    ----------
+    name : str
+        Key of :data:`CORPORA`.
 
-    Raises:
-        SerError: there is no list for this corpus (a folder or a table of the user's).
+    Returns
+    -------
+    DataFrame
+        One row per utterance, sorted by ``id``: the published ``file`` (relative path), ``sha256``, ``bytes``, and the
+        utterance columns without ``path``. RAVDESS and TESS also have ``sample_rate`` (Hz), ``channels``, ``frames``
+        and ``seconds`` (NaN where unknown).
+
+    Raises
+    ------
+    SerError
+        For a corpus without a published list, such as a folder or CSV of the user's own recordings.
     """
     import pandas as pd
 
@@ -103,7 +153,7 @@ def manifest(name: str):
     else:
         source = Path(__file__).parent / "manifests" / f"{corpus.name}.csv.xz"
         if not source.is_file():
-            raise SerError(f"there is no published file list of {name}: only the corpora that come with one have it")
+            raise SerError(f"{name}: no published file list; only the corpora of `ser data list` have one")
         listing = pd.read_csv(source, dtype={"file": "str", "sha256": "str"})
     if {"frames", "sample_rate"} <= set(listing.columns):
         listing["seconds"] = listing["frames"] / listing["sample_rate"]
@@ -114,12 +164,16 @@ def manifest(name: str):
 
 
 def corpus_title(name: str) -> str:
-    """Title of a corpus for people; demo corpora carry the word "demo"."""
+    """Return the title of a corpus for people; that of a demo corpus contains the word "demo".
+
+    >>> corpus_title("emodb")
+    'EmoDB'
+    """
     corpus = CORPORA.get(name)
     title = corpus.title if corpus else name
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
 
 
 def is_demo(corpus: str) -> bool:
-    """Whether the corpus is embedded synthetic speech."""
+    """Return whether a corpus is embedded synthetic speech."""
     return corpus.startswith("demo")

@@ -1,18 +1,17 @@
 """CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset: the audio.
 
 Origin: University of Pennsylvania and Ursinus College, 2014. 91 actors (43 women, 48 men, 20 to 74 years) say twelve
-sentences in six emotions; one sentence (IEO) at three levels, the others without a level.
+sentences in six emotions: one sentence (IEO) at three intensity levels, the others without a level.
 
 Size: 7,442 utterances, 16 kHz, 16 bit, mono. Neutral 1,087, every other emotion 1,271.
 
 File name: ``1001_DFA_ANG_XX.wav``: actor, sentence, emotion (ANG, DIS, FEA, HAP, NEU, SAD), level (LO, MD, HI, XX
-unspecified). ``intensity`` is strong for HI, normal for LO and MD, else unknown; ``take`` keeps the published level.
+unspecified). ``intensity`` is strong for HI, normal for LO and MD, else unknown; ``take`` is the published level.
 
 Oddities: one file is called ``1040_ITH_SAD_X.wav``, with one X. ``1076_MTI_SAD_XX.wav`` is reported to be silent. Our
-checksum list has 7,439 of the 7,442 files; the other three (``UNLISTED``) are reported to hold the very bytes of
-another file with another emotion (1006_TIE_HAP, 1013_WSI_DIS and 1017_IWW_ANG). They are loaded where they are there,
-and ``ser data verify`` lists them as unverifiable. The published repository also holds MP3 copies of all files, which
-count as duplicates.
+checksum list has 7,439 of the 7,442 files. The other three (``UNLISTED``) are reported to be byte-identical to a file
+with another emotion (1006_TIE_HAP, 1013_WSI_DIS and 1017_IWW_ANG). They are loaded if present, and ``ser data verify``
+lists them as unverifiable. The published repository also holds MP3 copies of all files, which count as duplicates.
 
 Licence: Open Database License (ODbL) 1.0, contents under the Database Contents License (DbCL) 1.0.
 """
@@ -57,8 +56,12 @@ _INTENSITY = {"LO": "normal", "MD": "normal", "HI": "strong", "XX": "unknown"}
 _NAME = re.compile(rf"(10\d\d)_({'|'.join(SENTENCES)})_({'|'.join(EMOTIONS)})_(LO|MD|HI|XX?)", re.IGNORECASE)
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a relative path, or None when it is no recording of CREMA-D."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no recording of CREMA-D.
+
+    >>> parse("AudioWAV/1001_DFA_ANG_XX.wav")["emotion"]
+    'angry'
+    """
     match = _NAME.fullmatch(stem(path) or "")
     if match is None or not 1001 <= int(match[1]) <= 1091:
         return None

@@ -1,10 +1,13 @@
-"""The embedded demo corpus: synthetic emotional speech in the shapes and names of RAVDESS and TESS.
+"""The embedded demo corpus: synthetic emotional speech with the structure and file names of RAVDESS and TESS.
 
-``demo.zip`` stands beside this file (``demo_synthesis.py`` made it, ``PROVENANCE.md`` inside says how) and holds
-``demo_ravdess/Actor_01/03-01-01-01-01-01-01.ogg`` and ``demo_tess/OAF_back_angry.ogg``. It is unpacked once into the
-cache, in a folder named after its checksum, and read by the grammars of the real corpora, so that everything that runs
-on them runs on it. No figure measured on it says anything about people: it is marked as demo wherever it appears.
+``demo.zip`` next to this file holds ``demo_ravdess/Actor_01/03-01-01-01-01-01-01.ogg``,
+``demo_tess/OAF_back_angry.ogg`` and so on. ``demo_synthesis.py`` made it; ``PROVENANCE.md`` inside describes how. It is
+unpacked once into the cache, in a folder named after its checksum. The ``parse`` functions of the real corpora read it,
+so that all code that runs on them runs on it. Scores on it are not valid for human speech, so it is marked as demo
+wherever it appears.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
@@ -13,17 +16,33 @@ import zipfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core.corpora import ravdess, ravtess, tess
+from ser_core.corpora.table import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ARCHIVE = Path(__file__).parent / "demo.zip"
+"""The shipped archive."""
 
 
 def unpack(archive: Path = ARCHIVE) -> Path:
-    """The folder of the unpacked demo corpus; unpacks it when it is not there, mends it when a file is missing or cut.
+    """Unpack the demo corpus into the cache if needed, and restore missing or truncated files.
 
     Several processes may call this at the same time: the folder appears complete or not at all.
+
+    Parameters
+    ----------
+    archive : Path, default :data:`ARCHIVE`
+
+    Returns
+    -------
+    Path
+        Folder with the sub-folders ``demo_ravdess`` and ``demo_tess``.
     """
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     folder = cache_dir() / f"demo-{digest[:12]}"
@@ -31,22 +50,31 @@ def unpack(archive: Path = ARCHIVE) -> Path:
         members = [member for member in source.infolist() if not member.is_dir()]
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as beside:
-                source.extractall(Path(beside) / "tree")
+            with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as temporary:
+                source.extractall(Path(temporary) / "tree")
                 with suppress(OSError):  # another process was first
-                    os.replace(Path(beside) / "tree", folder)
+                    os.replace(Path(temporary) / "tree", folder)
         for member in members:
             path = folder / member.filename
             if not path.is_file() or path.stat().st_size != member.file_size:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_name(f".{path.name}.{os.getpid()}")
-                part.write_bytes(source.read(member))
-                os.replace(part, path)
+                write_atomically(path, source.read(member))
     return folder
 
 
-def listing(corpus, archive: Path = ARCHIVE):
-    """File list of one part of the demo corpus, as the archive has it: ``file``, ``sha256``, ``bytes``."""
+def listing(corpus: Corpus, archive: Path = ARCHIVE) -> pd.DataFrame:
+    """List the files of one part of the demo corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        :data:`DEMO_RAVDESS` or :data:`DEMO_TESS`.
+    archive : Path, default :data:`ARCHIVE`
+
+    Returns
+    -------
+    DataFrame
+        One row per file: ``file``, ``sha256``, ``bytes``.
+    """
     import pandas as pd
 
     prefix = f"{corpus.folder}/"
@@ -59,7 +87,7 @@ def listing(corpus, archive: Path = ARCHIVE):
     return pd.DataFrame(rows, columns=["file", "sha256", "bytes"])
 
 
-_SHARED = {
+_SHARED: dict[str, Any] = {
     "licence": "CC0 1.0",
     "doi": "",
     "url": "",

@@ -1,9 +1,9 @@
-"""Download a file, and go on where a broken download stopped.
+"""Download a file, and resume a download that was interrupted.
 
-What has come so far is kept in a ``.part`` file with the server's mark of that version (ETag or date) beside it. The
-next attempt, in this call or in a later one, asks for the rest by HTTP Range (RFC 9110, section 14) under the condition
-(If-Range) that the file is still the same; a server that knows no ranges, or has another file now, is read from the
-start. Checksums are not looked at here: ``fetch.py`` does that before anything is used.
+The bytes received so far are kept in a ``.part`` file, with the server's validator of that version (ETag or date) in a
+``.tag`` file. The next attempt, in this call or a later one, requests the rest by HTTP Range (RFC 9110, section 14),
+on condition (If-Range) that the file is unchanged. If the server does not support ranges, or the file has changed, the
+download starts over. Checksums are verified by :mod:`ser_core.corpora.fetch`, before anything is used.
 """
 
 import os
@@ -18,8 +18,12 @@ from pathlib import Path
 from ser_core._utils.errors import SerError
 
 CHUNK = 1 << 16
+"""Bytes read at a time."""
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
-"""HTTP answers that may be better a moment later."""
+"""HTTP status codes after which another attempt is made."""
+
+Progress = Callable[[int], object]
+"""Called with the number of new bytes; negative when received bytes are discarded."""
 
 
 def download(
@@ -27,27 +31,39 @@ def download(
     target: str | os.PathLike,
     *,
     size: int = 0,
-    progress: Callable[[int], object] = lambda count: None,
+    progress: Progress = lambda count: None,
     attempts: int = 5,
     pause: float = 1.0,
     timeout: float = 30.0,
 ) -> Path:
-    """Download ``url`` to ``target``, which appears only when it is whole.
+    """Download a file, which appears under its name only when it is complete.
 
-    Args:
-        url: http or https.
-        target: file to write; ``<target>.part`` holds what has come so far.
-        size: published size in bytes; 0 when unknown. An offer of another size is refused before it is read.
-        progress: called with the number of bytes that came (negative when a start-over throws some away).
-        attempts: how many attempts in a row may bring nothing new.
-        pause: seconds before the second attempt, doubled after each that brings nothing.
-        timeout: seconds without a byte after which a connection counts as broken.
+    Parameters
+    ----------
+    url : str
+        http or https address.
+    target : path
+        File to write; ``<target>.part`` holds the bytes received so far.
+    size : int, default 0
+        Published size, bytes; 0 if unknown. Another size is refused before the body is read.
+    progress : callable (int) -> object, optional
+        Called with the number of new bytes; negative when received bytes are discarded.
+    attempts : int, default 5
+        Maximum number of consecutive attempts without a new byte.
+    pause : float, default 1
+        Pause before the second attempt, s; doubled after each attempt without a new byte.
+    timeout : float, default 30
+        Time without a byte after which a connection counts as broken, s.
 
-    Returns:
+    Returns
+    -------
+    Path
         The target.
 
-    Raises:
-        SerError: not an http address, refused by the server, another size, or no progress in ``attempts`` attempts.
+    Raises
+    ------
+    SerError
+        For an address that is not http, a refusal by the server, another size, or no progress in ``attempts`` attempts.
     """
     if not re.match(r"https?://", url):
         raise SerError(f"cannot download {url}: not an http or https address")
@@ -59,7 +75,7 @@ def download(
     failures = 0
     while True:
         try:
-            if _go_on(url, part, size, progress, timeout):
+            if _resume(url, part, size, progress, timeout):
                 break
             problem = "the connection broke"
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
@@ -69,8 +85,8 @@ def download(
         best = max(best, length)
         if failures >= attempts:
             raise SerError(
-                f"download of {url} got no further in {attempts} attempts ({problem}); "
-                f"{length} bytes are kept: run the command again to go on"
+                f"download of {url} made no progress in {attempts} attempts ({problem}); "
+                f"{length} bytes are kept: run the command again to resume"
             )
         time.sleep(min(pause * 2**failures, 30.0))
     os.replace(part, target)
@@ -78,21 +94,16 @@ def download(
     return target
 
 
-def _go_on(url: str, part: Path, size: int, progress: Callable[[int], object], timeout: float) -> bool:
-    """One attempt; whether ``part`` is whole afterwards."""
+def _resume(url: str, part: Path, size: int, progress: Progress, timeout: float) -> bool:
+    """Make one attempt; return whether ``part`` is complete afterwards."""
     offset = _length(part)
     if size and offset == size:
         return True
     if size and offset > size:
         offset = _start_over(part, offset, progress)
-    headers = {"User-Agent": "ser-core", "Accept-Encoding": "identity"}
     tag = _tag(part).read_text() if offset and _tag(part).is_file() else ""
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-        if tag:
-            headers["If-Range"] = tag
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
+        response = urllib.request.urlopen(_request(url, offset, tag), timeout=timeout)
     except urllib.error.HTTPError as error:
         with error:
             return _refused(error, url, part, offset, progress)
@@ -117,28 +128,36 @@ def _go_on(url: str, part: Path, size: int, progress: Callable[[int], object], t
                 progress(len(chunk))
                 if total and offset > total:
                     break
-    wanted = size or total
-    if wanted and offset > wanted:
+    complete = size or total
+    if complete and offset > complete:
         _start_over(part, offset, progress)
         return False
-    return offset == wanted if wanted else True
+    return offset == complete if complete else True
+
+
+def _request(url: str, offset: int, tag: str) -> urllib.request.Request:
+    """Return the request for a file from ``offset`` on, on condition that its validator is still ``tag``."""
+    headers = {"User-Agent": "ser-core", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if tag:
+            headers["If-Range"] = tag
+    return urllib.request.Request(url, headers=headers)
 
 
 def _read(response: HTTPResponse) -> bytes:
-    """The next bytes; whatever goes wrong on the line is a broken connection (and a full disk is not)."""
+    """Read the next bytes; a network error counts as a broken connection (a full disk does not)."""
     try:
         return response.read1(CHUNK)
     except OSError as error:
         raise ConnectionError(str(error) or type(error).__name__) from error
 
 
-def _refused(
-    error: urllib.error.HTTPError, url: str, part: Path, offset: int, progress: Callable[[int], object]
-) -> bool:
-    """What an HTTP error means: a range that cannot be had is started over, some are worth a second attempt."""
+def _refused(error: urllib.error.HTTPError, url: str, part: Path, offset: int, progress: Progress) -> bool:
+    """Handle an HTTP error: start over without a range, try again later, or raise SerError."""
     if error.code == 416 and offset:
-        whole = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-        if whole and int(whole[1]) == offset:
+        total = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
+        if total and int(total[1]) == offset:
             return True
         _start_over(part, offset, progress)
         return False
@@ -150,23 +169,24 @@ def _refused(
 
 
 def _offer(response: HTTPResponse) -> tuple[int, int]:
-    """First byte and total size that the server offers (0 for the start, 0 for an unknown size)."""
+    """Return the first byte and the total size that the server offers (size 0 if unknown)."""
     if response.status == 206:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if match is None:
-            raise HTTPException("the server sent a part without saying which")
+            raise HTTPException("the server sent a part without a valid Content-Range")
         return int(match[1]), int(match[2]) if match[2] != "*" else 0
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else 0
 
 
 def _validator(response: HTTPResponse) -> str:
-    """What names this version of the file: a strong ETag, else the date of change, else nothing."""
+    """Return what identifies this version of the file: a strong ETag, else the date of change, else ""."""
     tag = response.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _start_over(part: Path, offset: int, progress: Callable[[int], object]) -> int:
+def _start_over(part: Path, offset: int, progress: Progress) -> int:
+    """Discard the bytes received so far; return the new offset, 0."""
     part.unlink(missing_ok=True)
     _tag(part).unlink(missing_ok=True)
     progress(-offset)

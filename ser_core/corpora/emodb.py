@@ -1,7 +1,7 @@
 """EmoDB, the Berlin Database of Emotional Speech (German).
 
 Origin: Technical University of Berlin, 1997 to 1999, published 2005. Ten actors (5 women, 5 men) say ten sentences in
-seven emotions; kept are the recordings that at least 80 % of the listeners recognised and 60 % found natural.
+seven emotions. The corpus has the recordings that at least 80 % of the listeners recognised and 60 % found natural.
 
 Size: 535 utterances, 16 kHz, 16 bit, mono. Anger 127, boredom 81, neutral 79, happiness 71, fear 69, sadness 62,
 disgust 46.
@@ -9,7 +9,7 @@ disgust 46.
 File name: ``03a01Fa.wav``: speaker (03, 08 to 16), sentence (a01, a02, a04, a05, a07 short; b01, b02, b03, b09, b10
 long), emotion by its German name (W Wut, L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral), version.
 
-Oddities: the published archive also holds label files (``lablaut``, ``labsilb``, ``silb``), which are no audio.
+Oddities: the published archive also holds label files (``lablaut``, ``labsilb``, ``silb``), which are not audio.
 
 Licence: free for research; the authors ask for the citation of the 2005 paper.
 """
@@ -34,8 +34,12 @@ MEN = ("03", "10", "11", "12", "15")
 _NAME = re.compile(r"(\d\d)(a0[12457]|b0[1239]|b10)([WLEAFTN])([a-z])", re.IGNORECASE)
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a relative path, or None when it is no recording of EmoDB."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no recording of EmoDB.
+
+    >>> parse("wav/03a01Fa.wav")["emotion"]
+    'happy'
+    """
     match = _NAME.fullmatch(stem(path) or "")
     if match is None or match[1] not in WOMEN + MEN:
         return None

@@ -1,38 +1,57 @@
-"""Recordings of your own: a folder with one sub-folder an emotion, or a CSV that lists them.
+"""The user's own recordings: a folder with one sub-folder per emotion, or a CSV that lists them.
 
-``folder:PATH``: every audio file below a sub-folder is an utterance; the sub-folder is its emotion. Where folders are
-nested (``anna/angry/01.wav``), the innermost one with a known emotion name counts, else the outermost. A file named
-``<speaker>_...`` is of that speaker, any other of ``unknown``: name your files so, or the protocol that holds speakers
-out cannot be used. ``id`` is the relative path without suffix.
+``folder:PATH``: every audio file in a sub-folder is an utterance; the sub-folder is its emotion. In nested folders
+(``anna/angry/01.wav``), the innermost one with a known emotion name counts, else the outermost. The speaker is taken
+from file names such as ``<speaker>_...``, otherwise it is ``unknown``. The ``speaker`` protocol needs these names.
+``id`` is the relative path without suffix.
 
-``csv:PATH``: a table with a header and the columns ``path`` (relative to the CSV) and ``emotion``; ``speaker``, ``sex``
-(female, male), ``text``, ``intensity`` (normal, strong) and ``take`` may be there too. Comma, semicolon or tab, UTF-8.
-Files that are listed and not there are ``missing``.
+``csv:PATH``: a UTF-8 table with a header and the columns ``path`` (relative to the CSV) and ``emotion``. The columns
+``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong) and ``take`` are optional. The separator
+is a comma, semicolon or tab. Listed files that do not exist are ``missing``.
 
-Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the names used here, so that
-a network trained on another corpus can be tested; any other name is kept, in lower case.
+Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the labels of the other
+corpora, so that a network trained on one of them can be tested. Any other name is kept, in lower case.
 """
+
+from __future__ import annotations
 
 import csv
 import os
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core.corpora.table import COLUMNS, LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PREFIXES = ("folder:", "csv:")
+"""What the name of such a corpus starts with."""
 SEXES = {"female": "female", "f": "female", "male": "male", "m": "male", "unknown": "unknown", "": "unknown"}
+"""Accepted spellings of the column ``sex`` (lower case), and the value of each."""
 INTENSITIES = {"normal": "normal", "strong": "strong", "unknown": "unknown", "": "unknown"}
+"""Accepted spellings of the column ``intensity`` (lower case), and the value of each."""
 
 
 def normalise_emotion(name: str) -> str:
-    """The name used here for an emotion, however it is spelt: known synonyms joined, others in lower case."""
+    """Return the label of an emotion, whatever its spelling: known synonyms are joined, others in lower case.
+
+    >>> normalise_emotion("Pleasant-Surprise")
+    'surprised'
+    >>> normalise_emotion("Awe")
+    'awe'
+    """
     plain = "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
     return SPELLINGS.get(plain, plain)
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a path relative to the folder; None when it is no audio or stands in no sub-folder."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no audio file in a sub-folder.
+
+    >>> parse("Anger/ben_01.flac")["speaker"]
+    'ben'
+    """
     name, folders = stem(path), PurePosixPath(path).parts[:-1]
     if name is None or not folders:
         return None
@@ -49,7 +68,20 @@ def parse(path: str) -> dict | None:
 
 
 def describe(name: str, labels: tuple[str, ...] = (), speakers: int = 0, expected: int = 0) -> Corpus:
-    """The :class:`Corpus` of a folder or CSV, as far as it is known."""
+    """Describe a folder or CSV as a corpus.
+
+    Parameters
+    ----------
+    name : str
+        ``folder:PATH`` or ``csv:PATH``.
+    labels : tuple of str, optional
+    speakers, expected : int, default 0
+        Numbers of speakers and utterances, if known.
+
+    Returns
+    -------
+    Corpus
+    """
     kind, path = name.split(":", 1)
     return Corpus(
         name=f"{kind}:{Path(path).name}",
@@ -66,11 +98,23 @@ def describe(name: str, labels: tuple[str, ...] = (), speakers: int = 0, expecte
     )
 
 
-def load(name: str):
-    """The utterance table of ``folder:PATH`` or ``csv:PATH``, with the usual ``attrs``.
+def load(name: str) -> pd.DataFrame:
+    """Load the utterance table of ``folder:PATH`` or ``csv:PATH``, with the usual ``attrs``.
 
-    Raises:
-        SerError: no such folder or file, nothing usable in it, or a line of the CSV that cannot be understood.
+    Parameters
+    ----------
+    name : str
+        ``folder:PATH`` or ``csv:PATH``.
+
+    Returns
+    -------
+    DataFrame
+        One row per utterance (:mod:`ser_core.corpora.table`).
+
+    Raises
+    ------
+    SerError
+        For a folder or file that does not exist or holds nothing usable, or an invalid line of the CSV.
     """
     kind, path = name.split(":", 1)
     where = Path(os.path.abspath(Path(path).expanduser()))
@@ -78,20 +122,20 @@ def load(name: str):
 
 
 def corpus(name: str) -> Corpus:
-    """The :class:`Corpus` of ``folder:PATH`` or ``csv:PATH``: the labels are those of its utterances."""
+    """Return the description of ``folder:PATH`` or ``csv:PATH``; its labels are those of its utterances."""
     table = load(name)
     return describe(name, labels(table), table["speaker"].nunique(), table.attrs["expected"])
 
 
-def labels(table) -> tuple[str, ...]:
-    """The emotions of a table: the known ones in their usual order, then the others by name."""
-    there = set(table["emotion"])
-    return tuple(label for label in LABELS if label in there) + tuple(sorted(there - set(LABELS)))
+def labels(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return the emotions of an utterance table: the known ones in their usual order, then the others by name."""
+    emotions = set(table["emotion"])
+    return tuple(label for label in LABELS if label in emotions) + tuple(sorted(emotions - set(LABELS)))
 
 
-def _load_folder(name: str, where: Path):
+def _load_folder(name: str, where: Path) -> pd.DataFrame:
     if not where.is_dir():
-        raise SerError(f"no folder {where}: folder:PATH wants one with a sub-folder for each emotion")
+        raise SerError(f"no folder {where}: folder:PATH needs one with a sub-folder for each emotion")
     table = build(describe(name), where)
     if table.empty:
         raise SerError(
@@ -101,22 +145,23 @@ def _load_folder(name: str, where: Path):
     return table
 
 
-def _load_csv(name: str, where: Path):
+def _load_csv(name: str, where: Path) -> pd.DataFrame:
     import pandas as pd
 
     lines = read_csv(where)
-    rows, missing, seen = [], [], {}
+    rows, missing = [], []
+    seen: dict[str, int] = {}
     for number, line in lines:
         row = utterance(line, where, number)
         if row["id"] in seen:
-            raise SerError(f"{where}, line {number}: {line['path']} stands in line {seen[row['id']]} already")
+            raise SerError(f"{where}, line {number}: {line['path']} is listed in line {seen[row['id']]} already")
         seen[row["id"]] = number
         if os.path.isfile(row["path"]):
             rows.append(row | {"corpus": describe(name).name})
         else:
             missing.append(row["id"])
     if not rows:
-        raise SerError(f"{where}: none of its {len(lines)} files is there; paths count from the folder of the CSV")
+        raise SerError(f"{where}: none of its {len(lines)} files exists; paths are relative to the folder of the CSV")
     rows.sort(key=lambda row: row["id"])
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
     table.attrs = {
@@ -131,32 +176,68 @@ def _load_csv(name: str, where: Path):
 
 
 def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
-    """The lines of a CSV with their numbers, the column names in lower case."""
+    """Read the lines of a CSV with the columns ``path`` and ``emotion``.
+
+    Parameters
+    ----------
+    where : Path
+        UTF-8 text; comma, semicolon or tab.
+
+    Returns
+    -------
+    list of (int, dict)
+        Line number, and column name (lower case) to value.
+
+    Raises
+    ------
+    SerError
+        For a file that cannot be read, lacks a column or has a line of another length.
+    """
     try:
         text = where.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SerError(f"cannot read {where}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SerError(f"{where} is no UTF-8 text: csv:PATH wants a table with the columns path and emotion") from None
+        raise SerError(f"{where} is no UTF-8 text: csv:PATH needs a table with the columns path and emotion") from None
     header = text.split("\n", 1)[0]
     reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=header.count))
     columns = [column.strip().lower() for column in next(reader, [])]
     if not {"path", "emotion"} <= set(columns):
         raise SerError(f"{where}: the first line must name the columns path and emotion, found {header.strip()!r}")
     lines = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
+    for values in reader:
+        if not any(value.strip() for value in values):
             continue
-        if len(cells) != len(columns):
-            raise SerError(f"{where}, line {reader.line_num}: {len(cells)} cells under {len(columns)} columns")
-        lines.append((reader.line_num, dict(zip(columns, (cell.strip() for cell in cells), strict=True))))
+        if len(values) != len(columns):
+            raise SerError(f"{where}, line {reader.line_num}: {len(values)} values for {len(columns)} columns")
+        lines.append((reader.line_num, dict(zip(columns, (value.strip() for value in values), strict=True))))
     if not lines:
         raise SerError(f"{where}: no line below the header")
     return lines
 
 
 def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
-    """Columns of one line of the CSV, checked."""
+    """Check one line of the CSV, and return its utterance columns.
+
+    Parameters
+    ----------
+    line : dict
+        Column name to value, from :func:`read_csv`.
+    where : Path
+        The CSV; relative paths start from its folder.
+    number : int
+        Line number, for messages.
+
+    Returns
+    -------
+    dict
+        All columns of ``table.COLUMNS`` but ``corpus``.
+
+    Raises
+    ------
+    SerError
+        For an empty path or emotion, a file that is no audio, or an unknown sex or intensity.
+    """
     path, label = line["path"], normalise_emotion(line["emotion"])
     for value, column in ((path, "path"), (label, "emotion")):
         if not value:
@@ -168,8 +249,8 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
     for column, allowed in (("sex", SEXES), ("intensity", INTENSITIES)):
         value = line.get(column, "").lower()
         if value not in allowed:
-            wanted = " or ".join(sorted(set(allowed.values())))
-            raise SerError(f"{where}, line {number}: {column} is {value!r}, wanted {wanted}")
+            accepted = " or ".join(sorted(set(allowed.values())))
+            raise SerError(f"{where}, line {number}: {column} is {value!r}, must be {accepted}")
         choices[column] = allowed[value]
     relative = PurePosixPath(Path(os.path.relpath(full, where.parent)).as_posix())
     return {

@@ -1,5 +1,8 @@
-"""What is there of a corpus: which recordings, in which form, what is missing and what is odd."""
+"""Inventory of a corpus: available recordings, their formats, missing utterances and ignored files."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +13,26 @@ from ser_core.corpora import corpus_title, load, manifest
 
 
 def is_available(corpus: str) -> bool:
-    """Whether any recordings of a corpus can be found."""
+    """Return whether any recordings of a corpus are found."""
     try:
         return len(load(corpus)) > 0
     except SerError:
         return False
 
 
-def completeness_table(corpora: dict) -> pd.DataFrame:
-    """What is there of each corpus, and what is odd.
+def completeness_table(corpora: Mapping[str, pd.DataFrame | dict | None]) -> pd.DataFrame:
+    """Return how complete each corpus is, and how many files are ignored.
 
-    corpora : corpus name -> utterance table, or a completeness dict of a row (``expected``, ``found``, ``missing``), or
-    None where the corpus is not here
+    Parameters
+    ----------
+    corpora : mapping of str to DataFrame, dict or None
+        Corpus name to its utterance table, or to the completeness of a result (``expected``, ``found``, ``missing``).
+        None for a corpus without recordings.
+
+    Returns
+    -------
+    DataFrame
+        One row per corpus, formatted as text.
     """
     lines = []
     for name, table in corpora.items():
@@ -44,10 +55,25 @@ def completeness_table(corpora: dict) -> pd.DataFrame:
 
 
 def read_headers(name: str, *, listed: bool = False) -> pd.DataFrame:
-    """Utterance table of a corpus with ``seconds``, ``rate`` (Hz), ``channels`` and ``container`` of every recording.
+    """Read the duration, rate, channels and container of every recording of a corpus from its header.
 
-    Only the headers of the files are read; what cannot be opened has NaN. With ``listed`` the published file list
-    stands in for a corpus that is not here; ``attrs["source"]`` says which it was ("recordings" or "published list").
+    Parameters
+    ----------
+    name : str
+        A corpus.
+    listed : bool, default False
+        Use the published file list of a corpus without recordings.
+
+    Returns
+    -------
+    DataFrame
+        The utterance table with ``seconds``, ``rate`` (Hz), ``channels`` and ``container``; NaN for a file that cannot
+        be opened. ``attrs["source"]`` is "recordings" or "published list".
+
+    Raises
+    ------
+    SerError
+        For a corpus without recordings, unless ``listed``.
     """
     import soundfile
 
@@ -69,8 +95,8 @@ def read_headers(name: str, *, listed: bool = False) -> pd.DataFrame:
             facts = (header.duration, header.samplerate, header.channels, header.format)
         except (soundfile.LibsndfileError, OSError):
             facts = (np.nan, np.nan, np.nan, "not readable")
-        for column, fact in zip(columns.values(), facts, strict=True):
-            column.append(fact)
+        for values, fact in zip(columns.values(), facts, strict=True):
+            values.append(fact)
     attrs = table.attrs | {"source": "recordings"}
     table = table.assign(**columns)
     table.attrs = attrs

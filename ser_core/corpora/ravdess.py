@@ -9,9 +9,9 @@ File name: ``03-01-EE-II-SS-RR-AA.wav``: 03 audio only, 01 speech, emotion 01 to
 statement 01 "Kids are talking by the door" or 02 "Dogs are sitting by the door", repetition 01 or 02, actor 01 to 24.
 
 Oddities of the published files: five are stereo with two identical channels; two of actor 07 are the same bytes
-(``03-01-03-01-02-01-07`` and ``03-01-03-01-02-02-07``). Trees met in the wild hold everything twice, once per actor
-and once in a nested ``audio_speech_actors_01-24``. Song (``03-02-...``) and video (``01-...``, ``02-...``) are no part
-of it.
+(``03-01-03-01-02-01-07`` and ``03-01-03-01-02-02-07``). Common copies hold every file twice, once per actor and
+once in a nested ``audio_speech_actors_01-24``. Song (``03-02-...``) and video (``01-...``, ``02-...``) do not belong
+to it.
 
 Licence: CC BY-NC-SA 4.0.
 """
@@ -26,8 +26,12 @@ STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by t
 _NAME = re.compile(r"03-01-0([1-8])-(0[12])-(0[12])-(0[12])-([0-2][0-9])")
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a relative path, or None when it is no speech recording of RAVDESS."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no speech recording of RAVDESS.
+
+    >>> parse("Actor_12/03-01-06-02-01-02-12.wav")["emotion"]
+    'fearful'
+    """
     match = _NAME.fullmatch(stem(path) or "")
     if match is None:
         return None

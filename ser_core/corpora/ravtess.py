@@ -1,51 +1,89 @@
 """RavTess: RAVDESS and TESS together, as the paper composes them.
 
-TESS has no Calm. ``ravtess`` holds the seven emotions that both have and leaves the 192 Calm utterances of RAVDESS out
-(1,248 + 2,800 = 4,048 utterances); ``ravtess_calm_merged`` relabels them Neutral (1,440 + 2,800 = 4,240), a variant
-that the paper mentions and never shows. 26 speakers. Every row keeps the name of its source in ``corpus``.
+TESS has no Calm. ``ravtess`` has the seven common emotions, without the 192 Calm utterances of RAVDESS (1,248 + 2,800 =
+4,048 utterances). ``ravtess_calm_merged`` relabels them Neutral (1,440 + 2,800 = 4,240), a variant that the paper
+mentions and never shows. 26 speakers. The column ``corpus`` of every row names its source.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ser_core.corpora import ravdess, tess
 from ser_core.corpora.table import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELS = tess.LABELS
 
 
 def relabel(emotion: str, merged: bool) -> str | None:
-    """The label of a source emotion in the composition: Calm becomes Neutral when ``merged``, else None."""
+    """Return the label of a source emotion in the composition.
+
+    Parameters
+    ----------
+    emotion : str
+        Label in RAVDESS or TESS.
+    merged : bool
+        Relabel Calm as Neutral; otherwise Calm is left out.
+
+    Returns
+    -------
+    str or None
+        None for an emotion that the composition leaves out.
+
+    Examples
+    --------
+    >>> relabel("calm", merged=True)
+    'neutral'
+    """
     if emotion == "calm":
         return "neutral" if merged else None
     return emotion
 
 
-def _parse(path: str, merged: bool) -> dict | None:
+def _parse(path: str, merged: bool) -> dict[str, str] | None:
     row = ravdess.parse(path) or tess.parse(path)
-    emotion = relabel(row["emotion"], merged) if row else None
+    if row is None:
+        return None
+    emotion = relabel(row["emotion"], merged)
     return row | {"emotion": emotion} if emotion else None
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a RAVDESS or TESS path; None for Calm and for anything else."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a RAVDESS or TESS path; None for Calm and for any other file."""
     return _parse(path, merged=False)
 
 
-def parse_calm_merged(path: str) -> dict | None:
-    """Utterance columns of a RAVDESS or TESS path, Calm as Neutral; None for anything else."""
+def parse_calm_merged(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a RAVDESS or TESS path, Calm as Neutral; None for any other file."""
     return _parse(path, merged=True)
 
 
 def foreign(path: str) -> bool:
-    """Whether a path belongs to neither part (they may lie in one folder)."""
+    """Return whether a path belongs to neither RAVDESS nor TESS (both may be in one folder)."""
     return parse_calm_merged(path) is None
 
 
-def compose(corpus: Corpus, tables: list):
-    """One table out of those of the parts, relabelled for ``corpus``.
+def compose(corpus: Corpus, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Combine the utterance tables of the parts into one, with the labels of the composition.
 
-    Rows whose emotion is not in the composition are dropped. ``attrs`` are joined: ids of dropped utterances are not
-    missing, and paths get the name of their part in front.
+    Utterances of an emotion that the composition leaves out are dropped, and do not count as missing.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The composition.
+    tables : sequence of DataFrame
+        Utterance tables or manifests of its parts.
+
+    Returns
+    -------
+    DataFrame
+        Sorted by ``id``. In ``attrs``, paths start with the name of their part.
     """
     import pandas as pd
 

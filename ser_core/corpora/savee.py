@@ -1,16 +1,16 @@
 """SAVEE, the Surrey Audio-Visual Expressed Emotion database: the audio.
 
 Origin: University of Surrey, 2008 to 2011. Four men (DC, JE, JK, KL), students and researchers, read TIMIT sentences in
-seven emotions: 15 an emotion (3 common to all, 2 of that emotion, 10 generic) and 30 neutral.
+seven emotions: 15 per emotion (3 common to all, 2 of that emotion, 10 generic) and 30 neutral.
 
 Size: 480 utterances, 44.1 kHz, 16 bit. Neutral 120, every other emotion 60.
 
 File name: ``DC/a01.wav``, and ``DC_a01.wav`` where the tree is flat: speaker, emotion (a anger, d disgust, f fear,
 h happiness, n neutral, sa sadness, su surprise), number of the sentence within the emotion.
 
-Oddities: file names repeat from speaker to speaker, so the folder or the prefix is needed. The names do not say which
-sentence is spoken. We read numbers 01 to 03 as the three common ones (``text`` is ``common01`` to ``common03``, the
-same in every emotion) and every other as a sentence of its own, as no list of the sentences comes with the files.
+Oddities: file names repeat across speakers, so the folder or the prefix is needed. The names do not identify the
+sentence, and no list of the sentences comes with the files. We read numbers 01 to 03 as the three common ones (``text``
+is ``common01`` to ``common03``, the same in every emotion) and every other number as a different sentence.
 
 Licence: for research, after registration with the authors.
 """
@@ -35,8 +35,12 @@ SPEAKERS = ("DC", "JE", "JK", "KL")
 _NAME = re.compile(r"(?:(DC|JE|JK|KL)_)?(a|d|f|h|n|sa|su)(\d\d)", re.IGNORECASE)
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a relative path, or None when it is no recording of SAVEE."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no recording of SAVEE.
+
+    >>> parse("DC/sa03.wav")["text"]
+    'common03'
+    """
     match = _NAME.fullmatch(stem(path) or "")
     if match is None:
         return None

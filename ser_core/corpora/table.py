@@ -1,30 +1,41 @@
-"""The utterance table: what every corpus gives, and how a tree of files becomes one.
+"""Build the utterance table of a corpus from the names of its files.
 
-A corpus is a :class:`Corpus`: constants and one function, ``parse``, that reads a relative path and says which
-utterance it is. Everything else (finding the folder, ignoring what does not belong, keeping one of several copies,
-naming what is missing) is the same for all and stands here. No audio is opened.
+A corpus is a :class:`Corpus`: constants and one function, ``parse``, that maps a relative path to an utterance. The
+rest is the same for every corpus: find the folder, ignore other files, keep one of several copies, name missing
+utterances. No audio is opened.
 
-The table has one row an utterance, sorted by ``id``, and the columns ``id, path, corpus, speaker, sex, emotion, text,
-intensity, take`` (all strings). ``table.attrs`` holds ``corpus``, ``expected`` (number of utterances of the complete
-corpus), ``missing`` (ids), ``duplicates`` and ``extra`` (paths relative to the corpus folder), and ``folder`` (where
-they were found; a composition has none of its own).
+The table has one row per utterance, sorted by ``id``. Its columns are ``id, path, corpus, speaker, sex, emotion, text,
+intensity, take`` (all strings). ``table.attrs`` holds
+
+- ``corpus``: name of the corpus,
+- ``expected``: number of utterances of the complete corpus,
+- ``missing``: ids of missing utterances,
+- ``duplicates``, ``extra``: ignored copies and other files, as paths relative to the corpus folder,
+- ``folder``: the corpus folder (not for a composition of several corpora).
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import data_dir
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLUMNS = ("id", "path", "corpus", "speaker", "sex", "emotion", "text", "intensity", "take")
+"""Columns of every utterance table."""
 
 SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
-"""Containers that are read, the preferred one first (compared without case)."""
+"""Suffixes of the audio containers that are read, in order of preference (case is ignored)."""
 
 LABELS = ("neutral", "calm", "boredom", "happy", "sad", "angry", "fearful", "disgust", "surprised")
-"""All emotions known here, in the order that every corpus keeps for its own."""
+"""All known emotions; every corpus lists its own in this order."""
 
 SPELLINGS = {
     "neutral": "neutral",
@@ -48,14 +59,24 @@ SPELLINGS = {
     "pleasant_surprise": "surprised",
     "pleasant_surprised": "surprised",
 }
-"""Spellings of emotion names met in published corpora, lower case, and the one used here."""
+"""Spellings of emotion names in published corpora (lower case) and the label of each."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A published file: its name, address, checksum (``md5:...`` or ``sha256:...``) and size in bytes.
+    """Describe a published file.
 
-    Without a checksum the address is that of a Dataverse listing, which names the files and their checksums.
+    Parameters
+    ----------
+    name : str
+        File name.
+    url : str
+        Address to download from. Without a checksum it is that of a Dataverse listing, which names the files and their
+        checksums.
+    checksum : str
+        ``md5:...`` or ``sha256:...``; empty for a listing.
+    bytes : int
+        Size, bytes.
     """
 
     name: str
@@ -66,12 +87,32 @@ class Remote:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is known of a corpus before a single file of it is there.
+    """Describe a corpus, independently of the files on this machine.
 
-    ``parse`` takes a path relative to the corpus folder, with forward slashes, and returns ``id, speaker, sex, emotion,
-    text, intensity, take`` as strings, or None when the file is no utterance of this corpus. ``parts`` names the
-    corpora that a composition draws on (then ``parse`` tries theirs); ``unlisted`` are ids of published utterances
-    that the manifest lacks; ``doi`` is that of the data or, where they have none, of the paper that describes them.
+    Parameters
+    ----------
+    name, title : str
+        Key of ``CORPORA`` and title for people.
+    labels : tuple of str
+        Emotions in a fixed order.
+    speakers, expected : int
+        Numbers of speakers and utterances of the complete corpus.
+    folder : str
+        Usual name of the corpus folder.
+    licence, url, citation : str
+    doi : str
+        DOI of the data or, if they have none, of the paper that describes them.
+    parse : callable (str) -> dict or None
+        Maps a path relative to the corpus folder, with forward slashes, to ``id, speaker, sex, emotion, text,
+        intensity, take`` (strings). None for a file that is no utterance of this corpus.
+    parts : tuple of str, optional
+        Corpora of which a composition consists; ``parse`` then tries theirs.
+    unlisted : tuple of str, optional
+        Ids of published utterances that the manifest lacks.
+    demo : bool, default False
+        Embedded synthetic speech.
+    remotes : tuple of Remote, optional
+        Published files to download.
     """
 
     name: str
@@ -84,7 +125,7 @@ class Corpus:
     doi: str
     url: str
     citation: str
-    parse: Callable[[str], dict | None]
+    parse: Callable[[str], dict[str, str] | None]
     parts: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
     demo: bool = False
@@ -92,18 +133,35 @@ class Corpus:
 
 
 def stem(path: str) -> str | None:
-    """File name without its suffix when the suffix is one of :data:`SUFFIXES`, else None."""
+    """Return the name of an audio file without its suffix, or None for any other file.
+
+    >>> stem("Actor_01/03-01-01-01-01-01-01.WAV")
+    '03-01-01-01-01-01-01'
+    >>> stem("README.md") is None
+    True
+    """
     name = PurePosixPath(path)
     return name.stem if name.suffix.lower() in SUFFIXES else None
 
 
 def walk(folder: Path, skip: Callable[[str], bool] = lambda name: False) -> Iterator[str]:
-    """Relative paths (forward slashes) of the files under ``folder``, in a fixed order.
+    """List the files under a folder in a fixed order.
 
-    Hidden files and folders, ``__MACOSX`` and folders for which ``skip(name)`` holds are left out. Links to folders are
-    followed, each folder once, so that a circle ends.
+    Hidden files and folders and ``__MACOSX`` are left out. Links to folders are followed. Each folder is visited once,
+    so that circular links end.
+
+    Parameters
+    ----------
+    folder : Path
+    skip : callable (str) -> bool, optional
+        Folders for whose name it is true are left out.
+
+    Yields
+    ------
+    str
+        Path relative to ``folder``, with forward slashes.
     """
-    seen = set()
+    seen: set[tuple[int, int]] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(here)
         if (status.st_dev, status.st_ino) in seen:
@@ -118,79 +176,96 @@ def walk(folder: Path, skip: Callable[[str], bool] = lambda name: False) -> Iter
 
 
 def named_folder(parent: Path, name: str) -> Path | None:
-    """The sub-folder of ``parent`` with this name, compared without case; None without one."""
+    """Return the sub-folder of ``parent`` with this name (case is ignored), or None."""
     if not parent.is_dir():
         return None
-    there = (child for child in sorted(parent.iterdir()) if child.name.casefold() == name.casefold())
-    return next((child for child in there if child.is_dir()), None)
+    matches = (child for child in sorted(parent.iterdir()) if child.name.casefold() == name.casefold())
+    return next((child for child in matches if child.is_dir()), None)
 
 
 def locate(corpus: Corpus, root: str | os.PathLike | None = None) -> Path:
-    """The folder that holds ``corpus``.
+    """Find the folder that holds a corpus.
 
-    ``root`` is the corpus folder itself or one that holds it; without it ``SER_DATA`` is searched. A sub-folder with
-    the usual name (without case) is taken when it holds utterances; else the whole tree is searched for file names of
-    this corpus: a given ``root`` is then the folder, and under ``SER_DATA`` what they have in common.
+    A sub-folder with the usual name (case is ignored) is preferred if it holds utterances. Otherwise the whole tree is
+    searched for file names of this corpus. The result is then ``root`` or, under ``SER_DATA``, the common folder of
+    these files.
 
-    Raises:
-        SerError: there is no such folder, or no file in it belongs to the corpus.
+    Parameters
+    ----------
+    corpus : Corpus
+    root : path, optional
+        The corpus folder itself or one that holds it; by default ``SER_DATA``.
+
+    Returns
+    -------
+    Path
+        Absolute path of the corpus folder.
+
+    Raises
+    ------
+    SerError
+        For a folder that does not exist or holds no file of the corpus.
     """
     base = Path(os.path.abspath(Path(root).expanduser())) if root is not None else data_dir()
     named = named_folder(base, corpus.folder)
     if named is not None and any(corpus.parse(path) for path in walk(named)):
         return named
-    # Never take the synthetic look-alikes of the demo corpus for the real recordings.
-    found = (
-        [p for p in walk(base, skip=lambda name: name.startswith("demo")) if corpus.parse(p)] if base.is_dir() else []
-    )
-    if not found:
-        get = f"`ser data fetch {corpus.name}`" if corpus.remotes else f"get it from {corpus.url}"
-        where = "--root" if root is not None else "SER_DATA"
+    # The demo corpus has the same file names: never mistake its synthetic clips for real recordings.
+    tree = walk(base, skip=lambda name: name.startswith("demo")) if base.is_dir() else ()
+    utterances = [path for path in tree if corpus.parse(path)]
+    if not utterances:
+        source = f"`ser data fetch {corpus.name}`" if corpus.remotes else f"get it from {corpus.url}"
+        setting = "root" if root is not None else "SER_DATA"
         raise SerError(
-            f"no {corpus.title} recordings under {base}: {get}, or point {where} at the folder that holds them"
+            f"no {corpus.title} recordings under {base}: {source}, or point {setting} at the folder that holds them"
         )
     if root is not None:
         return base
-    common = os.path.commonpath([os.path.dirname(base / path) for path in found])
+    common = os.path.commonpath([os.path.dirname(base / path) for path in utterances])
     return Path(common)
 
 
-def build(corpus: Corpus, folder: Path, canonical: Iterable[str] = ()):
-    """The utterance table of the files under ``folder``.
+def build(corpus: Corpus, folder: Path, canonical: Iterable[str] = ()) -> pd.DataFrame:
+    """Build the utterance table of the files under a folder.
 
-    Args:
-        corpus: whose grammar to use.
-        folder: where the files are.
-        canonical: ids of the complete corpus, when they are known. Names that follow the grammar and are not among
-            them count as extra.
+    Parameters
+    ----------
+    corpus : Corpus
+        Its ``parse`` reads the file names.
+    folder : Path
+        The corpus folder.
+    canonical : iterable of str, optional
+        Ids of the complete corpus, if known. Files with a valid name and another id count as extra.
 
-    Returns:
-        DataFrame [utterances x :data:`COLUMNS`], with the ``attrs`` described in the module's docstring.
+    Returns
+    -------
+    DataFrame [utterances x :data:`COLUMNS`]
+        ``attrs`` as described at the top of this module.
     """
     import pandas as pd
 
-    canonical = frozenset(canonical)
-    copies: dict[str, list[tuple[str, dict]]] = {}
+    known_ids = frozenset(canonical)
+    copies: dict[str, list[tuple[str, dict[str, str]]]] = {}
     extra = []
     for path in walk(folder):
         row = corpus.parse(path)
-        if row is None or (canonical and row["id"] not in canonical):
+        if row is None or (known_ids and row["id"] not in known_ids):
             extra.append(path)
         else:
             copies.setdefault(row["id"], []).append((path, row))
     rows, duplicates = [], []
-    for several in copies.values():
-        if len(several) > 1:
-            several.sort(key=lambda one: _preference(folder, one[0]))
-            duplicates += [path for path, _ in several[1:]]
-        path, row = several[0]
+    for candidates in copies.values():
+        if len(candidates) > 1:
+            candidates.sort(key=lambda candidate: _preference(folder, candidate[0]))
+            duplicates += [path for path, _ in candidates[1:]]
+        path, row = candidates[0]
         rows.append(row | {"path": os.path.join(folder, *path.split("/")), "corpus": corpus.name})
     rows.sort(key=lambda row: row["id"])
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
     table.attrs = {
         "corpus": corpus.name,
         "expected": corpus.expected,
-        "missing": sorted(canonical - copies.keys()),
+        "missing": sorted(known_ids - copies.keys()),
         "duplicates": sorted(duplicates),
         "extra": extra,
         "folder": str(folder),
@@ -199,6 +274,6 @@ def build(corpus: Corpus, folder: Path, canonical: Iterable[str] = ()):
 
 
 def _preference(folder: Path, path: str) -> tuple:
-    """Sort key of the copies of one utterance: not empty, preferred container, shallowest, first by name."""
+    """Return the sort key of a copy: not empty, preferred container, fewest folders, first by name."""
     suffix = PurePosixPath(path).suffix.lower()
     return os.path.getsize(folder / path) == 0, SUFFIXES.index(suffix), path.count("/"), path

@@ -9,9 +9,9 @@ File name: ``OAF_back_angry.wav``: speaker, target word, emotion (angry, disgust
 pleasant surprise).
 
 Oddities of the published files: ``OA_bite_neutral.wav`` lacks the F of OAF; ``OAF_food_fear.wav`` has 96 kHz;
-``YAF_germ_angry.wav`` and ``YAF_neat_fear.wav`` are AIFF inside a .wav name. In the wild: ``pleasant_surprise`` and
-``pleasant_surprised`` for ps, mixed case, flat or one folder per speaker and emotion, and trees that hold everything
-twice (5,600 files).
+``YAF_germ_angry.wav`` and ``YAF_neat_fear.wav`` are AIFF files with a .wav name. Common copies write
+``pleasant_surprise`` or ``pleasant_surprised`` for ps, mix upper and lower case, are flat or have one folder per
+speaker and emotion, or hold every file twice (5,600 files).
 
 Licence: CC BY-NC-ND 4.0.
 """
@@ -29,8 +29,12 @@ _NAME = re.compile(
 _CANONICAL = {"fearful": "fear", "surprised": "ps"}
 
 
-def parse(path: str) -> dict | None:
-    """Utterance columns of a relative path, or None when it is no recording of TESS."""
+def parse(path: str) -> dict[str, str] | None:
+    """Return the utterance columns of a relative path, or None if it is no recording of TESS.
+
+    >>> parse("OAF_back_pleasant_surprised.wav")["id"]
+    'OAF_back_ps'
+    """
     match = _NAME.fullmatch(stem(path) or "")
     if match is None:
         return None

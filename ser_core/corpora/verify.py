@@ -1,8 +1,8 @@
-"""``ser data verify``: the files of a corpus against its canonical list, by SHA-256.
+"""Verify the files of a corpus against its published list by SHA-256 (``ser data verify``).
 
-A file in another container than the published one (``.flac`` for ``.wav``) holds the same utterance and cannot be
-compared: it is found, and unverifiable. A name that is spelt otherwise (``OA_bite_neutral.wav``, ``..._ps`` and
-``..._pleasant_surprised``) is compared with the canonical file of the same utterance.
+A file in another container than the published one (``.flac`` for ``.wav``) is found, but unverifiable: it holds the
+same utterance with another checksum. A file with another spelling of the name (``..._pleasant_surprised.wav`` for
+``..._ps.wav``) is compared with the published file of the same utterance.
 """
 
 import hashlib
@@ -15,30 +15,42 @@ from ser_core.corpora.ravtess import foreign
 from ser_core.corpora.table import Corpus
 
 LISTS = ("missing", "changed", "duplicates", "extra", "unverifiable")
+"""Kinds of files that a report lists."""
 
 
 def verify(name: str, root: str | os.PathLike | None = None, *, progress: bool = False) -> dict:
-    """Compare a corpus with its canonical list.
+    """Verify a corpus against its published file list.
 
-    Args:
-        name: a corpus that has such a list (all but ``folder:`` and ``csv:``).
-        root: folder of the corpus or one that holds it. Default: ``SER_DATA``.
-        progress: show a progress bar on standard error.
+    Parameters
+    ----------
+    name : str
+        A corpus with a published list (all but ``folder:`` and ``csv:``).
+    root : path, optional
+        Folder of the corpus or one that holds it; by default ``SER_DATA``.
+    progress : bool, default False
+        Show a progress bar on standard error.
 
-    Returns:
-        dict: ``corpus``, ``folder``, ``expected`` and ``found`` (numbers of utterances), and lists of file names:
-        ``missing`` (canonical names), ``changed`` (published container, other bytes; empty and cut files too),
-        ``duplicates`` (further files of an utterance that was found), ``extra`` (no utterance of the corpus),
-        ``unverifiable`` (found, not comparable). The last four are relative to ``folder``; for a composition all start
-        with the name of the part.
+    Returns
+    -------
+    dict
+        ``corpus``, ``folder``, ``expected`` and ``found`` (numbers of utterances), and lists of file names relative to
+        ``folder``; for a composition they start with the name of the part:
 
-    Raises:
-        SerError: there is no list, or no recording of the corpus.
+        - ``missing``: published names of missing utterances,
+        - ``changed``: published container, other bytes, including empty and truncated files,
+        - ``duplicates``: further files of an utterance,
+        - ``extra``: files that are no utterance of the corpus,
+        - ``unverifiable``: utterances in another container, or without a published checksum.
+
+    Raises
+    ------
+    SerError
+        For a corpus without a published list or without recordings.
     """
     corpus = get_corpus(name)
     if not corpus.parts:
         if corpus.name.startswith(("folder:", "csv:")):
-            raise SerError(f"{name} has no published file list to verify it against")
+            raise SerError(f"{name} has no published file list to verify it against: name another corpus")
         return _verify(corpus, root, progress)
     parts = [_verify(get_corpus(part), root, progress) for part in corpus.parts]
     report = {
@@ -93,6 +105,6 @@ def _verify(corpus: Corpus, root: str | os.PathLike | None, progress: bool) -> d
 
 
 def sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 checksum of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

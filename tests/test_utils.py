@@ -1,0 +1,92 @@
+"""Helpers of every room: safe writing, quiet loading, folders, versions, progress."""
+
+import os
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ser_core._utils import atomic, console, machine, paths, progress
+
+
+def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
+    path = tmp_path / "deep" / "file.json"
+    for payload in (b"first", b"second"):
+        atomic.write_atomically(path, payload)
+        assert path.read_bytes() == payload and os.listdir(path.parent) == ["file.json"]
+
+
+def test_an_existing_file_survives_a_failed_write(tmp_path):
+    path = tmp_path / "file.json"
+    atomic.write_atomically(path, b"first")
+    with pytest.raises(TypeError):
+        atomic.write_atomically(path, "not bytes")
+    assert path.read_bytes() == b"first"
+
+
+def test_standard_error_is_silenced_and_restored(capfd):
+    os.write(2, b"before ")
+    with console.silence_stderr(), console.silence_stderr():
+        os.write(2, b"inside ")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "before after"
+
+
+def test_standard_error_is_redirected_to_a_log(tmp_path, capfd):
+    with progress.redirect_stderr(tmp_path / "log") as terminal:
+        os.write(2, b"a library")
+        progress.print_progress("a notebook", terminal)
+    assert (tmp_path / "log").read_bytes() == b"a library"
+    assert capfd.readouterr().err == "a notebook\n"
+
+
+def test_progress_is_reported_at_intervals(capfd):
+    calls = threading.Semaphore(0)
+
+    def done() -> str:
+        calls.release()
+        return ", 3 runs"
+
+    with progress.report_progress("01", time.monotonic() - 5, done, terminal=2, every=0.01):
+        assert all(calls.acquire(timeout=30) for _ in range(2))
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) > 1 and all(re.fullmatch(r"01: \d+ s, 3 runs", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("variable", "function", "default"),
+    [
+        ("SER_DATA", paths.data_dir, "data"),
+        ("SER_CACHE", paths.cache_dir, ".cache"),
+        ("SER_RUNS", paths.runs_dir, "runs"),
+    ],
+)
+def test_environment_variables_name_the_folders(variable, function, default, monkeypatch, tmp_path):
+    monkeypatch.delenv(variable, raising=False)
+    assert function() == paths.root() / default
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert function() == tmp_path
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "relative")
+    assert function() == tmp_path / "relative"
+    monkeypatch.setenv(variable, "~/somewhere")
+    assert function() == Path.home().resolve() / "somewhere"
+
+
+def test_quick_notebooks_are_asked_for_by_one(monkeypatch):
+    for value, quick in (("1", True), ("0", False), ("", False)):
+        monkeypatch.setenv("SER_QUICK", value)
+        assert paths.quick() is quick
+
+
+def test_the_processor_is_named_with_its_cores():
+    assert machine.processor() == f"{machine.processor_name()}, {os.cpu_count()} cores"
+    assert machine.processor_name()
+
+
+def test_versions_name_installed_packages_only():
+    versions = machine.versions()
+    assert {"python", "numpy", "soundfile"} <= set(versions) <= {"python", *machine.DEPENDENCIES}
+    assert all(versions.values())
