@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ser_core import audio, cli, corpora
 from ser_core._utils.errors import SerError
 from ser_core.audio import augmentation
-from ser_core.protocols import assignment, duplicates, leakage, splits
+from ser_core.protocols import acoustic_cues, assignment, duplicates, leakage, splits
 
 PAIR = ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
 RATE = 16_000
@@ -178,7 +178,7 @@ def test_a_split_that_cannot_be_used_is_one_line(tmp_path, text, word):
 def test_cues_are_measured_as_they_were_made():
     tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
     samples = np.concatenate([np.zeros(RATE // 2), 0.5 * tone, np.zeros(RATE // 4)])[:, None] + 0.01
-    found = duplicates.cues(samples.astype(np.float32), RATE)
+    found = acoustic_cues.measure_cues(samples.astype(np.float32), RATE)
     assert found["seconds"] == pytest.approx(1.75)
     assert found["leading_silence"] == pytest.approx(0.5, abs=0.02)
     assert found["trailing_silence"] == pytest.approx(0.25, abs=0.02)
