@@ -158,7 +158,8 @@ def adapted_inputs(
     if spec.adapt == "coral":
         adapted = _aligned(adapted, len(sides.train), centred=spec.znorm)
     elif is_vector:
-        adapted = {subset: np.stack(utterances) for subset, utterances in _scaled(spec, sides, adapted).items()}
+        scaled = _scaled(spec, sides, {subset: list(x) for subset, x in adapted.items()})
+        adapted = {subset: np.stack(utterances) for subset, utterances in scaled.items()}
     return {subset: adapted[subset] for subset in wanted}
 
 
