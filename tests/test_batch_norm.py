@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation without dropout: against numpy, and what the choice changes of a training."""
+"""Statistics of batch normalisation without dropout, against numpy, and their effect on training."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SIZE = 16
 
 @pytest.fixture
 def network():
-    """Dropout, then batch normalisation, then another behind a dense layer."""
+    """Dropout and batch normalisation, and both again behind a dense layer."""
     import keras
 
     fit.prepare_backend(0)
@@ -28,29 +28,29 @@ def network():
 
 @pytest.fixture
 def x():
-    return np.random.default_rng(3).normal(5.0, 2.0, (50, 6)).astype("float32")  # the last batch holds two
+    return np.random.default_rng(3).normal(5.0, 2.0, (50, 6)).astype("float32")  # the last batch has two utterances
 
 
-def test_they_are_the_mean_and_variance_of_the_training_side(network, x):
+def test_statistics_are_the_mean_and_variance_of_the_training_inputs(network, x):
     batch_norm.recompute_statistics(network, x, SIZE)
     first = network.get_layer("first")
     np.testing.assert_allclose(first.moving_mean, x.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(first.moving_variance, x.var(axis=0), rtol=1e-5)
 
 
-def test_of_many_utterances_enough_are_drawn_always_the_same(network):
+def test_of_many_utterances_the_same_subset_is_drawn(network):
     many = np.random.default_rng(4).normal(5.0, 2.0, (4 * batch_norm.ENOUGH, 6)).astype("float32")
     first = network.get_layer("first")
-    found = []
+    means = []
     for _ in range(2):
         batch_norm.recompute_statistics(network, many, 128)
-        found.append(np.asarray(first.moving_mean))
-    np.testing.assert_array_equal(*found)
-    assert not np.allclose(found[0], many.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(found[0], many.mean(axis=0), rtol=0.05)
+        means.append(np.asarray(first.moving_mean))
+    np.testing.assert_array_equal(*means)
+    assert not np.allclose(means[0], many.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(means[0], many.mean(axis=0), rtol=0.05)
 
 
-def test_a_later_one_sees_what_the_earlier_gives_in_batches(network, x):
+def test_a_later_layer_receives_batches_normalised_by_the_earlier_one(network, x):
     batch_norm.recompute_statistics(network, x, len(x))
     first, hidden, second = (network.get_layer(name) for name in ("first", "hidden", "second"))
     normalised = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + first.epsilon)
@@ -59,8 +59,8 @@ def test_a_later_one_sees_what_the_earlier_gives_in_batches(network, x):
     np.testing.assert_allclose(second.moving_mean, reached.mean(axis=0), atol=1e-4)
 
 
-def test_dropout_raises_the_variance_that_moving_statistics_gather(network, x):
-    """A mask of p = 0.5 makes of a mean of 5 and a deviation of 2 a variance of 2 (25 + 4) - 25 = 33."""
+def test_dropout_raises_the_moving_variance(network, x):
+    """With p = 0.5, a mean of 5 and a deviation of 2 give a variance of 2 (25 + 4) - 25 = 33."""
     first = network.get_layer("first")
     first.momentum = 0.0
     network(np.tile(x, (200, 1)), training=True)
@@ -68,7 +68,7 @@ def test_dropout_raises_the_variance_that_moving_statistics_gather(network, x):
     np.testing.assert_allclose(first.moving_variance, expected, rtol=0.05)
 
 
-def test_nothing_else_of_the_network_changes(network, x):
+def test_weights_dropout_and_random_states_do_not_change(network, x):
     import keras
 
     states = [np.asarray(state) for state in random_states(network)]
@@ -82,7 +82,7 @@ def test_nothing_else_of_the_network_changes(network, x):
         np.testing.assert_array_equal(before, after)
 
 
-def test_a_network_without_any_is_told_so():
+def test_a_network_without_batch_normalisation_is_refused():
     import keras
 
     inputs = keras.Input((6,))
@@ -91,8 +91,8 @@ def test_a_network_without_any_is_told_so():
         batch_norm.recompute_statistics(plain, np.zeros((4, 6), "float32"), SIZE)
 
 
-def test_a_training_judges_by_them_and_goes_on_where_it_stopped(tmp_path, x):
-    """Loss of training is the same either way: in training a normalisation goes by its batch."""
+def test_training_with_precise_statistics_evaluates_with_them_and_resumes(tmp_path, x):
+    """The training loss is the same either way, as training normalises by the batch."""
     import keras
 
     y = np.arange(len(x)) % 3
@@ -115,7 +115,7 @@ def test_a_training_judges_by_them_and_goes_on_where_it_stopped(tmp_path, x):
     assert resumed.history == whole.history
 
 
-def test_the_choice_is_part_of_a_spec_and_its_default_renames_nothing():
+def test_batch_norm_is_part_of_a_spec_and_its_default_keeps_the_hash():
     usual, precise = (Spec(corpus="demo", model="base_cnn", batch_norm=kind) for kind in batch_norm.KINDS)
     assert usual == Spec(corpus="demo", model="base_cnn") and precise.plan.batch_norm == "precise"
     assert spec_hash(usual, "1") != spec_hash(precise, "1")

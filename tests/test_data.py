@@ -14,7 +14,7 @@ from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.features import cache
 from ser_core.protocols import splits
-from ser_core.training import adaptation, fit, speedups
+from ser_core.training import fit, speedups
 
 SMALL = Spec(corpus="demo_tess", model="a1", epochs=1, augment="", frames=80, features="13")
 CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
@@ -193,63 +193,6 @@ def test_masked_attention_gives_padding_no_weight():
     speech[0, :64] = np.random.default_rng(0).normal(size=(64, 42))
     weights = np.asarray(network(speech)[1])
     assert weights[0, 8:].max() == 0.0 and weights[0, :8].min() > 0.0 and weights.sum() == pytest.approx(1.0, abs=1e-5)
-
-
-def test_coral_gives_the_targets_covariance():
-    random = np.random.default_rng(0)
-    source, target = (random.normal(size=(50_000, 5)) @ random.normal(size=(5, 5)) * 900 for _ in range(2))
-    aligned = source @ adaptation.coral(source, target)
-    wanted = np.cov(target, rowvar=False)
-    assert np.abs(np.cov(aligned, rowvar=False) - wanted).max() < 0.01 * np.abs(wanted).max()
-    assert np.allclose(adaptation.coral(source, source), np.eye(5))
-
-
-@pytest.mark.parametrize("kind", ["corpus", "speaker", "coral"])
-def test_adaptation_scales_without_labels(kind):
-    spec = replace(CROSS, adapt=kind)
-    there = data.load_subsets(spec)
-    x = data.network_inputs(spec, there)
-    plain = data.network_inputs(CROSS, there)
-    shuffled = replace(there, test=there.test.assign(emotion=there.test["emotion"].to_numpy()[::-1]))
-    again = data.network_inputs(spec, shuffled)
-    assert all(np.array_equal(x[side], again[side]) for side in splits.SIDES), "labels played a part"
-    assert {side: one.shape for side, one in x.items()} == {side: one.shape for side, one in plain.items()}
-    assert not np.allclose(x["train"], plain["train"])
-    if kind == "coral":
-        assert np.allclose(x["test"], plain["test"], atol=1e-5), "the target is tested on as it is"
-        frames = {name: np.cov(adaptation.speech_frames(one), rowvar=False) for name, one in
-                  {"target": x["test"], "before": plain["train"], "after": x["train"]}.items()}  # fmt: skip
-        apart = {name: np.abs(one - frames["target"]).mean() for name, one in frames.items()}
-        assert apart["after"] < 0.6 * apart["before"]
-        return
-    groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(there.test), "all")
-    long = replace(spec, frames=900)
-    whole = data.network_inputs(long, there, ["test"])["test"]
-    for group in set(groups):
-        rows = adaptation.speech_frames(whole[groups == group])
-        assert np.allclose(rows.mean(axis=0), 0, atol=1e-3) and np.allclose(rows.std(axis=0), 1, atol=1e-2)
-
-
-@pytest.mark.parametrize("kind", ["corpus", "speaker"])
-def test_functionals_are_scaled_as_they_are(kind):
-    spec = replace(CROSS, model="svm", features="functionals", adapt=kind, znorm=False, frames=1)
-    there = data.load_subsets(spec)
-    x = data.network_inputs(spec, there, ["test"])["test"]
-    groups = there.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
-    for group in set(groups):
-        assert np.allclose(x[groups == group].mean(axis=0), 0, atol=1e-3)
-
-
-def test_coral_on_functionals_gives_the_targets_mean_and_covariance():
-    """Inputs that Eq. 4 has not centred are scaled in each corpus first."""
-    spec = replace(CROSS, model="svm", features="functionals", adapt="coral", znorm=False, frames=1)
-    x = data.network_inputs(spec, data.load_subsets(spec))
-    assert np.allclose(x["test"].mean(axis=0), 0, atol=1e-3) and np.allclose(x["train"].mean(axis=0), 0, atol=0.01)
-    source, target = (np.cov(x[side], rowvar=False) for side in ("train", "test"))
-    plain = np.corrcoef(
-        data.network_inputs(replace(spec, adapt="none"), data.load_subsets(spec))["train"], rowvar=False
-    )
-    assert np.abs(source - target).mean() < 0.7 * np.abs(np.nan_to_num(plain) - target).mean()
 
 
 def test_judged_says_nothing_of_copies_where_there_are_none():

@@ -1,4 +1,4 @@
-"""The leak meter: planted speakers, sentences, copies and cues are found, and nothing else is."""
+"""The leakage audit finds planted speakers, sentences, copies and cues, and nothing else."""
 
 import json
 
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ser_core import audio, cli, corpora
 from ser_core._utils.errors import SerError
 from ser_core.audio import augmentation
-from ser_core.protocols import assignment, duplicates, leakage, splits
+from ser_core.protocols import duplicates, leakage, splits
 
 PAIR = ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
 RATE = 16_000
@@ -31,14 +31,14 @@ def audited(*arguments):
     return json.loads(result.stdout), result.exit_code
 
 
-# What the published list tells without any recording
+# From the published file list, without recordings
 
 
-def test_random_shares_speakers_sentences_and_actor_07s_pair(no_audio):
-    found, code = audited("--corpus", "ravdess", "--protocol", "random")
-    assert code == 1 and not found["ok"] and found["recordings"] == 0
-    assert found["speakers"] == [f"{n:02d}" for n in range(1, 25)] and found["sentences"] == ["01", "02"]
-    (pair,) = found["copies"]
+def test_random_shares_speakers_sentences_and_the_pair_of_actor_07(no_audio):
+    result, code = audited("--corpus", "ravdess", "--protocol", "random")
+    assert code == 1 and not result["ok"] and result["recordings"] == 0
+    assert result["speakers"] == [f"{n:02d}" for n in range(1, 25)] and result["sentences"] == ["01", "02"]
+    (pair,) = result["copies"]
     assert [pair["first"], pair["second"]] == PAIR
     frozen = splits.frozen_folds("ravdess", "random").set_index("id")
     apart = [k for k in range(6) if "test" in set(frozen.loc[PAIR, str(k)]) and frozen.loc[PAIR, str(k)].nunique() > 1]
@@ -46,52 +46,52 @@ def test_random_shares_speakers_sentences_and_actor_07s_pair(no_audio):
 
 
 @pytest.mark.parametrize(("protocol", "sentences"), [("speaker", ["01", "02"]), ("speaker-text", [])])
-def test_speakers_apart_is_clean_but_for_the_sentences(no_audio, protocol, sentences):
-    found, code = audited("--corpus", "ravdess", "--protocol", protocol)
-    assert code == 0 and found["ok"] and found["leaks"] == [] and found["speakers"] == []
-    assert found["sentences"] == sentences and bool(found["warnings"]) == bool(sentences)
-    assert [pair["leaks_in"] for pair in found["copies"]] == [[]], "actor 07's two lie on one side"
+def test_speaker_protocols_have_no_leak_and_may_share_sentences(no_audio, protocol, sentences):
+    result, code = audited("--corpus", "ravdess", "--protocol", protocol)
+    assert code == 0 and result["ok"] and result["leaks"] == [] and result["speakers"] == []
+    assert result["sentences"] == sentences and bool(result["warnings"]) == bool(sentences)
+    assert [pair["leaks_in"] for pair in result["copies"]] == [[]], "the pair of actor 07 is in one subset"
 
 
-def test_leaky_is_a_leak_by_its_copies(no_audio):
-    found, code = audited("--corpus", "ravdess", "--protocol", "leaky", "--fold", 0)
+def test_leaky_is_a_leak_through_augmented_copies(no_audio):
+    result, code = audited("--corpus", "ravdess", "--protocol", "leaky", "--fold", 0)
     frozen = splits.split(corpora.manifest("ravdess"), "leaky", 0)
     elsewhere = {splits.original_of(name) for name in (*frozen.train, *frozen.validation)}
     shared = {splits.original_of(name) for name in frozen.test} & elsewhere
-    assert code == 1 and found["folds"][0]["augmented"] == len(shared) > 0
+    assert code == 1 and result["folds"][0]["augmented"] == len(shared) > 0
 
 
-def test_tess_validates_on_the_training_voice_and_says_so(no_audio):
-    found, code = audited("--corpus", "tess", "--protocol", "speaker")
-    assert code == 0 and found["speakers"] == []
-    assert any("validation shares speakers with training: OAF, YAF" in line for line in found["notes"])
-    assert len(found["sentences"]) == 200
+def test_a_note_says_that_tess_validates_on_the_training_speaker(no_audio):
+    result, code = audited("--corpus", "tess", "--protocol", "speaker")
+    assert code == 0 and result["speakers"] == []
+    assert any("validation shares speakers with training: OAF, YAF" in line for line in result["notes"])
+    assert len(result["sentences"]) == 200
 
 
 @pytest.mark.parametrize("fold", [6, -1])
-def test_a_fold_that_is_not_there_is_one_line(no_audio, fold):
+def test_an_unknown_fold_is_refused(no_audio, fold):
     with pytest.raises(SerError, match="has folds 0 to 5"):
         leakage.audit_protocol("ravdess", "speaker", fold)
 
 
-def test_either_a_corpus_or_a_split():
+def test_either_a_corpus_or_a_split_must_be_given():
     for arguments in ((), ("--corpus", "demo", "--split", "x.csv")):
         result = ser("leaks", *arguments)
         assert result.exit_code == 1 and "either --corpus" in result.stderr and result.stderr.count("\n") == 1
 
 
-# A split of one's own
+# User-defined splits
 
 
 @pytest.fixture(scope="module")
 def voices():
-    """Recordings of the demo corpus: utterance id to samples."""
+    """Recordings of the demo corpus: utterance id to samples and table row."""
     table = corpora.load("demo").groupby("speaker").head(4).head(32)
     return {row.id: (audio.read(row.path, rate=RATE), row) for row in table.itertuples()}
 
 
-def written(folder, voices, planted=None, test=("01", "02"), **columns):
-    """A CSV split by speaker of the demo recordings, and more lines of (name, samples, emotion, speaker, side)."""
+def split_file(folder, voices, planted=None, test=("01", "02"), **columns):
+    """Write a CSV that splits the demo recordings by speaker, and planted (name, samples, emotion, speaker, side)."""
     lines = []
     for name, (samples, row) in voices.items():
         soundfile.write(folder / f"{name}.wav", 0.9 * samples, RATE)
@@ -104,10 +104,10 @@ def written(folder, voices, planted=None, test=("01", "02"), **columns):
     return folder / "split.csv"
 
 
-def test_a_clean_split_is_clean(tmp_path, own_cache, voices):
-    found, code = audited("--split", written(tmp_path, voices))
-    assert code == 0 and found["leaks"] == [] and found["copies"] == []
-    assert found["recordings"] == found["utterances"] == len(voices)
+def test_a_split_by_speaker_has_no_leak(tmp_path, own_cache, voices):
+    result, code = audited("--split", split_file(tmp_path, voices))
+    assert code == 0 and result["leaks"] == [] and result["copies"] == []
+    assert result["recordings"] == result["utterances"] == len(voices)
 
 
 def changed(samples, how):
@@ -125,36 +125,36 @@ def changed(samples, how):
 
 
 @pytest.mark.parametrize("how", ["bytes", "gain", "trimmed", "padded", "resampled", "noise at 5 dB", "shifted"])
-def test_one_planted_copy_is_found_and_named(tmp_path, own_cache, voices, how):
-    name, (samples, row) = next((name, one) for name, one in voices.items() if one[1].speaker == "05")
+def test_a_planted_copy_is_found_and_named(tmp_path, own_cache, voices, how):
+    name, (samples, row) = next(item for item in voices.items() if item[1][1].speaker == "05")
     planted = [("other", 0.5 * changed(samples, how) if how != "bytes" else 0.9 * samples, row.emotion, "02", "test")]
-    found, code = audited("--split", written(tmp_path, voices, planted))
+    result, code = audited("--split", split_file(tmp_path, voices, planted))
     assert code == 1, how
-    assert [(pair["first"], pair["second"], pair["leaks_in"]) for pair in found["copies"]] == [(name, "other", [0])]
-    assert ("same bytes" if how == "bytes" else "same recording") == found["copies"][0]["kind"]
-    assert len(found["leaks"]) == 1 and "other" in found["leaks"][0] and name in found["leaks"][0]
+    assert [(pair["first"], pair["second"], pair["leaks_in"]) for pair in result["copies"]] == [(name, "other", [0])]
+    assert ("same bytes" if how == "bytes" else "same recording") == result["copies"][0]["kind"]
+    assert len(result["leaks"]) == 1 and "other" in result["leaks"][0] and name in result["leaks"][0]
 
 
 def test_a_shared_speaker_is_a_leak_and_a_sentence_a_warning(tmp_path, own_cache, voices):
     samples = next(iter(voices.values()))[0]
     planted = [("new", samples[::-1].copy(), "happy", "05", "test")]
-    found, code = audited("--split", written(tmp_path, voices, planted, text="the same"))
-    assert code == 1 and found["speakers"] == ["05"] and found["sentences"] == ["the same"]
-    assert len(found["leaks"]) == 1 and any("sentences" in line for line in found["warnings"])
+    result, code = audited("--split", split_file(tmp_path, voices, planted, text="the same"))
+    assert code == 1 and result["speakers"] == ["05"] and result["sentences"] == ["the same"]
+    assert len(result["leaks"]) == 1 and any("sentences" in line for line in result["warnings"])
 
 
-def test_copies_by_their_names():
+def test_names_of_augmented_copies():
     ids = ["a/x", "a/x_noise", "a/x-pitch2", "a/x_aug_1", "y_noise", "a/x_happy", "b.stretch0.9"]
     assert leakage.named_copies(ids) == ["a/x"] * 4 + ["y_noise", "a/x_happy", "b.stretch0.9"]
 
 
-def test_a_copy_by_name_on_the_other_side_is_a_leak(tmp_path, own_cache, voices):
-    name, (samples, row) = next((name, one) for name, one in voices.items() if one[1].speaker == "01")
+def test_a_copy_by_name_in_another_subset_is_a_leak(tmp_path, own_cache, voices):
+    name, (samples, row) = next(item for item in voices.items() if item[1][1].speaker == "01")
     pitched = augmentation.augment(samples, "pitch", key="x", rate=RATE)
-    found, code = audited(
-        "--split", written(tmp_path, voices, [(f"{name}_pitch", pitched, row.emotion, "01", "train")])
+    result, code = audited(
+        "--split", split_file(tmp_path, voices, [(f"{name}_pitch", pitched, row.emotion, "01", "train")])
     )
-    assert code == 1 and found["folds"][0]["augmented"] == 1 and found["folds"][0]["augmented_of"] == [name]
+    assert code == 1 and result["folds"][0]["augmented"] == 1 and result["folds"][0]["augmented_of"] == [name]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_copy_by_name_on_the_other_side_is_a_leak(tmp_path, own_cache, voices)
         ("path,emotion\n", "no line below"),
     ],
 )
-def test_a_split_that_cannot_be_used_is_one_line(tmp_path, text, word):
+def test_an_unusable_split_file_gives_a_one_line_error(tmp_path, text, word):
     (tmp_path / "split.csv").write_text(text)
     result = ser("leaks", "--split", tmp_path / "split.csv")
     assert result.exit_code == 1 and word in result.stderr and result.stderr.count("\n") == 1
@@ -175,21 +175,9 @@ def test_a_split_that_cannot_be_used_is_one_line(tmp_path, text, word):
 # Cues
 
 
-def test_cues_are_measured_as_they_were_made():
-    tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
-    samples = np.concatenate([np.zeros(RATE // 2), 0.5 * tone, np.zeros(RATE // 4)])[:, None] + 0.01
-    found = duplicates.cues(samples.astype(np.float32), RATE)
-    assert found["seconds"] == pytest.approx(1.75)
-    assert found["leading_silence"] == pytest.approx(0.5, abs=0.02)
-    assert found["trailing_silence"] == pytest.approx(0.25, abs=0.02)
-    assert found["peak_dbfs"] == pytest.approx(20 * np.log10(0.51), abs=0.01)
-    assert found["dc_offset"] == pytest.approx(0.01, abs=1e-4)
-    assert (found["rate"], found["channels"]) == (RATE, 1)
-
-
 @pytest.mark.parametrize("planted", [True, False])
-def test_a_level_that_tells_the_emotion_is_a_warning(tmp_path, own_cache, planted):
-    """Noise for speech: the level follows the emotion, or it does not."""
+def test_a_level_that_predicts_the_emotion_is_a_warning(tmp_path, own_cache, planted):
+    """White noise instead of speech; its level depends on the emotion, or does not."""
     random = np.random.default_rng(0)
     lines = []
     for speaker in range(8):
@@ -201,51 +189,17 @@ def test_a_level_that_tells_the_emotion_is_a_warning(tmp_path, own_cache, plante
             side = "test" if speaker == 0 else "train"
             lines.append({"path": f"{speaker}-{number}.wav", "emotion": emotion, "speaker": speaker, "side": side})
     pd.DataFrame(lines).to_csv(tmp_path / "split.csv", index=False)
-    found = leakage.audit_split_file(tmp_path / "split.csv", progress=False)
-    (cue,) = found["cues"]
-    assert found["ok"] and cue["chance"] == 0.5 and cue["warning"] == planted
+    result = leakage.audit_split_file(tmp_path / "split.csv", progress=False)
+    (cue,) = result["cues"]
+    assert result["ok"] and cue["chance"] == 0.5 and cue["warning"] == planted
     assert (cue["uar"] > 0.95 and cue["strongest"] in ("rms_dbfs", "peak_dbfs")) == planted
 
 
-def test_what_was_examined_is_kept(tmp_path, own_cache, voices, monkeypatch):
-    split = written(tmp_path, voices)
+def test_measurements_are_cached(tmp_path, own_cache, voices, monkeypatch):
+    split = split_file(tmp_path, voices)
     first = leakage.audit_split_file(split, progress=False)
-    monkeypatch.setattr(duplicates, "candidate_pairs", None)  # would be called if anything were searched again
+    monkeypatch.setattr(duplicates, "candidate_pairs", None)  # a second search would call it
     assert leakage.audit_split_file(split, progress=False) == first
 
 
-def test_the_real_pair_is_found_by_its_sound(real_data, own_cache, tmp_path):
-    table = corpora.load("ravdess")
-    table = table[(table["speaker"] == "07") & table["emotion"].isin(["calm", "happy"])]
-    found = duplicates.find_duplicates(list(table["path"]), progress=False)
-    by = dict(zip(found["digests"], table["id"], strict=True))
-    same = [digest for digest in found["digests"] if found["digests"].count(digest) > 1]
-    pairs = {tuple(sorted((by[a], by[b]))) for a, b, *_ in found["pairs"]}
-    assert pairs == ({tuple(PAIR)} if not same else set())
-    assert len(table) == 16 and (same or pairs)
-
-
 # Folds for others
-
-
-@pytest.mark.parametrize("protocol", ["speaker", "speaker-text", "random"])
-def test_the_folds_are_those_of_the_split(no_audio, protocol):
-    frame = assignment.utterance_sides("ravdess", protocol)
-    table = corpora.manifest("ravdess")
-    for fold in range(splits.fold_count(table, protocol)):
-        split = splits.split(table, protocol, fold)
-        for side in splits.SIDES:
-            assert set(frame.loc[frame[str(fold)] == side, "id"]) == set(getattr(split, side))
-    numbers = [column for column in frame if column.isdigit()]
-    assert ((frame[numbers] == "test").sum(axis=1) == 1).all()
-
-
-def test_folds_as_csv_and_json(no_audio):
-    text = ser("folds", "tess", "speaker", "--csv").stdout
-    assert text.splitlines()[0] == "id,corpus,speaker,text,emotion,0,1" and text.count("\n") == 2801
-    found = json.loads(ser("folds", "tess", "speaker", "--json").stdout)
-    assert found["folds"] == 2 and len(found["utterances"]) == 2800
-    assert "fold 1" in ser("folds", "tess", "speaker").stdout
-    cross = assignment.utterance_sides("ravdess", "cross", "tess")
-    assert set(cross.loc[cross["0"] == "test", "corpus"]) == {"tess"} and "calm" not in set(cross["emotion"])
-    assert ser("folds", "ravdess", "cross").exit_code == 1

@@ -1,4 +1,4 @@
-"""How a training runs changes nothing of what it computes: against Keras' own layers and loops."""
+"""Fast kernels and batches give the same results as the layers and loops of Keras."""
 
 import keras
 import numpy as np
@@ -34,8 +34,8 @@ def wave_network(width: int) -> keras.Model:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
 
-def trained(make, width: int, fast: bool):
-    """Three steps of plain gradient descent from one start; the losses and all weights, moving statistics included."""
+def train(make, width: int, fast: bool):
+    """Train for three steps of gradient descent; return losses, all weights and predictions."""
     keras.utils.set_random_seed(5)
     model = make(width)
     speedups.enable_fast_kernels(model, fast)
@@ -52,16 +52,16 @@ def trained(make, width: int, fast: bool):
 
 @pytest.mark.parametrize("make", [image_network, volume_network, wave_network])
 @pytest.mark.parametrize("width", [4, 16])
-def test_hastened_training_gives_keras_losses_weights_and_moving_statistics(make, width):
-    losses, weights, answers = trained(make, width, True)
-    plain_losses, plain_weights, plain_answers = trained(make, width, False)
+def test_fast_kernels_give_the_losses_weights_and_statistics_of_keras(make, width):
+    losses, weights, predictions = train(make, width, True)
+    plain_losses, plain_weights, plain_predictions = train(make, width, False)
     assert np.allclose(losses, plain_losses, rtol=1e-5)
-    for one, other in zip(weights, plain_weights, strict=True):
-        assert np.allclose(one, other, rtol=1e-3, atol=1e-5)
-    assert np.allclose(answers, plain_answers, atol=1e-5)
+    for fast, plain in zip(weights, plain_weights, strict=True):
+        assert np.allclose(fast, plain, rtol=1e-3, atol=1e-5)
+    assert np.allclose(predictions, plain_predictions, atol=1e-5)
 
 
-def test_layers_that_normalise_otherwise_are_left_alone():
+def test_unusual_normalisation_layers_are_not_fused():
     inputs = keras.Input((64, 64, 16))
     x = layers.BatchNormalization(axis=1)(inputs)
     x = layers.BatchNormalization(scale=False)(x)
@@ -71,36 +71,36 @@ def test_layers_that_normalise_otherwise_are_left_alone():
     assert not any("call" in layer.__dict__ for layer in model.layers)
 
 
-def test_batches_are_the_arrays_in_order_and_the_last_one_is_short():
+def test_batches_are_the_arrays_in_order_and_the_last_one_may_be_short():
     x, y = RNG.normal(size=(10, 3)).astype("float32"), np.arange(10)
-    got = list(speedups.batches(x, y, size=4)["x"])
-    assert [len(one) for one, _ in got] == [4, 4, 2]
-    assert np.array_equal(np.concatenate([one for one, _ in got]), x)
-    assert np.array_equal(np.concatenate([truth for _, truth in got]), y)
-    assert [len(one) for one in speedups.batches(x, size=6)["x"]] == [6, 4]
+    batches = list(speedups.batches(x, y, size=4)["x"])
+    assert [len(inputs) for inputs, _ in batches] == [4, 4, 2]
+    assert np.array_equal(np.concatenate([inputs for inputs, _ in batches]), x)
+    assert np.array_equal(np.concatenate([targets for _, targets in batches]), y)
+    assert [len(inputs) for inputs in speedups.batches(x, size=6)["x"]] == [6, 4]
 
 
 @pytest.mark.parametrize("count", [12, 10])
 @pytest.mark.parametrize("precision", fit.PRECISIONS)
-def test_batches_train_to_the_very_numbers_that_arrays_train_to(count, precision):
-    """In bfloat16 too, where a graph that does not know the size of a batch rounds otherwise."""
+def test_training_on_batches_gives_the_same_losses_as_on_arrays(count, precision):
+    """Also in bfloat16, where a graph without a known batch size would round differently."""
     x, y = RNG.normal(size=(count, 80, 42)).astype("float32"), np.arange(count) % 3
 
-    def losses(**given):
+    def losses(**arguments):
         keras.utils.set_random_seed(1)
         network = fit.build_network("cnn_bilstm_attention", (80, 42), 3, precision)
         network.compile("adam", fit.LOSS, jit_compile=False)
-        return network.fit(**given, shuffle=False, epochs=2, verbose=0).history["loss"]
+        return network.fit(**arguments, shuffle=False, epochs=2, verbose=0).history["loss"]
 
     assert losses(**speedups.batches(x, y, size=4)) == losses(x=x, y=y, batch_size=4)
 
 
-def test_targets_by_name_stay_with_their_inputs():
+def test_named_targets_keep_the_order_of_the_inputs():
     x, y = np.arange(5.0), {"emotion": np.arange(5), "sex": np.arange(5) % 2}
-    for one, targets in speedups.batches(x, y, size=2)["x"]:
-        assert np.array_equal(one, targets["emotion"]) and np.array_equal(targets["sex"], targets["emotion"] % 2)
+    for inputs, targets in speedups.batches(x, y, size=2)["x"]:
+        assert np.array_equal(inputs, targets["emotion"]) and np.array_equal(targets["sex"], targets["emotion"] % 2)
 
 
-def test_reading_is_not_tuned_by_a_thread_of_its_own():
+def test_reading_is_not_autotuned():
     data = speedups.batches(np.zeros((4, 2)), size=2)["x"]
     assert data.options().autotune.enabled is False

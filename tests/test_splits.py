@@ -1,4 +1,4 @@
-"""Every promise of every protocol, computed again from the folds, for every corpus."""
+"""Guarantees of every protocol, recomputed from the folds of every corpus."""
 
 import functools
 from importlib import resources
@@ -17,7 +17,7 @@ DEMO = ("demo_ravdess", "demo_tess", "demo_ravtess", "demo_ravtess_calm_merged")
 
 
 def listed(name):
-    """Utterances of a corpus without audio: the canonical manifest, or the embedded demo corpus."""
+    """Load the published file list of a corpus, or the embedded demo corpus."""
     return corpora.load(name) if name in DEMO else corpora.manifest(name)
 
 
@@ -44,28 +44,28 @@ def table_of(name):
 
 
 @pytest.mark.parametrize(("name", "protocol"), CASES)
-def test_every_promise_is_kept(name, protocol):
+def test_every_guarantee_of_a_protocol_holds(name, protocol):
     table = table_of(name)
     clips = splits.pool_copies(table) if protocol == "leaky" else table
     facts = clips.set_index("id")
     tested = []
     for fold in range(splits.fold_count(table, protocol)):
         split = splits.split(table, protocol, fold)
-        sides = {side: facts.loc[list(getattr(split, side))] for side in splits.SIDES}
-        assert not any(side.empty for side in sides.values()), "an empty side"
-        ids = [i for side in sides.values() for i in side.index]
-        assert len(ids) == len(set(ids)), "on two sides"
-        assert protocol == "speaker-text" or set(ids) == set(clips["id"]), "on no side"
+        subsets = {name: facts.loc[list(getattr(split, name))] for name in splits.SIDES}
+        assert not any(subset.empty for subset in subsets.values()), "an empty subset"
+        ids = [i for subset in subsets.values() for i in subset.index]
+        assert len(ids) == len(set(ids)), "in two subsets"
+        assert protocol == "speaker-text" or set(ids) == set(clips["id"]), "in no subset"
         tested += split.test
-        rest = pd.concat([sides["train"], sides["validation"]])
+        rest = pd.concat([subsets["train"], subsets["validation"]])
         if protocol.startswith("speaker"):
-            assert not set(sides["test"]["speaker"]) & set(rest["speaker"]), "a speaker in test and elsewhere"
+            assert not set(subsets["test"]["speaker"]) & set(rest["speaker"]), "a speaker in test and elsewhere"
         if protocol == "speaker-text":
-            assert not set(sides["test"]["text"]) & set(rest["text"]), "a sentence in test and elsewhere"
+            assert not set(subsets["test"]["text"]) & set(rest["text"]), "a sentence in test and elsewhere"
         if protocol == "leaky":
-            shared = sides["test"]["utterance"].isin(set(sides["train"]["utterance"]))
-            assert shared.mean() > 0.95, "copies of what is tested are in training, as in such papers"
-        assert set(sides["train"]["emotion"]) == set(table["emotion"]), "a class without training utterances"
+            shared = subsets["test"]["utterance"].isin(set(subsets["train"]["utterance"]))
+            assert shared.mean() > 0.95, "copies of test utterances are in training"
+        assert set(subsets["train"]["emotion"]) == set(table["emotion"]), "a class without training utterances"
     if "ravtess" not in name:
         assert sorted(tested) == sorted(clips["id"]), "each utterance is tested once"
     else:
@@ -76,7 +76,7 @@ def test_every_promise_is_kept(name, protocol):
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_cross_tests_the_whole_other_corpus_and_nothing_of_its_own(source, target):
+def test_cross_tests_the_whole_target_and_nothing_of_the_source(source, target):
     table, other = table_of(source), table_of(target)
     facts = table.set_index("id")
     validated = []
@@ -84,43 +84,43 @@ def test_cross_tests_the_whole_other_corpus_and_nothing_of_its_own(source, targe
         split = splits.split(table, "cross", fold, target=other)
         assert sorted(split.test) == sorted(other["id"]) and not set(split.test) & {*split.train, *split.validation}
         assert sorted([*split.train, *split.validation]) == sorted(table["id"])
-        train, held = (facts.loc[list(side)] for side in (split.train, split.validation))
+        train, held = (facts.loc[list(ids)] for ids in (split.train, split.validation))
         assert len(held) and set(train["emotion"]) == set(table["emotion"])
         people, words = (~part["speaker"].isin(["OAF", "YAF"]) for part in (train, held))
         assert not set(train[people]["speaker"]) & set(held[words]["speaker"]), "a speaker validates and trains"
         assert not set(train[~people]["text"]) & set(held[~words]["text"]), "a word of TESS validates and trains"
         validated.append(frozenset(split.validation))
-    assert len(set(validated)) == len(validated), "every fold validates on others"
+    assert len(set(validated)) == len(validated), "every fold has another validation set"
 
 
-def test_cross_without_another_corpus_is_refused():
+def test_cross_without_a_test_corpus_is_refused():
     with pytest.raises(SerError, match="test-corpus"):
         splits.split(corpora.manifest("ravdess"), "cross", 0)
 
 
-def test_ravdess_speaker_text_is_the_emobox_folds_times_two_statements():
+def test_ravdess_speaker_text_has_each_emobox_fold_with_either_statement():
     table = corpora.manifest("ravdess").set_index("id")
     for fold in range(12):
         split = splits.split(table.reset_index(), "speaker-text", fold)
         assert (len(split.train), len(split.validation), len(split.test)) == (480, 120, 120)
-        test, validation, train = (table.loc[list(side)] for side in (split.test, split.validation, split.train))
+        test, validation, train = (table.loc[list(ids)] for ids in (split.test, split.validation, split.train))
         assert set(test["speaker"]) == {f"{a:02d}" for a in make.EMOBOX_TEST_ACTORS[fold // 2]}
         assert set(validation["speaker"]) == {f"{a:02d}" for a in make.EMOBOX_TEST_ACTORS[(fold // 2 + 1) % 6]}
         assert set(test["text"]) == {("01", "02")[fold % 2]}
         assert set(train["text"]) == set(validation["text"]) == {("02", "01")[fold % 2]}
 
 
-def test_tess_speaker_text_goes_both_ways_on_halved_words():
+def test_tess_speaker_text_tests_each_actress_on_each_half_of_the_words():
     table = corpora.manifest("tess").set_index("id")
     for fold in range(4):
         split = splits.split(table.reset_index(), "speaker-text", fold)
-        test, validation, train = (table.loc[list(side)] for side in (split.test, split.validation, split.train))
+        test, validation, train = (table.loc[list(ids)] for ids in (split.test, split.validation, split.train))
         assert set(test["speaker"]) == {("YAF", "OAF")[fold % 2]}
         assert (len(test), len(validation), len(train)) == (700, 119, 581)
         assert not set(train["text"]) & set(validation["text"])
 
 
-def test_leaky_is_as_large_and_as_even_as_random_and_follows_the_copies():
+def test_leaky_is_stratified_and_pools_the_copies():
     table = corpora.manifest("ravdess")
     for copies in (("noise", "stretch", "shift", "pitch"), ("pitch",), ("noise", "noise-2")):
         split = splits.split(table, "leaky", 1, copies=copies)
@@ -134,7 +134,7 @@ def test_leaky_is_as_large_and_as_even_as_random_and_follows_the_copies():
     assert splits.original_of("a::b") == "a::b" and splits.original_of("a::noise-2") == "a"
 
 
-def test_ravdess_folds_are_emobox_and_validate_on_the_next():
+def test_ravdess_folds_are_those_of_emobox_and_validate_on_the_next_fold():
     table = corpora.manifest("ravdess")
     speaker = dict(zip(table["id"], table["speaker"], strict=True))
     actors = [{f"{a:02d}" for a in fold} for fold in make.EMOBOX_TEST_ACTORS]
@@ -145,7 +145,7 @@ def test_ravdess_folds_are_emobox_and_validate_on_the_next():
         assert {speaker[i] for i in split.validation} == actors[(fold + 1) % 6]
 
 
-def test_random_folds_are_stratified_and_as_large_as_the_speaker_folds():
+def test_random_folds_are_stratified_and_as_large_as_speaker_folds():
     table = corpora.manifest("ravdess")
     emotion = table.set_index("id")["emotion"]
     for fold in range(6):
@@ -155,17 +155,17 @@ def test_random_folds_are_stratified_and_as_large_as_the_speaker_folds():
         assert counts["neutral"] == 16 and set(counts.drop("neutral")) == {32}
 
 
-def test_tess_goes_from_one_actress_to_the_other_and_validates_on_held_out_words():
+def test_tess_trains_on_one_actress_tests_the_other_and_validates_on_held_out_words():
     table = corpora.manifest("tess").set_index("id")
     for fold, (test, train) in enumerate((("YAF", "OAF"), ("OAF", "YAF"))):
         split = splits.split(table.reset_index(), "speaker", fold)
         assert set(table.loc[list(split.test), "speaker"]) == {test}
         assert set(table.loc[[*split.train, *split.validation], "speaker"]) == {train}
-        words = [set(table.loc[list(side), "text"]) for side in (split.train, split.validation)]
+        words = [set(table.loc[list(ids), "text"]) for ids in (split.train, split.validation)]
         assert not words[0] & words[1] and len(words[1]) == make.TESS_VALIDATION_WORDS
 
 
-def test_ravtess_has_the_actresses_in_turn():
+def test_the_actresses_of_ravtess_alternate():
     table = ravtess()
     speaker = dict(zip(table["id"], table["speaker"], strict=True))
     actresses = [{speaker[i] for i in splits.split(table, "speaker", fold).test} & {"OAF", "YAF"} for fold in range(6)]
@@ -173,21 +173,21 @@ def test_ravtess_has_the_actresses_in_turn():
 
 
 @pytest.mark.parametrize("stem", list(MADE))
-def test_the_frozen_files_are_what_their_maker_makes(stem):
+def test_frozen_fold_files_agree_with_their_script(stem):
     comment, frame = MADE[stem]
     text = (resources.files("ser_core.protocols.folds") / f"{stem}.csv").read_text(encoding="utf-8")
     assert text == make.render(comment, frame)
 
 
-def test_a_missing_file_moves_no_other():
+def test_missing_files_do_not_change_the_subset_of_others():
     table = corpora.manifest("ravdess")
     less = table.drop(index=table.index[::7]).reset_index(drop=True)
     other = corpora.manifest("tess")
     for protocol in splits.PROTOCOLS:
-        whole, part = (splits.split(one, protocol, 2, target=other) for one in (table, less))
-        kept = set(less["id"]) | set(other["id"])
-        for side in splits.SIDES:
-            assert set(getattr(part, side)) == {i for i in getattr(whole, side) if splits.original_of(i) in kept}
+        whole, part = (splits.split(utterances, protocol, 2, target=other) for utterances in (table, less))
+        present = set(less["id"]) | set(other["id"])
+        for name in splits.SIDES:
+            assert set(getattr(part, name)) == {i for i in getattr(whole, name) if splits.original_of(i) in present}
 
 
 def user_table(speakers, each=12):
@@ -206,7 +206,7 @@ def user_table(speakers, each=12):
     return pd.DataFrame(rows)
 
 
-def test_a_users_own_corpus_is_dealt():
+def test_every_utterance_of_a_user_defined_corpus_is_tested_once():
     table = user_table("pqrstuvw")
     assert splits.fold_count(table, "speaker") == 6 and splits.fold_count(table, "random") == 6
     tested = [i for fold in range(6) for i in splits.split(table, "speaker", fold).test]
@@ -230,12 +230,12 @@ def test_a_users_own_corpus_is_dealt():
         (user_table("abc").assign(text="one"), "speaker-text", 0, "same text"),
     ],
 )
-def test_what_cannot_be_split_is_said(table, protocol, fold, word):
+def test_impossible_splits_give_a_clear_error(table, protocol, fold, word):
     with pytest.raises(SerError, match=word):
         splits.split(table, protocol, fold)
 
 
-def test_an_utterance_that_no_fold_knows_is_named():
+def test_an_utterance_in_no_fold_is_named():
     table = corpora.manifest("ravdess").head(10)
     stranger = table.iloc[[0]].assign(id="03-01-09-01-01-01-01", speaker="99")
     with pytest.raises(SerError, match="03-01-09-01-01-01-01"):

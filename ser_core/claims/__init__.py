@@ -1,1 +1,1 @@
-"""State what the paper prints, and check claims by computation."""
+"""Figures that the paper prints, and checks of claims by computation."""

@@ -1,12 +1,14 @@
-"""What the paper prints, as plain data.
+"""Tables and figures that the paper prints, as plain data.
 
 H. Zennou, R. Ouadad, M. Ouhda, M. Baslam, "Real-Time Speech Emotion Recognition with a CNN-BiLSTM-Attention Deep
 Learning Model", accepted 1 April 2026, doi 10.48084/etasr.17495, CC BY 4.0.
 
-Figures stand exactly as printed: scores in percent, latency in milliseconds, throughput in utterances per second.
-Nothing is corrected here. ``None`` means that the paper gives no figure. Emotions carry the suite's spelling (the
-paper's "Surprised" is ``surprised``). Every table names its place in the paper under ``source``.
+Figures are exactly as printed: scores in percent, latency in milliseconds, throughput in utterances per second. Nothing
+is corrected here. ``None`` means that the paper gives no figure. Emotions have the suite's spelling (the paper's
+"Surprised" is ``surprised``). Every table names its place in the paper under ``source``.
 """
+
+from __future__ import annotations
 
 from types import MappingProxyType as frozen
 
@@ -19,7 +21,7 @@ SCORES = ("accuracy", "precision", "recall", "f1")
 
 
 def _rows(names: tuple[str, ...], *values: tuple) -> tuple:
-    """One read-only dict per row of a table."""
+    """Return one read-only dict per row of a table."""
     return tuple(frozen(dict(zip(names, row, strict=True))) for row in values)
 
 
@@ -160,7 +162,7 @@ CORPORA = _rows(
     ("ravtess", None, None, 7, "Section II.A.3"),
 )
 
-# What the paper states twice, and differently; each with its places.
+# Statements that the paper makes twice and differently, each with its places.
 TWICE = _rows(
     ("what", "first", "first_source", "second", "second_source"),
     ("learning rate", 0.001, "Section II.D.5", 0.0001, "Section III.A"),
@@ -213,7 +215,7 @@ HEADLINES = _rows(
     ),
 )
 
-# Not the paper's: what listeners reach on RAVDESS speech, audio only, when neutral and calm count as one answer
+# Not from the paper: accuracy of human listeners on RAVDESS speech, audio only, with neutral and calm as one answer
 # (S. R. Livingstone, F. A. Russo, PLOS ONE 13(5), e0196391, 2018, supplementary tables S1 to S4).
 LISTENERS = frozen(
     {
@@ -225,7 +227,7 @@ LISTENERS = frozen(
     }
 )
 
-# The suite's names for what the paper's tables compare.
+# Names of networks in the suite, and in the tables of the paper.
 PROPOSED = ("cnn_bilstm_attention", "cnn_bilstm_attention_lite")
 COMPARED = frozen(
     {
@@ -242,26 +244,60 @@ ABLATIONS = frozen({"a1": "A1", "a2": "A2", "a3": "A3", "a4": "A4"})
 
 
 def table(number: str) -> tuple[dict, ...]:
-    """Rows of a table as dicts, ready for ``pandas.DataFrame``; ``number`` is a key of ``TABLES`` ("I" to "VI")."""
+    """Return the rows of a table of the paper as dicts, ready for ``pandas.DataFrame``.
+
+    Parameters
+    ----------
+    number : str
+        a key of :data:`TABLES`: "I" to "VI"
+
+    Returns
+    -------
+    tuple of dict
+
+    Examples
+    --------
+    >>> table("IV")[2]["accuracy"]
+    98.1
+    """
     return tuple(dict(row) for row in TABLES[number]["rows"])
 
 
 def paper_corpus(corpus: str) -> str:
-    """The paper's corpus that ours stands for: ``demo_ravdess`` imitates ``ravdess``, ``demo`` too."""
+    """Return the corpus of the paper that a corpus of the suite corresponds to.
+
+    >>> paper_corpus("demo"), paper_corpus("demo_tess"), paper_corpus("ravtess_calm_merged")
+    ('ravdess', 'tess', 'ravtess')
+    """
     name = "ravdess" if corpus == "demo" else corpus.removeprefix("demo_")
     return "ravtess" if name == "ravtess_calm_merged" else name
 
 
 def is_proposed(model: str) -> bool:
-    """Whether a name of ours is the proposed network or one of its ablations."""
+    """Return whether a model of the suite is the proposed network or one of its ablations."""
     return model in PROPOSED or model in ABLATIONS
 
 
 def claimed_scores(model: str, corpus: str) -> dict | None:
-    """Scores that the paper prints for a network of ours on a corpus, as fractions, or ``None`` where it prints none.
+    """Return the scores that the paper prints for a model of the suite on a corpus.
 
-    The dict has some of ``accuracy``, ``precision``, ``recall``, ``f1``, and ``source``. On a demo corpus it is the
-    claim for the corpus that the demo imitates, which the demo can neither confirm nor refute.
+    For a demo corpus, these are the scores on the corpus that it imitates. A demo can neither confirm nor refute them.
+
+    Parameters
+    ----------
+    model, corpus : str
+        names in the suite
+
+    Returns
+    -------
+    dict or None
+        some of ``accuracy``, ``precision``, ``recall``, ``f1`` (fractions), and ``source``; None if the paper prints
+        no scores
+
+    Examples
+    --------
+    >>> claimed_scores("a1", "ravdess")
+    {'accuracy': 0.8412, 'f1': 0.8409, 'source': 'Table V'}
     """
     name = paper_corpus(corpus)
     for number, column, wanted in (

@@ -1,1 +1,1 @@
-"""Split corpora into training, validation and test, and look for leakage between them."""
+"""Split corpora into training, validation and test, and audit splits for leakage."""

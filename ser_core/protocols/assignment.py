@@ -1,52 +1,78 @@
-"""Name the side of every utterance in every fold of a protocol: training, validation, test or none."""
+"""Table of the subset of every utterance in every fold of a protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.protocols import splits
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def load_utterances(corpus: str):
-    """The utterance table of a corpus without a need for its audio: the published list, else what is here."""
+
+def load_utterances(corpus: str) -> pd.DataFrame:
+    """Load the utterance table of a corpus, from the published file list if it has one; that needs no recordings."""
     return corpora.manifest(corpus) if corpus in corpora.CORPORA else corpora.load(corpus)
 
 
-def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None):
-    """On which side every utterance stands in every fold.
+def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None) -> pd.DataFrame:
+    """Return the subset of every utterance in every fold.
+
+    Parameters
+    ----------
+    corpus : str
+        name of a corpus
+    protocol : str
+        one of :data:`ser_core.protocols.splits.PROTOCOLS` or its aliases
+    test_corpus : str, optional
+        corpus that ``cross`` tests on
 
     Returns
     -------
-    DataFrame: ``id``, ``corpus``, ``speaker``, ``text``, ``emotion`` and one column a fold ("train", "validation",
-    "test" or "none"), sorted by id; under ``leaky`` one line a clip, under ``cross`` the tested corpus's below
+    DataFrame
+        ``id``, ``corpus``, ``speaker``, ``text``, ``emotion`` and one column per fold ("train", "validation", "test" or
+        "none"), sorted by id; one row per utterance, under ``leaky`` one per clip, under ``cross`` of both corpora
 
     Raises
     ------
     SerError
         for an unknown corpus or protocol, or one that the corpus cannot fill
+
+    Examples
+    --------
+    >>> utterance_sides("tess", "speaker")["0"].value_counts().sort_index().to_dict()
+    {'test': 1400, 'train': 1162, 'validation': 238}
     """
     import pandas as pd
 
     protocol = splits.canonical_protocol(protocol)
     table = load_utterances(corpus)
     count = splits.fold_count(table, protocol)
-    options, lines = {}, table
+    target, clips = None, table
     if protocol == "cross":
         if not test_corpus:
             raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
-        shared = _labels(corpus, test_corpus)
-        table, target = (one[one["emotion"].isin(shared)] for one in (table, load_utterances(test_corpus)))
-        options["target"] = target
-        lines = pd.concat([table, target], ignore_index=True)
+        labels = shared_labels(corpus, test_corpus)
+        target = load_utterances(test_corpus)
+        table, target = (utterances[utterances["emotion"].isin(labels)] for utterances in (table, target))
+        clips = pd.concat([table, target], ignore_index=True)
     elif protocol == "leaky":
-        lines = splits.pool_copies(table)
-    found = lines[["id", "corpus", "speaker", "text", "emotion"]].sort_values("id", ignore_index=True)
+        clips = splits.pool_copies(table)
+    frame = clips[["id", "corpus", "speaker", "text", "emotion"]].sort_values("id", ignore_index=True)
     for fold in range(count):
-        split = splits.split(table, protocol, fold, **options)
-        side = {name: where for where in splits.SIDES for name in getattr(split, where)}
-        found[str(fold)] = [side.get(name, "none") for name in found["id"]]
-    return found
+        split = splits.split(table, protocol, fold, target=target)
+        subset = {clip: name for name in splits.SIDES for clip in getattr(split, name)}
+        frame[str(fold)] = [subset.get(clip, "none") for clip in frame["id"]]
+    return frame
 
 
-def _labels(corpus: str, target: str) -> tuple[str, ...]:
-    """Emotions of the corpus, those that the tested one has as well."""
-    there = set(corpora.labels(target))
-    return tuple(label for label in corpora.labels(corpus) if label in there)
+def shared_labels(corpus: str, target: str) -> tuple[str, ...]:
+    """Return the emotions that a corpus shares with the test corpus, in the order of the first.
+
+    >>> shared_labels("ravdess", "tess")
+    ('neutral', 'happy', 'sad', 'angry', 'fearful', 'disgust', 'surprised')
+    """
+    in_target = set(corpora.labels(target))
+    return tuple(label for label in corpora.labels(corpus) if label in in_target)

@@ -1,14 +1,20 @@
-"""Which recordings are the same: by bytes, by samples, and by ear of a machine.
+"""Find recordings that are the same: by bytes, by samples, and by the waveform.
 
-A recording with another gain, trimmed, shifted, resampled, coded anew or with noise in it is still the same waveform:
-its cross-correlation with the original stays high at some lag. Another take of the same sentence by the same speaker
-is another waveform, however alike it sounds. All pairs are searched at 1 kHz (60 to 500 Hz, where voices are
-strongest), and what is found there is confirmed at 8 kHz. A copy that was stretched or shifted in pitch is another
-waveform too and is not found by this; :func:`ser_core.protocols.leakage.named_copies` knows such copies by their names.
+A recording with another gain, trimmed, shifted, resampled, transcoded or with added noise is still the same waveform.
+Its cross-correlation with the original stays high at some lag. Another take of the same sentence by the same speaker is
+a different waveform, however similar it sounds.
+
+All pairs are searched at 1 kHz (60 to 500 Hz, where voices are strongest), and matches are confirmed at 8 kHz. Copies
+that were stretched or shifted in pitch are different waveforms too, and are not found.
+:func:`ser_core.protocols.leakage.named_copies` finds such copies by their names.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,97 +22,95 @@ from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core.features import cache
+from ser_core.protocols.acoustic_cues import measure_cues
 
 VERSION = 1
-"""Raised whenever what is measured here changes."""
+"""Part of the cache key; raised whenever the measurements change."""
 SEARCH_RATE, LOWEST, LONGEST = 1_000, 60.0, 20.0
-"""Rate of the search (Hz), lowest frequency in it (Hz), and how much of a recording it takes (s)."""
+"""Sampling rate of the search (Hz), its lowest frequency (Hz), and the length of a recording that it uses (s)."""
 CONFIRM_RATE = 8_000
+"""Sampling rate at which candidates are confirmed (Hz)."""
 SUSPECT, SAME = 0.5, 0.75
-"""Correlation that is worth a second look, and the one that confirms. Of a copy, white noise at 5 dB leaves 0.87, and a
-cut to 60 % of its energy 0.77; the most alike pairs of different recordings reach 0.46 in RAVDESS and 0.65 in TESS."""
-QUIET_DB = 40.0
-"""Frames this far below the loudest count as silence at the ends."""
-CUES = ("seconds", "leading_silence", "trailing_silence", "peak_dbfs", "rms_dbfs", "dc_offset", "rate", "channels")
+"""Correlation from which a pair is a candidate, and from which it is confirmed.
+
+A copy with white noise at 5 dB still reaches 0.87, and one cut to 60 % of its energy 0.77. The most similar pairs of
+different recordings reach 0.46 in RAVDESS and 0.65 in TESS.
+"""
 
 
-def find_duplicates(paths: list[str], *, progress: bool = True) -> dict:
-    """Cues and copies among recordings, from the cache or measured now.
+def find_duplicates(paths: Sequence[str], *, progress: bool = True) -> dict[str, Any]:
+    """Find copies among recordings, and measure their acoustic cues; results are cached.
 
     Parameters
     ----------
-    paths : recordings; a path may stand there twice
+    paths : sequence of str
+        recordings; a path may occur twice
+    progress : bool
+        show progress bars on a terminal
 
     Returns
     -------
     dict
-        ``digests`` (SHA-256 of each path's bytes), ``facts`` (digest to ``audio``, the digest of the samples, and the
-        :data:`CUES`), ``pairs`` ([digest, digest, kind, correlation], kind "same audio" or "same recording")
+        ``digests`` (SHA-256 of the bytes of each path), ``facts`` (digest to ``audio``, the digest of the samples, and
+        the :data:`ser_core.protocols.acoustic_cues.CUES`), ``pairs`` ([digest, digest, kind, correlation]; kind is
+        "same audio" or "same recording")
 
     Raises
     ------
     SerError
-        for a recording that cannot be used, naming it
+        for a recording that cannot be decoded; the message names it
     """
     if not paths:
         return {"digests": [], "facts": {}, "pairs": []}
     digests = [cache.file_digest(path) for path in paths]
-    where = dict(zip(digests, paths, strict=True))
-    name = hashlib.sha256(json.dumps([VERSION, sorted(where)]).encode()).hexdigest()[:32]
+    path_of = dict(zip(digests, paths, strict=True))
+    name = hashlib.sha256(json.dumps([VERSION, sorted(path_of)]).encode()).hexdigest()[:32]
     store = cache_dir() / "leaks" / f"{name}.json"
     try:
-        known = json.loads(store.read_text())
+        measured = json.loads(store.read_text())
     except (OSError, ValueError):
-        known = _measure(where, progress)
-        write_atomically(store, json.dumps(known).encode())
-    return {"digests": digests, **known}
+        measured = _measure(path_of, progress)
+        write_atomically(store, json.dumps(measured).encode())
+    return {"digests": digests, **measured}
 
 
-def _measure(where: dict[str, str], progress: bool) -> dict:
+def _measure(path_of: dict[str, str], progress: bool) -> dict[str, Any]:
+    """Measure the cues of every recording and find copies among all pairs."""
     from tqdm import tqdm
 
-    quiet = None if progress else True  # shown on a terminal alone
-    facts, voices = {}, []
-    for digest in tqdm(sorted(where), desc="recordings", unit="utt", disable=quiet):
-        samples, rate, _ = audio.decode(where[digest])
-        facts[digest] = cues(samples, rate)
-        voices.append(fingerprint(samples, rate))
+    disable = None if progress else True  # None: shown on a terminal only
+    facts, fingerprints = {}, []
+    for digest in tqdm(sorted(path_of), desc="recordings", unit="utt", disable=disable):
+        samples, rate, _ = audio.decode(path_of[digest])
+        facts[digest] = measure_cues(samples, rate)
+        fingerprints.append(fingerprint(samples, rate))
     names = list(facts)
     pairs = []
-    for i, j, _ in candidate_pairs(voices, progress=progress):
+    for i, j, _ in candidate_pairs(fingerprints, progress=progress):
         first, second = names[i], names[j]
         if facts[first]["audio"] == facts[second]["audio"]:
             pairs.append([first, second, "same audio", 1.0])
             continue
-        found = peak_correlation(*(_at(where[digest], CONFIRM_RATE) for digest in (first, second)))
-        if found >= SAME:
-            pairs.append([first, second, "same recording", round(found, 4)])
+        correlation = peak_correlation(*(_decode_at(path_of[digest], CONFIRM_RATE) for digest in (first, second)))
+        if correlation >= SAME:
+            pairs.append([first, second, "same recording", round(correlation, 4)])
     return {"facts": facts, "pairs": pairs}
 
 
-def cues(samples: np.ndarray, rate: int) -> dict:
-    """What a recording gives away without its speech: length, silence at the ends (s), level (dBFS), DC, rate (Hz).
-
-    samples : float [samples, channels] as decoded; also ``audio``, the digest of samples and rate
-    """
-    mono = samples.mean(axis=1, dtype=np.float64)
-    width = max(1, rate // 100)
-    frames = np.sqrt(np.mean(np.square(mono[: len(mono) // width * width] - mono.mean()).reshape(-1, width), axis=1))
-    loud = np.flatnonzero(frames > frames.max() * 10 ** (-QUIET_DB / 20))
-    ends = (loud[0], len(frames) - 1 - loud[-1]) if len(loud) else (len(frames), len(frames))
-    return {
-        "audio": hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32],
-        "seconds": len(samples) / rate,
-        "leading_silence": float(ends[0]) / 100,
-        "trailing_silence": float(ends[1]) / 100,
-        **audio.measure_level(samples),
-        "rate": rate,
-        "channels": samples.shape[1],
-    }
-
-
 def fingerprint(samples: np.ndarray, rate: int) -> np.ndarray:
-    """The low band of a recording's first 20 s, of unit energy: float32 [samples at 1 kHz]."""
+    """Compute the low band of the first 20 s of a recording, with unit energy.
+
+    Parameters
+    ----------
+    samples : float [samples, channels]
+        decoded recording
+    rate : int
+        sampling rate in Hz
+
+    Returns
+    -------
+    float32 [samples at 1 kHz]
+    """
     from scipy import fft
 
     short = audio.resample(samples[: int(LONGEST * rate)].mean(axis=1), rate, SEARCH_RATE)
@@ -116,34 +120,70 @@ def fingerprint(samples: np.ndarray, rate: int) -> np.ndarray:
     return (low / max(np.linalg.norm(low), 1e-12)).astype(np.float32)
 
 
-def candidate_pairs(voices: list[np.ndarray], *, progress: bool = True, block: int = 64):
-    """Pairs whose circular cross-correlation reaches :data:`SUSPECT` at some lag, of either sign: (i, j, value)."""
+def candidate_pairs(
+    fingerprints: Sequence[np.ndarray], *, progress: bool = True, block: int = 64
+) -> list[tuple[int, int, float]]:
+    """Return the pairs whose circular cross-correlation reaches :data:`SUSPECT` at some lag, with either sign.
+
+    Parameters
+    ----------
+    fingerprints : sequence of float32 [samples at 1 kHz]
+        those of :func:`fingerprint`
+    progress : bool
+        show a progress bar on a terminal
+    block : int
+        number of pairs that are correlated at a time
+
+    Returns
+    -------
+    list of (int, int, float)
+        the two places in the sequence, and the largest absolute correlation
+    """
     from scipy import fft
     from tqdm import tqdm
 
-    length = fft.next_fast_len(max(map(len, voices), default=1), real=True)
-    spectra = np.stack([fft.rfft(one, length) for one in voices]).astype(np.complex64)
-    found = []
-    with tqdm(total=len(voices) * (len(voices) - 1) // 2, desc="pairs", unit="pair", unit_scale=True,
-              disable=None if progress else True) as bar:  # fmt: skip
-        for i in range(len(voices) - 1):
-            own = np.conj(spectra[i])
-            for start in range(i + 1, len(voices), block):
-                lags = fft.irfft(spectra[start : start + block] * own, length, overwrite_x=True)
+    count = len(fingerprints)
+    length = fft.next_fast_len(max(map(len, fingerprints), default=1), real=True)
+    spectra = np.stack([fft.rfft(signal, length) for signal in fingerprints]).astype(np.complex64)
+    candidates: list[tuple[int, int, float]] = []
+    disable = None if progress else True
+    with tqdm(total=count * (count - 1) // 2, desc="pairs", unit="pair", unit_scale=True, disable=disable) as bar:
+        for i in range(count - 1):
+            conjugate = np.conj(spectra[i])
+            for start in range(i + 1, count, block):
+                lags = fft.irfft(spectra[start : start + block] * conjugate, length, overwrite_x=True)
                 peaks = np.maximum(lags.max(axis=1), -lags.min(axis=1))
-                found += [(i, start + int(k), float(peaks[k])) for k in np.flatnonzero(peaks >= SUSPECT)]
-            bar.update(len(voices) - 1 - i)
-    return found
+                candidates += [(i, start + int(k), float(peaks[k])) for k in np.flatnonzero(peaks >= SUSPECT)]
+            bar.update(count - 1 - i)
+    return candidates
 
 
-def _at(path: str, rate: int) -> np.ndarray:
-    samples, own, _ = audio.decode(path)
-    mono = audio.resample(samples.mean(axis=1), own, rate)
+def _decode_at(path: str, rate: int) -> np.ndarray:
+    """Decode a recording as one channel of mean zero at a sampling rate."""
+    samples, original_rate, _ = audio.decode(path)
+    mono = audio.resample(samples.mean(axis=1), original_rate, rate)
     return mono - mono.mean()
 
 
 def peak_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest absolute cross-correlation of two signals at one rate over all lags, 0 to 1 (1: alike but for gain)."""
+    """Compute the largest absolute cross-correlation of two signals over all lags.
+
+    Parameters
+    ----------
+    first, second : float [samples]
+        signals at the same sampling rate
+
+    Returns
+    -------
+    float
+        0 to 1; 1 if they differ only in gain and lag
+
+    Examples
+    --------
+    >>> signal = np.array([1.0, -0.5, 0.25, 0.0])
+    >>> round(peak_correlation(signal, -3 * np.roll(signal, 1)), 2)
+    1.0
+    """
     from scipy import fft
 
     length = fft.next_fast_len(len(first) + len(second) - 1, real=True)

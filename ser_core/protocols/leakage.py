@@ -1,21 +1,28 @@
-"""The leak meter: what a split gives away before anything is trained.
+"""Audit splits for leakage before anything is trained.
 
-Leaks: a speaker both in test and elsewhere; the same recording both in test and elsewhere, as a copy of the file, of
-its samples, of its waveform (:mod:`ser_core.protocols.duplicates`), or as an augmented copy. Warnings: sentences both in test and
-elsewhere; copies shared by training and validation; cues that tell the emotion, or the corpus, without any speech.
+Leaks: a speaker both in test and elsewhere; the same recording both in test and elsewhere, as a copy of the file, its
+samples or its waveform (:mod:`ser_core.protocols.duplicates`), or as an augmented copy.
+
+Warnings: sentences both in test and elsewhere; copies both in training and validation; acoustic cues that predict the
+emotion, or the corpus, without speech content.
+
 Notes: what validation shares with training, which a protocol may allow.
 """
 
-import re
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.corpora import folder
-from ser_core.metrics import uncertainty
-from ser_core.protocols import assignment, duplicates, splits
+from ser_core.protocols import acoustic_cues, assignment, duplicates, splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDE_NAMES = {
     **{name: name for name in splits.SIDES},
@@ -23,318 +30,362 @@ SIDE_NAMES = {
     **dict.fromkeys(("val", "valid", "dev", "development"), "validation"),
     **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
 }
+"""Accepted name of a subset to the name used here."""
 COPY_NAME = re.compile(
     r"^(.+?)[_\-.: ]+(?:noisy?|noise|stretch\w*|speed|shift\w*|pitch\w*|aug\w*|copy|echo|reverb|gain|tempo)[\w\-]*$",
     re.IGNORECASE,
 )
-FEWEST = 24
-"""Utterances below which no classifier is fitted on the cues."""
+"""File name of an augmented copy; the first group is the original."""
 
 
 def audit_protocol(
-    corpus: str, protocol: str, fold: int | None = None, *, test_corpus=None, cues=True, progress=True
-) -> dict:
-    """Audit the folds of a corpus under a protocol; without its recordings, what the published list allows.
+    corpus: str,
+    protocol: str,
+    fold: int | None = None,
+    *,
+    test_corpus: str | None = None,
+    cues: bool = True,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Audit the folds of a corpus under a protocol.
 
-    fold : one fold; by default all. cues : whether the telling cues are judged (alike for all protocols).
-    Returns what :func:`audit` does, with ``corpus`` and ``protocol``.
+    Without recordings, only what the published file list shows is audited.
+
+    Parameters
+    ----------
+    corpus : str
+        name of a corpus
+    protocol : str
+        one of :data:`ser_core.protocols.splits.PROTOCOLS` or its aliases
+    fold : int, optional
+        one fold; by default all
+    test_corpus : str, optional
+        corpus that ``cross`` tests on
+    cues : bool
+        also measure what the acoustic cues predict; the result is the same for all protocols of a corpus
+    progress : bool
+        show progress bars on a terminal
+
+    Returns
+    -------
+    dict
+        that of :func:`audit_split`, with ``corpus``, ``protocol`` and ``promise`` (what the protocol guarantees)
+
+    Raises
+    ------
+    SerError
+        for an unknown corpus, protocol or fold
     """
     import pandas as pd
 
     protocol = splits.canonical_protocol(protocol)
-    names = [corpus] if protocol != "cross" else [corpus, test_corpus]
-    sides = assignment.utterance_sides(corpus, protocol, test_corpus)
-    numbers = [column for column in sides if column.isdigit()]
+    names = [corpus, test_corpus] if protocol == "cross" and test_corpus else [corpus]
+    subsets = assignment.utterance_sides(corpus, protocol, test_corpus)
+    numbers = [column for column in subsets if column.isdigit()]
     if fold is not None and str(fold) not in numbers:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {len(numbers) - 1} on {corpus}")
     numbers = numbers if fold is None else [str(fold)]
-    known = pd.concat([_recordings(name) for name in names], ignore_index=True).drop_duplicates("id")
-    clips = sides.assign(
-        utterance=[splits.original_of(name) for name in sides["id"]] if protocol == "leaky" else sides["id"]
+    recordings = pd.concat([_recordings(name) for name in names], ignore_index=True).drop_duplicates("id")
+    originals = [splits.original_of(clip) for clip in subsets["id"]] if protocol == "leaky" else subsets["id"]
+    clips = subsets.assign(utterance=originals)
+    table = clips.merge(recordings, left_on="utterance", right_on="id", suffixes=("", "_known")).drop(
+        columns="id_known"
     )
-    table = clips.merge(known, left_on="utterance", right_on="id", suffixes=("", "_known")).drop(columns="id_known")
-    folds = {int(number): dict(zip(sides["id"], sides[number])) for number in numbers}
-    found = audit_split(table, folds, cues=cues, progress=progress)
-    told = {"corpus": corpora.canonical_name(corpus), "protocol": protocol, "promise": splits.PROTOCOLS[protocol]}
-    return told | ({"test_corpus": test_corpus} if protocol == "cross" else {}) | found
+    folds = {int(number): dict(zip(subsets["id"], subsets[number])) for number in numbers}
+    result = audit_split(table, folds, cues=cues, progress=progress)
+    audited = {
+        "corpus": corpora.canonical_name(corpus),
+        "protocol": protocol,
+        "promise": splits.PROTOCOLS[protocol],
+    }
+    return audited | ({"test_corpus": test_corpus} if protocol == "cross" else {}) | result
 
 
-def _recordings(name: str):
-    """``id``, ``path`` and ``published`` (SHA-256) of a corpus: of what is here, else of the published list."""
+def _recordings(name: str) -> pd.DataFrame:
+    """Return ``id``, ``path`` ("" without audio) and ``published`` (SHA-256 or "") of the recordings of a corpus."""
     try:
         table = corpora.load(name)
     except SerError:
         table = corpora.manifest(name).assign(path="")
-    published = {}
+    published: dict[str, str] = {}
     if name in corpora.CORPORA:
         listed = corpora.manifest(name)
         published = dict(zip(listed["id"], listed["sha256"]))
     return table[["id", "path"]].assign(published=[published.get(key) or "" for key in table["id"]])
 
 
-def audit_split_file(path: str | Path, *, progress=True) -> dict:
-    """Audit a split of somebody's own: a CSV with ``path`` (from the CSV's folder), ``emotion``, ``speaker``, ``side``
-    (train, validation, test), and ``text`` if it is known.
-
-    Raises
-    ------
-    SerError
-        for a file that cannot be read, a missing column, or a side that is none
-    """
-    import pandas as pd
-
-    where = Path(path).expanduser().resolve()
-    rows, side = [], {}
-    for number, line in folder.read_csv(where):
-        lacking = [column for column in ("speaker", "side") if column not in line]
-        if lacking:
-            raise SerError(f"{where}: no column {', '.join(lacking)}; wanted are path, emotion, speaker, side")
-        row = folder.utterance(line, where, number)
-        own = SIDE_NAMES.get(line["side"].lower())
-        if own is None:
-            raise SerError(f"{where}, line {number}: side is {line['side']!r}, wanted train, validation or test")
-        row["path"] = row["path"] if Path(row["path"]).is_file() else ""
-        if row["id"] in side:
-            row["id"] += f" (line {number})"
-        side[row["id"]] = own
-        rows.append(row | {"corpus": where.name, "published": "", "utterance": row["id"]})
-    table = pd.DataFrame(rows)
-    if not (table["path"] != "").any():
-        raise SerError(f"{where}: none of its {len(rows)} files is there; paths count from the folder of the CSV")
-    table["utterance"] = named_copies(list(table["id"]))
-    return {"split": str(where)} | audit_split(table, {0: side}, progress=progress)
-
-
-def audit_corpus(corpus: str, *, progress=False) -> tuple[list[dict], list[dict]]:
-    """Every protocol of a corpus audited: one line each for a table, and the cues, which are alike for all.
-
-    A protocol that the corpus cannot fill is a line that says why.
-    """
-    lines, cues = [], []
-    for protocol in splits.PROTOCOLS:
-        if protocol == "cross":  # of two corpora
-            continue
-        try:
-            found = audit_protocol(corpus, protocol, cues=not lines, progress=progress)
-        except SerError as error:
-            lines.append({"protocol": f"`{protocol}`", "verdict": str(error)})
-            continue
-        cues = cues or found["cues"]
-        copied = sum(bool(pair["leaks_in"]) for pair in found["copies"])
-        lines.append(
-            {
-                "protocol": f"`{protocol}`",
-                "folds": len(found["folds"]),
-                "speakers in test and elsewhere": len(found["speakers"]),
-                "sentences": len(found["sentences"]),
-                "copied recordings": copied,
-                "utterances with augmented copies": sum(one["augmented"] for one in found["folds"]),
-                "verdict": "no leak" if found["ok"] else "**leak**",
-            }
-        )
-    return lines, cues
-
-
-def named_copies(ids: list[str]) -> list[str]:
-    """What each id is a copy of, by its name: ``a_noise`` and ``a-pitch2`` are copies of ``a`` where that is there."""
-    there = set(ids)
-    found = []
-    for name in ids:
-        match = COPY_NAME.match(name)
-        found.append(match[1] if match and match[1] in there else name)
-    return found
-
-
-def audit_split(table, folds: dict[int, dict[str, str]], *, cues=True, progress=True) -> dict:
-    """Audit a split, or several folds.
+def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, Any]:
+    """Audit a user-defined split, given as a CSV file.
 
     Parameters
     ----------
-    table : DataFrame with ``id, path`` ("" where there is none), ``published`` (SHA-256 or ""), ``utterance`` (the id
-        of what it is a copy of, or its own), ``corpus, speaker, text, emotion``
-    folds : number to id to side
+    path : str or Path
+        CSV with the columns ``path`` (relative to the CSV), ``emotion``, ``speaker``, ``side`` (train, validation or
+        test), and ``text`` if it is known
+    progress : bool
+        show progress bars on a terminal
 
     Returns
     -------
     dict
-        ``utterances``, ``recordings`` (how many could be examined), ``folds`` (each with its sizes, ``speakers`` and
-        ``sentences`` in test and elsewhere, ``copies``, ``augmented``), ``speakers`` and ``sentences`` (of all folds),
-        ``copies`` (every pair, with the folds that it leaks in), ``cues``, and in words ``leaks``, ``warnings``,
-        ``notes``; ``ok``: no leak
+        that of :func:`audit_split`, with ``split``, the path of the CSV
+
+    Raises
+    ------
+    SerError
+        for a file that cannot be read, a missing column, or an unknown name of a subset
+    """
+    import pandas as pd
+
+    source = Path(path).expanduser().resolve()
+    rows: list[dict[str, Any]] = []
+    subset: dict[str, str] = {}
+    for number, line in folder.read_csv(source):
+        lacking = [column for column in ("speaker", "side") if column not in line]
+        if lacking:
+            raise SerError(f"{source}: no column {', '.join(lacking)}; wanted are path, emotion, speaker, side")
+        row = folder.utterance(line, source, number)
+        name = SIDE_NAMES.get(line["side"].lower())
+        if name is None:
+            raise SerError(f"{source}, line {number}: side is {line['side']!r}, wanted train, validation or test")
+        row["path"] = row["path"] if Path(row["path"]).is_file() else ""
+        if row["id"] in subset:
+            row["id"] += f" (line {number})"
+        subset[row["id"]] = name
+        rows.append(row | {"corpus": source.name, "published": "", "utterance": row["id"]})
+    table = pd.DataFrame(rows)
+    if not (table["path"] != "").any():
+        raise SerError(f"{source}: none of its {len(rows)} files exists; paths are relative to the folder of the CSV")
+    table["utterance"] = named_copies(list(table["id"]))
+    return {"split": str(source)} | audit_split(table, {0: subset}, progress=progress)
+
+
+def audit_corpus(corpus: str, *, progress: bool = False) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Audit every protocol of a corpus but ``cross``.
+
+    Parameters
+    ----------
+    corpus : str
+        name of a corpus
+    progress : bool
+        show progress bars on a terminal
+
+    Returns
+    -------
+    rows : list of dict
+        one row per protocol, for a table; for a protocol that the corpus cannot fill, the row says why
+    cues : list of dict
+        what the acoustic cues predict, which is the same for all protocols
+    """
+    rows: list[dict[str, Any]] = []
+    cues: list[dict[str, Any]] = []
+    for protocol in splits.PROTOCOLS:
+        if protocol == "cross":  # needs two corpora
+            continue
+        try:
+            result = audit_protocol(corpus, protocol, cues=not rows, progress=progress)
+        except SerError as error:
+            rows.append({"protocol": f"`{protocol}`", "verdict": str(error)})
+            continue
+        cues = cues or result["cues"]
+        rows.append(
+            {
+                "protocol": f"`{protocol}`",
+                "folds": len(result["folds"]),
+                "speakers in test and elsewhere": len(result["speakers"]),
+                "sentences": len(result["sentences"]),
+                "copied recordings": sum(bool(pair["leaks_in"]) for pair in result["copies"]),
+                "utterances with augmented copies": sum(fold["augmented"] for fold in result["folds"]),
+                "verdict": "no leak" if result["ok"] else "**leak**",
+            }
+        )
+    return rows, cues
+
+
+def named_copies(ids: Sequence[str]) -> list[str]:
+    """Return the original of each id by its name, or the id itself: ``a_noise`` is a copy of ``a`` if ``a`` is listed.
+
+    >>> named_copies(["a", "a_noise", "b-pitch2"])
+    ['a', 'a', 'b-pitch2']
+    """
+    listed = set(ids)
+    originals = []
+    for name in ids:
+        match = COPY_NAME.match(name)
+        originals.append(match[1] if match and match[1] in listed else name)
+    return originals
+
+
+def audit_split(
+    table: pd.DataFrame, folds: dict[int, dict[str, str]], *, cues: bool = True, progress: bool = True
+) -> dict[str, Any]:
+    """Audit one or several folds of a split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        one row per clip: ``id``, ``path`` ("" without audio), ``published`` (SHA-256 or ""), ``utterance`` (id of the
+        original, or its own), ``corpus``, ``speaker``, ``text``, ``emotion``
+    folds : dict
+        number of the fold to a dict of id to subset
+    cues : bool
+        also measure what the acoustic cues predict
+    progress : bool
+        show progress bars on a terminal
+
+    Returns
+    -------
+    dict
+        ``utterances``; ``recordings`` (number examined); ``folds`` (per fold its sizes, ``speakers`` and ``sentences``
+        both in test and elsewhere, ``copies``, ``augmented``); ``speakers`` and ``sentences`` (of all folds);
+        ``copies`` (every pair, with the folds that it leaks in); ``cues``; in words ``leaks``, ``warnings`` and
+        ``notes``; ``ok`` (no leak)
     """
     originals = table[table["utterance"] == table["id"]]
     examined = originals[originals["path"] != ""]
-    sound = duplicates.find_duplicates(list(examined["path"]), progress=progress)
-    pairs = _pairs(originals, examined, sound)
-    lines = [_fold(table, number, side, pairs) for number, side in folds.items()]
+    duplicated = duplicates.find_duplicates(list(examined["path"]), progress=progress)
+    pairs = _copied_pairs(originals, examined, duplicated)
+    per_fold = [_audit_fold(table, number, subset, pairs) for number, subset in folds.items()]
     for pair in pairs:
-        pair["leaks_in"] = [one["fold"] for one in lines if pair in one["copies"]]
+        pair["leaks_in"] = [fold["fold"] for fold in per_fold if pair in fold["copies"]]
     result = {
         "utterances": len(table),
         "recordings": len(examined),
-        "speakers": sorted({name for one in lines for name in one["speakers"]}),
-        "sentences": sorted({name for one in lines for name in one["sentences"]}),
+        "speakers": sorted({name for fold in per_fold for name in fold["speakers"]}),
+        "sentences": sorted({name for fold in per_fold for name in fold["sentences"]}),
         "copies": pairs,
-        "cues": _cues(examined, sound) if cues else [],
-        "folds": [one | {"copies": [[pair["first"], pair["second"]] for pair in one["copies"]]} for one in lines],
+        "cues": acoustic_cues.predict_from_cues(examined, duplicated) if cues else [],
+        "folds": [fold | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]} for fold in per_fold],
     }
-    return result | _told(result, table, lines)
+    return result | _in_words(result, table, per_fold)
 
 
-def _pairs(originals, examined, sound) -> list[dict]:
-    """Recordings that are the same, each pair once, the surest kind first found."""
+def _copied_pairs(originals: pd.DataFrame, examined: pd.DataFrame, duplicated: dict) -> list[dict[str, Any]]:
+    """Return recordings that are the same, each pair once, with the surest kind of evidence."""
     kinds: dict[tuple[str, str], tuple[str, float]] = {}
 
-    def note(first: str, second: str, kind: str, value: float) -> None:
+    def add(first: str, second: str, kind: str, correlation: float) -> None:
         if first != second:
-            kinds.setdefault((min(first, second), max(first, second)), (kind, value))
+            kinds.setdefault((min(first, second), max(first, second)), (kind, correlation))
 
-    def alike(names, keys, kind):
+    def add_equal(names, keys, kind: str) -> None:
         groups: dict[str, list[str]] = {}
         for name, key in zip(names, keys, strict=True):
             if isinstance(key, str) and key:
                 groups.setdefault(key, []).append(name)
-        for some in groups.values():
-            for place, name in enumerate(some):
-                for other in some[place + 1 :]:
-                    note(name, other, kind, 1.0)
+        for group in groups.values():
+            for place, name in enumerate(group):
+                for other in group[place + 1 :]:
+                    add(name, other, kind, 1.0)
 
-    digests = sound["digests"]
-    alike(examined["id"], digests, "same bytes")
-    alike(originals["id"], originals["published"], "same bytes as published")
-    alike(examined["id"], [sound["facts"][digest]["audio"] for digest in digests], "same audio")
+    digests = duplicated["digests"]
+    add_equal(examined["id"], digests, "same bytes")
+    add_equal(originals["id"], originals["published"], "same bytes as published")
+    add_equal(examined["id"], [duplicated["facts"][digest]["audio"] for digest in digests], "same audio")
     names: dict[str, list[str]] = {}
     for name, digest in zip(examined["id"], digests, strict=True):
         names.setdefault(digest, []).append(name)
-    for first, second, kind, value in sound["pairs"]:
-        for one in names[first]:
-            for other in names[second]:
-                note(one, other, kind, value)
+    for first_digest, second_digest, kind, correlation in duplicated["pairs"]:
+        for first in names[first_digest]:
+            for second in names[second_digest]:
+                add(first, second, kind, correlation)
     return [
-        {"first": first, "second": second, "kind": kind, "correlation": value}
-        for (first, second), (kind, value) in sorted(kinds.items())
+        {"first": first, "second": second, "kind": kind, "correlation": correlation}
+        for (first, second), (kind, correlation) in sorted(kinds.items())
     ]
 
 
-def _fold(table, number: int, side: dict[str, str], pairs: list[dict]) -> dict:
-    """What one fold shares between its sides."""
-    table = table.assign(side=[side[name] for name in table["id"]])
+def _audit_fold(table: pd.DataFrame, number: int, subset: dict[str, str], pairs: list[dict]) -> dict[str, Any]:
+    """Return what the subsets of one fold share."""
+    table = table.assign(side=[subset[name] for name in table["id"]])
     parts = {name: table[table["side"] == name] for name in splits.SIDES}
     test, elsewhere = parts["test"], table[table["side"].isin(("train", "validation"))]
 
-    def shared(first, second, column: str) -> list[str]:
+    def shared(first: pd.DataFrame, second: pd.DataFrame, column: str) -> list[str]:
         return sorted((set(first[column]) & set(second[column])) - {"unknown", ""})
 
-    apart = [(pair, {side[pair["first"]], side[pair["second"]]} - {"none"}) for pair in pairs]
-    copied = sorted(set(test["utterance"]) & set(elsewhere["utterance"]))
+    located = [(pair, {subset[pair["first"]], subset[pair["second"]]} - {"none"}) for pair in pairs]
+    augmented = sorted(set(test["utterance"]) & set(elsewhere["utterance"]))
     return {
         "fold": number,
         **{name: len(part) for name, part in parts.items()},
         "speakers": shared(test, elsewhere, "speaker"),
         "sentences": shared(test, elsewhere, "text"),
-        "copies": [pair for pair, sides in apart if "test" in sides and len(sides) > 1],
+        "copies": [pair for pair, places in located if "test" in places and len(places) > 1],
         "copies_in_validation": [
-            [pair["first"], pair["second"]] for pair, sides in apart if sides == {"train", "validation"}
+            [pair["first"], pair["second"]] for pair, places in located if places == {"train", "validation"}
         ],
-        "augmented": len(copied),
-        "augmented_of": copied[:3],
+        "augmented": len(augmented),
+        "augmented_of": augmented[:3],
         "validation_speakers": shared(parts["validation"], parts["train"], "speaker"),
         "validation_sentences": shared(parts["validation"], parts["train"], "text"),
     }
 
 
-def _cues(examined, sound) -> list[dict]:
-    """How well the cues alone tell emotion and corpus: a forest, judged on speakers that it has not seen."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+def _in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) -> dict[str, Any]:
+    """Return leaks, warnings and notes as sentences."""
+    leaks: list[str] = []
+    warnings: list[str] = []
+    notes: list[str] = []
 
-    values = np.array([[sound["facts"][digest][cue] for cue in duplicates.CUES] for digest in sound["digests"]])
-    found = []
-    for target in ("emotion", "corpus"):
-        labels = sorted(set(examined[target])) if len(examined) else []
-        groups = examined["speaker"]
-        if len(labels) < 2 or len(examined) < FEWEST or groups.nunique() < 2:
-            continue
-        forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0, n_jobs=1)
-        truth = examined[target].to_numpy()
-        cut = GroupKFold(min(5, groups.nunique()))
-        answer = cross_val_predict(forest, values, truth, groups=groups.to_numpy(), cv=cut)
-        judged = uncertainty.score_predictions(
-            examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels
-        )
-        limits, chance = judged["intervals"]["uar"], 1 / len(labels)
-        alike = limits is None and judged["intervals"]["unit"] != "none"  # no unit differs: nothing to doubt
-        strongest = duplicates.CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
-        found.append(
-            {
-                "target": target,
-                "uar": judged["scores"]["uar"],
-                "interval": limits,
-                "over": judged["intervals"]["unit"],
-                "chance": chance,
-                "strongest": strongest,
-                "warning": judged["scores"]["uar"] > chance if alike else bool(limits and limits[0] > chance),
-            }
-        )
-    return found
-
-
-def _told(result: dict, table, lines: list[dict]) -> dict:
-    """Leaks, warnings and notes in words."""
-    leaks, warnings, notes = [], [], []
-    several = len(lines) > 1
-
-    def where(key: str) -> str:
-        numbers = [str(one["fold"]) for one in lines if one[key]]
-        return f" (fold {', '.join(numbers)})" if several else ""
+    def folds_with(key: str) -> str:
+        return _in_folds([fold["fold"] for fold in per_fold if fold[key]], per_fold)
 
     if result["speakers"]:
-        leaks.append(f"speakers both in test and elsewhere: {_some(result['speakers'])}{where('speakers')}")
+        leaks.append(f"speakers both in test and elsewhere: {_shortened(result['speakers'])}{folds_with('speakers')}")
     for pair in result["copies"]:
-        line = f"{pair['first']} = {pair['second']} ({pair['kind']}, correlation {pair['correlation']:.2f})"
-        inside = any([pair["first"], pair["second"]] in one["copies_in_validation"] for one in lines)
+        message = f"{pair['first']} = {pair['second']} ({pair['kind']}, correlation {pair['correlation']:.2f})"
         if pair["leaks_in"]:
-            folds = f" (fold {', '.join(map(str, pair['leaks_in']))})" if several else ""
-            leaks.append(f"the same recording both in test and elsewhere: {line}{folds}")
-        elif inside:
-            warnings.append(f"the same recording both in training and validation: {line}")
+            folds = _in_folds(pair["leaks_in"], per_fold)
+            leaks.append(f"the same recording both in test and elsewhere: {message}{folds}")
+        elif any([pair["first"], pair["second"]] in fold["copies_in_validation"] for fold in per_fold):
+            warnings.append(f"the same recording both in training and validation: {message}")
         else:
-            notes.append(f"the same recording twice on one side: {line}")
-    if any(one["augmented"] for one in lines):
-        count = sum(one["augmented"] for one in lines)
-        first = next(one["augmented_of"][0] for one in lines if one["augmented"])
+            notes.append(f"the same recording twice in one subset: {message}")
+    augmented = sum(fold["augmented"] for fold in per_fold)
+    if augmented:
+        example = next(fold["augmented_of"][0] for fold in per_fold if fold["augmented"])
         leaks.append(
-            f"augmented copies both in test and elsewhere: of {count:,} utterances{where('augmented')}, such as {first}"
+            f"augmented copies both in test and elsewhere: of {augmented:,} utterances{folds_with('augmented')}, such "
+            f"as {example}"
         )
     if result["sentences"]:
-        warnings.append(f"sentences both in test and elsewhere: {_some(result['sentences'])}{where('sentences')}")
-    for cue in result["cues"]:
-        spread = _limits(cue["interval"])
-        line = (
-            f"length, silence at the ends, level, rate and DC alone tell the {cue['target']} at a UAR of "
-            f"{100 * cue['uar']:.1f} %{spread}, chance {100 * cue['chance']:.1f} % (strongest: "
-            f"{cue['strongest'].replace('_', ' ')})"
+        warnings.append(
+            f"sentences both in test and elsewhere: {_shortened(result['sentences'])}{folds_with('sentences')}"
         )
-        (warnings if cue["warning"] else notes).append(line)
+    for cue in result["cues"]:
+        (warnings if cue["warning"] else notes).append(_cue_sentence(cue))
     for kind in ("speakers", "sentences"):
-        names = sorted({name for one in lines for name in one[f"validation_{kind}"]})
+        key = f"validation_{kind}"
+        names = sorted({name for fold in per_fold for name in fold[key]})
         if names:
-            notes.append(f"validation shares {kind} with training: {_some(names)}{where(f'validation_{kind}')}")
+            notes.append(f"validation shares {kind} with training: {_shortened(names)}{folds_with(key)}")
     if not result["recordings"]:
-        notes.append("no recording is here: copies are those of the published list, cues were not examined")
+        notes.append("no recordings found: copies are those of the published list, cues were not examined")
     elif result["recordings"] < (table["utterance"] == table["id"]).sum():
-        notes.append(f"{result['recordings']:,} recordings are here and were examined")
+        notes.append(f"only {result['recordings']:,} recordings were found and examined")
     if set(table["speaker"]) <= {"unknown", ""}:
-        warnings.append("no speaker is known: whether voices are shared cannot be said")
+        warnings.append("all speakers are unknown: shared speakers cannot be detected")
     if set(table["text"]) <= {"unknown", ""}:
-        notes.append("no text is known: whether sentences are shared cannot be said")
+        notes.append("all texts are unknown: shared sentences cannot be detected")
     return {"leaks": leaks, "warnings": warnings, "notes": notes, "ok": not leaks}
 
 
-def _limits(limits) -> str:
-    """ " [12.0, 15.5]" in percent, or nothing."""
-    return f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
+def _cue_sentence(cue: dict[str, Any]) -> str:
+    """Return what the cues predict as a sentence, with UAR and interval in percent."""
+    low_high = cue["interval"]
+    interval = f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else ""
+    return (
+        f"length, silence at the ends, level, rate and DC alone predict the {cue['target']} at a UAR of "
+        f"{100 * cue['uar']:.1f} %{interval}, chance {100 * cue['chance']:.1f} % (strongest: "
+        f"{cue['strongest'].replace('_', ' ')})"
+    )
 
 
-def _some(names: list[str], most: int = 8) -> str:
+def _in_folds(numbers: list[int], per_fold: list[dict]) -> str:
+    """Return the numbers of folds in brackets, or nothing if only one fold was audited."""
+    return f" (fold {', '.join(map(str, numbers))})" if len(per_fold) > 1 else ""
+
+
+def _shortened(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

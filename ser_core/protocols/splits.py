@@ -1,50 +1,56 @@
-"""Protocols: who trains, who validates, who tests.
+"""Split an utterance table into training, validation and test.
 
-``speaker`` (the default everywhere): no speaker is both in test and elsewhere. ``speaker-text``: no speaker and no
-sentence. ``random``: six folds stratified over utterances, what most published figures use. ``leaky``: the same over
-the utterances and their augmented copies together, there to be shown up. ``cross``: another corpus is tested on.
+``speaker`` is the default everywhere: no speaker is both in test and elsewhere. ``speaker-text`` also keeps sentences
+apart. ``random`` stratifies over utterances, as most published figures do. ``leaky`` does the same over utterances and
+augmented copies together, to show the effect of such a leak. ``cross`` tests on another corpus.
 
-The folds of the known corpora are frozen in ``ser_core/protocols/folds/*.csv``, which anyone can read and compare: the columns
-that are not numbers are looked up in the utterance table, the numbered ones say on which side such an utterance stands
-in that fold ("none": on no side). ``*-leaky.csv`` has a column a copy, with the number of the fold that tests it. A
-user's own corpus is dealt by the same rules.
+The folds of the known corpora are frozen in ``ser_core/protocols/folds/*.csv``, which anyone can read and compare.
+Columns whose name is not a number are matched with the utterance table. Each numbered column gives the subset of an
+utterance in that fold, or "none". ``*-leaky.csv`` has one column per copy, with the number of the fold that tests it.
+A user's own corpus is split by the same rules.
 
-What two speakers allow (TESS): three sides without a common speaker cannot be filled. ``speaker`` tests one actress and
-trains on the other, whose held-out words validate; so the validation side is of the training voice, and chooses the
-epoch for that voice. ``speaker-text`` halves the words besides: four folds, each actress on each half, trained on the
-other actress with the other half, of which some words validate.
+TESS has two speakers, who cannot fill three subsets. ``speaker`` tests one actress and trains on the other, whose
+held-out words are the validation set. The best epoch is thus chosen on the voice of the training actress.
+``speaker-text`` also halves the words, which gives four folds: each actress with each half of the words. The other
+actress trains with the other half, less her validation words.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core.audio.augmentation import TECHNIQUES
+from ser_core.protocols import fold_rules
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES = ("train", "validation", "test")
+"""Names of the subsets, as in result files and fold files."""
 PROTOCOLS: dict[str, str] = {
     "speaker": "no speaker both in test and elsewhere",
     "speaker-text": "no speaker and no sentence both in test and elsewhere",
     "random": "six folds stratified over utterances; a speaker's voice is on every side",
-    "leaky": "augmented before splitting: copies of a test utterance are in training; present to be shown up",
+    "leaky": "augmented before splitting: copies of test utterances are in training; included to show the leak",
     "cross": "trained on one corpus, tested on another, on the emotions that both have",
 }
+"""Name of a protocol to what it guarantees."""
 ALIASES = {"speaker-independent": "speaker", "cross-corpus": "cross"}
-"""Names that are accepted for a protocol besides its own."""
-RANDOM_FOLDS = 6
-SEED = 2026
-"""Of the dealt folds; frozen with them."""
-ORIGINAL, COPY_MARK = "original", "::"
+"""Other accepted names of protocols."""
+COPY_MARK = "::"
+"""Separates the id of an utterance from the name of a copy."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The three sides of one fold, as tuples of utterance ids in the table's order.
+    """Hold the utterance ids of one fold: training, validation and test, in the order of the table.
 
-    Under ``leaky`` they are the ids of clips: an utterance's own, or ``<id>::<copy>`` for a copy of it (:func:`pool`).
+    Under ``leaky`` they are ids of clips: that of an utterance, or ``<id>::<copy>`` for an augmented copy of it
+    (:func:`pool_copies`).
     """
 
     train: tuple[str, ...]
@@ -53,7 +59,7 @@ class Split:
 
 
 def canonical_protocol(name: str) -> str:
-    """Return the name under which results of a protocol are kept.
+    """Return the name of a protocol as results store it.
 
     >>> canonical_protocol("speaker-independent")
     'speaker'
@@ -62,23 +68,39 @@ def canonical_protocol(name: str) -> str:
 
 
 def copy_names(techniques: Sequence[str], copies: int = 1) -> tuple[str, ...]:
-    """Names of augmented copies: the technique, from the second copy on with its number ("noise", "noise-2")."""
+    """Return the names of augmented copies: the technique, and a number from the second copy on.
+
+    >>> copy_names(("noise", "pitch"), copies=2)
+    ('noise', 'noise-2', 'pitch', 'pitch-2')
+    """
     return tuple(name if copy == 0 else f"{name}-{copy + 1}" for name in techniques for copy in range(copies))
 
 
 def original_of(clip: str) -> str:
-    """The utterance that a clip is a copy of: its id up to ``::<copy>``."""
+    """Return the id of the utterance that a clip is a copy of, or the id of the clip itself.
+
+    >>> original_of("03-01-01-01-01-01-01::noise-2")
+    '03-01-01-01-01-01-01'
+    """
     name, mark, copy = clip.rpartition(COPY_MARK)
     return name if mark and copy.split("-")[0] in TECHNIQUES else clip
 
 
-def pool_copies(table, copies: Sequence[str] = tuple(TECHNIQUES)):
-    """The utterances, and below them a copy of each for every name in ``copies``: what ``leaky`` splits.
+def pool_copies(table: pd.DataFrame, copies: Sequence[str] = tuple(TECHNIQUES)) -> pd.DataFrame:
+    """Append augmented copies to an utterance table: the pool that ``leaky`` splits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        utterance table
+    copies : sequence of str
+        names of the copies (:func:`copy_names`); by default one per technique
 
     Returns
     -------
-    DataFrame with two columns more than ``table``: ``copy`` ("" for an original) and ``utterance``, the id of what it
-    is a copy of; ``id`` is the clip's own
+    DataFrame
+        one row per clip with two more columns: ``copy`` ("" for an original) and ``utterance``, the id of the
+        original; ``id`` is that of the clip
     """
     import pandas as pd
 
@@ -88,144 +110,25 @@ def pool_copies(table, copies: Sequence[str] = tuple(TECHNIQUES)):
     return pd.concat(parts, ignore_index=True)
 
 
-def _speaker_groups(table, folds: int | None, protocol: str, fewest: int = 3) -> tuple[dict[str, int], int]:
-    """Speaker to number of group, women then men dealt in turn, and the number of groups."""
-    speakers = table[["speaker", "sex"]].drop_duplicates("speaker").sort_values(["sex", "speaker"])
-    count = len(speakers)
-    if "unknown" in set(speakers["speaker"]):
-        raise SerError(f"protocol {protocol}: some utterances have no speaker; add the column or use --protocol random")
-    folds = min(folds or RANDOM_FOLDS, count)
-    if folds < fewest:
-        raise SerError(f"protocol {protocol}: {count} speaker(s) cannot fill its sides; use --protocol random")
-    shuffled = speakers.sample(frac=1.0, random_state=SEED).sort_values("sex", kind="stable")
-    return {speaker: i % folds for i, speaker in enumerate(shuffled["speaker"])}, folds
+def frozen_folds(corpus: str, protocol: str) -> pd.DataFrame | None:
+    """Read the frozen folds of one source corpus.
 
-
-def deal_speakers(table, *, folds: int | None = None, protocol: str = "speaker"):
-    """Folds by speaker: shuffled, women then men, they are dealt into ``folds`` groups; fold k tests group k and
-    validates on group k + 1.
+    The demo corpora have the actors and words of the real ones, and share their folds by speaker and text.
 
     Parameters
     ----------
-    table : DataFrame with ``speaker`` and ``sex``
-    folds : int, 3 or more (``cross``: 2); by default six, or the number of speakers if that is smaller
-    protocol : what is said in an error
+    corpus, protocol : str
+        name of a source corpus, and one of :data:`PROTOCOLS`
 
     Returns
     -------
-    DataFrame: ``speaker`` and one column a fold
-    """
-    group, folds = _speaker_groups(table, folds, protocol, fewest=2 if protocol == "cross" else 3)
-    speakers = table[["speaker"]].drop_duplicates("speaker").sort_values("speaker")
-    return _numbered(speakers, [group[s] for s in sorted(group)], folds)
+    DataFrame or None
+        all columns as strings; None if the corpus has no frozen folds under this protocol
 
-
-def split_texts(table) -> dict[str, int]:
-    """Text to 0 or 1: among the texts spoken with the same emotions, shuffled, every other one."""
-    if "unknown" in set(table["text"]):
-        raise SerError("protocol speaker-text: some utterances have no text; add the column or use --protocol speaker")
-    kinds: dict[tuple[str, ...], list[str]] = {}
-    for text, emotions in sorted(table.groupby("text")["emotion"]):
-        kinds.setdefault(tuple(sorted(set(emotions))), []).append(text)
-    random = np.random.default_rng(SEED)
-    half: dict[str, int] = {}
-    for _, texts in sorted(kinds.items()):
-        for text in random.permutation(texts):
-            half[str(text)] = len(half) % 2
-    if len(half) < 2:
-        raise SerError("protocol speaker-text: all say the same text, which cannot be held out; use --protocol speaker")
-    return half
-
-
-def deal_speaker_text(table, *, group: dict[str, int] | None = None, half: dict[str, int] | None = None):
-    """Folds by speaker and text: two a group of speakers, one for each half of the texts.
-
-    Fold 2k + h tests the speakers of group k with the texts of half h; the others train with the other half, and those
-    of group k + 1 among them validate with it. The rest is on no side. Each utterance is tested once.
-
-    Parameters
-    ----------
-    table : DataFrame with ``speaker``, ``sex``, ``text``, ``emotion``
-    group : speaker to number of group; by default as :func:`deal_speakers` deals them
-    half : text to 0 or 1; by default :func:`halves`
-
-    Returns
-    -------
-    DataFrame: ``speaker``, ``text`` and one column a fold
-    """
-    import pandas as pd
-
-    group = group or _speaker_groups(table, None, "speaker-text")[0]
-    half = half or split_texts(table)
-    count = max(group.values()) + 1
-
-    def side(speaker: str, text: str, fold: int) -> str:
-        tested, other = group[speaker] == fold // 2, half[text] != fold % 2
-        if tested == other:
-            return "none"
-        return "test" if tested else ("validation" if group[speaker] == (fold // 2 + 1) % count else "train")
-
-    rows = [
-        {"speaker": speaker, "text": text} | {str(fold): side(speaker, text, fold) for fold in range(2 * count)}
-        for speaker in sorted(group)
-        for text in sorted(half)
-    ]
-    return pd.DataFrame(rows)
-
-
-def _groups(table, folds: int) -> dict[str, int]:
-    """Id to number of group: within each emotion shuffled and dealt in turn, going on where the last one ended."""
-    random = np.random.default_rng(SEED)
-    group: dict[str, int] = {}
-    for _, ids in sorted(table.groupby("emotion")["id"]):
-        for name in random.permutation(sorted(ids)):
-            group[name] = len(group) % folds
-    return group
-
-
-def deal_random(table, *, folds: int = RANDOM_FOLDS):
-    """Folds over utterances: within each emotion the shuffled ids are dealt in turn, going on where the last emotion
-    ended, so that classes and sizes are even to one; fold k tests group k and validates on group k + 1.
-
-    Returns
-    -------
-    DataFrame: ``id`` and one column a fold
-    """
-    group = _groups(table, folds)
-    return _numbered(table[["id"]].sort_values("id"), [group[name] for name in sorted(group)], folds)
-
-
-def deal_leaky(table, copies: Sequence[str] = tuple(TECHNIQUES), *, folds: int = RANDOM_FOLDS):
-    """The pool of utterances and copies, dealt as :func:`deal_random` deals utterances.
-
-    Returns
-    -------
-    DataFrame: ``id``, and ``original`` and one column a copy with the number of the fold that tests it
-    """
-    import pandas as pd
-
-    group = _groups(pool_copies(table, copies), folds)
-    ids = sorted(table["id"])
-    columns = {ORIGINAL: [group[i] for i in ids]}
-    columns |= {copy: [group[f"{i}{COPY_MARK}{copy}"] for i in ids] for copy in copies}
-    return pd.DataFrame({"id": ids} | columns).astype(str)
-
-
-def _side(group: int, fold: int, folds: int) -> str:
-    return {fold: "test", (fold + 1) % folds: "validation"}.get(group, "train")
-
-
-def _numbered(keys, groups: list[int], folds: int):
-    frame = keys.reset_index(drop=True).copy()
-    for fold in range(folds):
-        frame[str(fold)] = [_side(group, fold, folds) for group in groups]
-    return frame
-
-
-def frozen_folds(corpus: str, protocol: str):
-    """The frozen folds of one source corpus as a DataFrame of strings, or None where there are none.
-
-    The demo corpora have the actors and words of the real ones and share their folds by speaker and text.
+    Examples
+    --------
+    >>> frozen_folds("ravdess", "speaker").shape
+    (24, 7)
     """
     import pandas as pd
 
@@ -237,51 +140,88 @@ def frozen_folds(corpus: str, protocol: str):
         return pd.read_csv(handle, dtype=str, comment="#")
 
 
-def _folds_of(table, protocol: str):
-    """Frozen or dealt folds of a table that holds one source corpus; of any protocol but ``leaky``."""
+def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    """Return frozen or computed folds of a table with one source corpus, under any protocol but ``leaky``."""
     if protocol not in PROTOCOLS:
         raise SerError(f"protocol {protocol!r}: not known; choose among {', '.join(PROTOCOLS)}")
     corpus = table["corpus"].iloc[0]
-    known = frozen_folds(corpus, protocol)
-    if known is not None:
-        return known
-    if protocol == "cross":  # the other corpus is tested on: what would be tested here trains
-        known = frozen_folds(corpus, "speaker")
-        return (deal_speakers(table, protocol="cross") if known is None else known).replace("test", "train")
-    deal = {"speaker": deal_speakers, "speaker-text": deal_speaker_text, "random": deal_random}
-    return deal[protocol](table)
+    frozen = frozen_folds(corpus, protocol)
+    if frozen is not None:
+        return frozen
+    if protocol == "cross":  # the test set is the other corpus: the test group of this one trains
+        frozen = frozen_folds(corpus, "speaker")
+        folds = fold_rules.deal_speakers(table, protocol="cross") if frozen is None else frozen
+        return folds.replace("test", "train")
+    if protocol == "speaker":
+        return fold_rules.deal_speakers(table)
+    return fold_rules.deal_speaker_text(table) if protocol == "speaker-text" else fold_rules.deal_random(table)
 
 
-def _fold_columns(frame) -> list[str]:
+def _fold_columns(frame: pd.DataFrame) -> list[str]:
     return [column for column in frame.columns if column.isdigit()]
 
 
-def fold_count(table, protocol: str) -> int:
-    """Number of folds of an utterance table under a protocol: the largest among its source corpora."""
-    protocol = canonical_protocol(protocol)
-    if protocol == "leaky":
-        return RANDOM_FOLDS
-    return max(len(_fold_columns(_folds_of(part, protocol))) for _, part in table.groupby("corpus"))
-
-
-def split(table, protocol: str, fold: int, *, copies: Sequence[str] = tuple(TECHNIQUES), target=None) -> Split:
-    """The three sides of one fold.
-
-    A composed corpus (RavTess) takes fold k of each source, counted modulo that source's number of folds: the six
-    RAVDESS folds, with the two TESS actresses in turn between training and test.
+def fold_count(table: pd.DataFrame, protocol: str) -> int:
+    """Return the number of folds of an utterance table under a protocol.
 
     Parameters
     ----------
-    table : utterance table
-    protocol : one of :data:`PROTOCOLS`
-    fold : int, from 0
-    copies : the augmented copies that ``leaky`` pools with the utterances (:func:`copy_names`)
-    target : utterance table of the corpus that ``cross`` tests on, all of it
+    table : DataFrame
+        utterance table
+    protocol : str
+        one of :data:`PROTOCOLS` or :data:`ALIASES`
+
+    Returns
+    -------
+    int
+        the largest number among the source corpora
 
     Raises
     ------
     SerError
-        for an unknown protocol, a fold that does not exist, or an utterance that no fold names
+        for an unknown protocol, or one that the corpus cannot fill
+    """
+    protocol = canonical_protocol(protocol)
+    if protocol == "leaky":
+        return fold_rules.RANDOM_FOLDS
+    return max(len(_fold_columns(_folds_of(part, protocol))) for _, part in table.groupby("corpus"))
+
+
+def split(
+    table: pd.DataFrame,
+    protocol: str,
+    fold: int,
+    *,
+    copies: Sequence[str] = tuple(TECHNIQUES),
+    target: pd.DataFrame | None = None,
+) -> Split:
+    """Split an utterance table into training, validation and test for one fold.
+
+    A composed corpus (RavTess) takes fold k of each source, modulo the number of folds of that source. RavTess thus has
+    the six RAVDESS folds, with the two TESS actresses alternating between training and test.
+
+    Parameters
+    ----------
+    table : DataFrame
+        utterance table
+    protocol : str
+        one of :data:`PROTOCOLS` or :data:`ALIASES`
+    fold : int
+        number of the fold, from 0
+    copies : sequence of str
+        names of the augmented copies that ``leaky`` pools with the utterances (:func:`copy_names`)
+    target : DataFrame, optional
+        utterance table of the corpus that ``cross`` tests on; all of it is the test set
+
+    Returns
+    -------
+    Split
+        ids of the three subsets
+
+    Raises
+    ------
+    SerError
+        for an unknown protocol, a fold that does not exist, or an utterance that is in no fold
     """
     protocol = canonical_protocol(protocol)
     count = fold_count(table, protocol)
@@ -289,42 +229,44 @@ def split(table, protocol: str, fold: int, *, copies: Sequence[str] = tuple(TECH
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {count - 1} on this corpus")
     if protocol == "cross" and target is None:
         raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
-    side: dict[str, str] = {}
+    subset: dict[str, str] = {}
     for _, part in table.groupby("corpus"):
-        side |= _leaky_sides(part, fold, copies) if protocol == "leaky" else _sides(part, protocol, fold)
+        subset |= _leaky_subsets(part, fold, copies) if protocol == "leaky" else _subsets(part, protocol, fold)
     ids = pool_copies(table, copies)["id"] if protocol == "leaky" else table["id"]
-    chosen = {name: tuple(i for i in ids if side[i] == name) for name in SIDES}
-    if protocol == "cross":
-        chosen["test"] = tuple(target["id"])
-    return Split(**chosen)
+    members = {name: tuple(i for i in ids if subset[i] == name) for name in SIDES}
+    if target is not None and protocol == "cross":
+        members["test"] = tuple(target["id"])
+    return Split(**members)
 
 
-def _sides(part, protocol: str, fold: int) -> dict[str, str]:
-    """Id to side, of one source corpus."""
-    known = _folds_of(part, protocol)
-    columns = _fold_columns(known)
-    keys = [column for column in known.columns if column not in columns]
+def _subsets(part: pd.DataFrame, protocol: str, fold: int) -> dict[str, str]:
+    """Map the utterance ids of one source corpus to subsets."""
+    folds = _folds_of(part, protocol)
+    columns = _fold_columns(folds)
+    keys = [column for column in folds.columns if column not in columns]
     number = columns[fold % len(columns)]
-    joined = part[["id", *(key for key in keys if key != "id")]].merge(known[[*keys, number]], on=keys, how="left")
-    _known(joined, number, protocol)
+    joined = part[["id", *(key for key in keys if key != "id")]].merge(folds[[*keys, number]], on=keys, how="left")
+    _check_all_in_fold(joined, number, protocol)
     return dict(zip(joined["id"], joined[number]))
 
 
-def _leaky_sides(part, fold: int, copies: Sequence[str]) -> dict[str, str]:
-    """Id of clip to side, of one source corpus."""
-    known = frozen_folds(part["corpus"].iloc[0], "leaky")
-    if known is None or not set(copies) <= set(known.columns):
-        known = deal_leaky(part, copies)
-    joined = part[["id"]].merge(known, on="id", how="left")
-    _known(joined, ORIGINAL, "leaky")
-    side = {}
+def _leaky_subsets(part: pd.DataFrame, fold: int, copies: Sequence[str]) -> dict[str, str]:
+    """Map the clip ids of one source corpus to subsets."""
+    folds = frozen_folds(part["corpus"].iloc[0], "leaky")
+    if folds is None or not set(copies) <= set(folds.columns):
+        folds = fold_rules.deal_leaky(pool_copies(part, copies))
+    joined = part[["id"]].merge(folds, on="id", how="left")
+    _check_all_in_fold(joined, fold_rules.ORIGINAL, "leaky")
+    subset: dict[str, str] = {}
     for copy in ("", *copies):
-        names = joined["id"] + (COPY_MARK + copy if copy else "")
-        side |= {name: _side(int(g), fold, RANDOM_FOLDS) for name, g in zip(names, joined[copy or ORIGINAL])}
-    return side
+        clips = joined["id"] + (COPY_MARK + copy if copy else "")
+        groups = joined[copy or fold_rules.ORIGINAL]
+        for clip, group in zip(clips, groups):
+            subset[clip] = fold_rules.subset_of_group(int(group), fold, fold_rules.RANDOM_FOLDS)
+    return subset
 
 
-def _known(joined, column: str, protocol: str) -> None:
+def _check_all_in_fold(joined: pd.DataFrame, column: str, protocol: str) -> None:
     if joined[column].isna().any():
-        stranger = joined.loc[joined[column].isna(), "id"].iloc[0]
-        raise SerError(f"{stranger}: stands in no fold of protocol {protocol}; is it a file of this corpus?")
+        unmatched = joined.loc[joined[column].isna(), "id"].iloc[0]
+        raise SerError(f"{unmatched}: is in no fold of protocol {protocol}; is it a file of this corpus?")

@@ -17,7 +17,7 @@ from ser_core.experiments import store
 from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import score_predictions
 from ser_core.protocols import splits
-from ser_core.protocols.assignment import _labels, utterance_sides
+from ser_core.protocols.assignment import shared_labels, utterance_sides
 from ser_core.results import tables
 
 TOLERANCE = 1e-3
@@ -126,7 +126,7 @@ def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None
     protocol = splits.canonical_protocol(protocol)
     where = utterance_sides(corpus, protocol, test_corpus)
     target = test_corpus if protocol == "cross" else corpus
-    labels = _labels(corpus, target)
+    labels = shared_labels(corpus, target)
     given = read_predictions(path, labels)
     numbers = [column for column in where if column.isdigit()]
     chosen = _folds(where, numbers, set(given["id"]), folds, protocol, path)

@@ -1,1 +1,1 @@
-"""Frozen folds: one CSV a corpus and protocol, and the script that made them (``python -m ser_core.protocols.folds.make``)."""
+"""Frozen folds, one CSV per corpus and protocol, and :mod:`ser_core.protocols.folds.make`, which wrote them."""

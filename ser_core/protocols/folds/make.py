@@ -1,45 +1,62 @@
-"""Makes the frozen folds from the canonical manifests: ``python -m ser_core.protocols.folds.make``.
+"""Write the frozen fold files from the published file lists: ``python -m ser_core.protocols.folds.make``.
 
-Run once; the CSV files are the truth from then on, and a test makes them again and compares.
+This ran once. The CSV files are the reference from then on, and a test compares them with what this module computes.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_core import corpora
-from ser_core.protocols import splits
+from ser_core.protocols import fold_rules, splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EMOBOX_TEST_ACTORS = (
     (1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22),
 )  # fmt: skip
-"""Test actors of the six RAVDESS folds of EmoBox (Interspeech 2024). It names no validation set: ours is the next
-fold's actors, so that 16 actors train where EmoBox trains on 20."""
+"""Test actors of the six RAVDESS folds of EmoBox (Interspeech 2024).
+
+EmoBox names no validation set. Ours is the test actors of the next fold, so that we train on 16 actors, EmoBox on 20.
+"""
 TESS_VALIDATION_WORDS = 34
+"""Words of an actress that are held out for validation."""
 
 
-def ravdess_speaker():
-    """The six EmoBox folds; validation is the next fold's actors."""
+def _emobox_groups() -> dict[str, int]:
+    """Map RAVDESS speakers to the EmoBox fold that tests them."""
+    return {f"{actor:02d}": fold for fold, actors in enumerate(EMOBOX_TEST_ACTORS) for actor in actors}
+
+
+def ravdess_speaker() -> pd.DataFrame:
+    """Return the six EmoBox folds; the actors of the next fold validate."""
     import pandas as pd
 
-    group = {f"{actor:02d}": fold for fold, actors in enumerate(EMOBOX_TEST_ACTORS) for actor in actors}
+    group = _emobox_groups()
     speakers = pd.DataFrame({"speaker": sorted(group)})
-    return splits._numbered(speakers, [group[s] for s in speakers["speaker"]], len(EMOBOX_TEST_ACTORS))
+    return fold_rules.folds_of_groups(speakers, [group[s] for s in speakers["speaker"]], len(EMOBOX_TEST_ACTORS))
 
 
-def ravdess_speaker_text():
-    """Twelve folds: the six of EmoBox, each with either statement held out."""
-    group = {f"{actor:02d}": fold for fold, actors in enumerate(EMOBOX_TEST_ACTORS) for actor in actors}
-    return splits.deal_speaker_text(None, group=group, half={"01": 0, "02": 1})
+def ravdess_speaker_text() -> pd.DataFrame:
+    """Return twelve folds: the six of EmoBox, each with either statement held out."""
+    group = _emobox_groups()
+    return fold_rules.deal_speaker_text(None, group=group, half={"01": 0, "02": 1})
 
 
 def _shuffled_words() -> list[str]:
     words = sorted(corpora.manifest("tess")["text"].unique())
-    return list(np.random.default_rng(splits.SEED).permutation(words))
+    return list(np.random.default_rng(fold_rules.SEED).permutation(words))
 
 
-def tess_speaker():
-    """One actress to the other, both ways; validation is held-out words of the training actress, all seven emotions."""
+def tess_speaker() -> pd.DataFrame:
+    """Return two folds, each trained on one actress and tested on the other.
+
+    Held-out words of the training actress validate, in all seven emotions.
+    """
     import pandas as pd
 
     held_out = set(_shuffled_words()[:TESS_VALIDATION_WORDS])
@@ -53,10 +70,10 @@ def tess_speaker():
     return pd.DataFrame(rows)
 
 
-def tess_speaker_text():
-    """Four folds: YAF, then OAF, on one half of the words, then on the other.
+def tess_speaker_text() -> pd.DataFrame:
+    """Return four folds that test YAF, then OAF, on one half of the words, then on the other half.
 
-    The other actress trains with the other half, less its validation words, which are those of ``tess-speaker``.
+    The other actress trains with the other half, less the validation words of ``tess-speaker``.
     """
     import pandas as pd
 
@@ -69,14 +86,14 @@ def tess_speaker_text():
             own = "validation" if word in held_out else "train"
             row = {"speaker": speaker, "text": word}
             for fold in range(4):
-                tested, other = speaker == ("YAF", "OAF")[fold % 2], half[word] != fold // 2
-                row[str(fold)] = "none" if tested == other else ("test" if tested else own)
+                test_speaker, other_words = speaker == ("YAF", "OAF")[fold % 2], half[word] != fold // 2
+                row[str(fold)] = "none" if test_speaker == other_words else ("test" if test_speaker else own)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def tess_cross():
-    """Two folds, each with other words of both actresses for validation; the other words train."""
+def tess_cross() -> pd.DataFrame:
+    """Return two folds, which validate on different words of both actresses and train on the other words."""
     import pandas as pd
 
     words = _shuffled_words()
@@ -89,41 +106,48 @@ def tess_cross():
     return pd.DataFrame(rows)
 
 
-def make() -> dict[str, tuple[str, object]]:
-    """File name to (comment, DataFrame) of every frozen fold file."""
-
-    dealt = "speakers dealt, women then men; fold k tests group k, validates on group k + 1"
+def make() -> dict[str, tuple[str, pd.DataFrame]]:
+    """Compute every frozen fold file: file name without suffix to comment and folds."""
+    in_turn = "speakers in turn, women then men; fold k tests group k and validates on group k + 1"
     crossed = "fold 2k + h tests the speakers of fold k with half h of the texts; the others train with the other half"
     files = {
         "ravdess-speaker": ("test actors: EmoBox, Interspeech 2024; validation: the next fold's", ravdess_speaker()),
         "tess-speaker": ("one actress to the other; validation: held-out words of the other", tess_speaker()),
         "ravdess-speaker-text": (crossed, ravdess_speaker_text()),
-        "tess-speaker-text": ("one actress with half of the words, trained on the other's others", tess_speaker_text()),
+        "tess-speaker-text": (
+            "one actress with half of the words; the other actress trains with the other half",
+            tess_speaker_text(),
+        ),
         "tess-cross": ("validation: held-out words of both actresses; the other corpus is tested on", tess_cross()),
-        "emodb-speaker": (dealt, splits.deal_speakers(corpora.manifest("emodb"), folds=5)),
-        "savee-speaker": (dealt, splits.deal_speakers(corpora.manifest("savee"), folds=4)),
-        "cremad-speaker": (dealt, splits.deal_speakers(corpora.manifest("cremad"), folds=6)),
+        "emodb-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("emodb"), folds=5)),
+        "savee-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("savee"), folds=4)),
+        "cremad-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("cremad"), folds=6)),
     }
     for name in ("emodb", "savee", "cremad"):
         group = _tested_in(files[f"{name}-speaker"][1])
-        files[f"{name}-speaker-text"] = (crossed, splits.deal_speaker_text(corpora.manifest(name), group=group))
-    for name in ("ravdess", "tess", "emodb", "savee"):  # CREMA-D's manifest lacks three files: dealt when loaded
-        files[f"{name}-random"] = ("stratified by emotion over utterances", splits.deal_random(corpora.manifest(name)))
+        files[f"{name}-speaker-text"] = (crossed, fold_rules.deal_speaker_text(corpora.manifest(name), group=group))
+    for name in ("ravdess", "tess", "emodb", "savee"):  # the list of CREMA-D lacks three files: computed on loading
+        files[f"{name}-random"] = (
+            "stratified by emotion over utterances",
+            fold_rules.deal_random(corpora.manifest(name)),
+        )
         files[f"{name}-leaky"] = (
             "number of the fold that tests an utterance or copy",
-            splits.deal_leaky(corpora.manifest(name)),
+            fold_rules.deal_leaky(splits.pool_copies(corpora.manifest(name))),
         )
     return files
 
 
-def _tested_in(folds) -> dict[str, int]:
-    """Speaker to the number of the fold that tests it."""
+def _tested_in(folds: pd.DataFrame) -> dict[str, int]:
+    """Map speakers to the number of the fold that tests them."""
     rows = folds.set_index("speaker").to_dict("index")
-    return {speaker: int(next(k for k, side in row.items() if side == "test")) for speaker, row in rows.items()}
+    return {
+        speaker: int(next(fold for fold, subset in row.items() if subset == "test")) for speaker, row in rows.items()
+    }
 
 
-def render(comment: str, frame) -> str:
-    """The text of a fold file: a comment line, then CSV."""
+def render(comment: str, frame: pd.DataFrame) -> str:
+    """Format a fold file: a comment line, then CSV."""
     return f"# {comment}\n" + frame.to_csv(index=False, lineterminator="\n")
 
 

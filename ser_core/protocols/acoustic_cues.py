@@ -1,0 +1,110 @@
+"""Acoustic cues of a recording that have nothing to do with speech, and what they predict.
+
+Length, silence at the ends, level, DC offset and sampling rate may differ between emotions or corpora. A network can
+then use them instead of the voice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_core import audio
+from ser_core.metrics import uncertainty
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CUES = ("seconds", "leading_silence", "trailing_silence", "peak_dbfs", "rms_dbfs", "dc_offset", "rate", "channels")
+QUIET_DB = 40.0
+"""Frames this far below the loudest one count as silence at the ends (dB)."""
+MIN_RECORDINGS = 24
+"""Smallest number of recordings for which a classifier is fitted on the cues."""
+
+
+def measure_cues(samples: np.ndarray, rate: int) -> dict[str, Any]:
+    """Measure the acoustic cues of a recording.
+
+    Parameters
+    ----------
+    samples : float [samples, channels]
+        decoded recording, full scale 1
+    rate : int
+        sampling rate in Hz
+
+    Returns
+    -------
+    dict
+        the :data:`CUES` (lengths in s, levels in dBFS, rate in Hz) and ``audio``, the digest of samples and rate
+    """
+    mono = samples.mean(axis=1, dtype=np.float64)
+    width = max(1, rate // 100)
+    levels = np.sqrt(np.mean(np.square(mono[: len(mono) // width * width] - mono.mean()).reshape(-1, width), axis=1))
+    loud = np.flatnonzero(levels > levels.max() * 10 ** (-QUIET_DB / 20))
+    ends = (loud[0], len(levels) - 1 - loud[-1]) if len(loud) else (len(levels), len(levels))
+    return {
+        "audio": hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32],
+        "seconds": len(samples) / rate,
+        "leading_silence": float(ends[0]) / 100,
+        "trailing_silence": float(ends[1]) / 100,
+        **audio.measure_level(samples),
+        "rate": rate,
+        "channels": samples.shape[1],
+    }
+
+
+def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> list[dict[str, Any]]:
+    """Measure how well the cues alone predict the emotion and the corpus.
+
+    A random forest is cross-validated over speakers, so that it is tested on unseen ones.
+
+    Parameters
+    ----------
+    examined : DataFrame
+        one row per recording: ``speaker``, ``text``, ``emotion``, ``corpus``
+    duplicated : dict
+        that of :func:`ser_core.protocols.duplicates.find_duplicates` for the same recordings
+
+    Returns
+    -------
+    list of dict
+        per target ``target``, ``uar``, ``interval`` (95 %, or None), ``over`` (its unit), ``chance`` (all fractions),
+        ``strongest`` (the most important cue) and ``warning`` (the UAR is above chance). Targets with one label, fewer
+        than 24 recordings or one speaker are left out
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    facts, digests = duplicated["facts"], duplicated["digests"]
+    values = np.array([[facts[digest][cue] for cue in CUES] for digest in digests])
+    results: list[dict[str, Any]] = []
+    for target in ("emotion", "corpus"):
+        labels = sorted(set(examined[target])) if len(examined) else []
+        speakers = examined["speaker"]
+        if len(labels) < 2 or len(examined) < MIN_RECORDINGS or speakers.nunique() < 2:
+            continue
+        forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0, n_jobs=1)
+        truth = examined[target].to_numpy()
+        folds = GroupKFold(min(5, speakers.nunique()))
+        prediction = cross_val_predict(forest, values, truth, groups=speakers.to_numpy(), cv=folds)
+        scored = uncertainty.score_predictions(
+            examined[["speaker", "text"]].assign(truth=truth, prediction=prediction), labels
+        )
+        uar, chance = scored["scores"]["uar"], 1 / len(labels)
+        interval, unit = scored["intervals"]["uar"], scored["intervals"]["unit"]
+        no_variance = interval is None and unit != "none"  # all units have the same score
+        strongest = CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
+        results.append(
+            {
+                "target": target,
+                "uar": uar,
+                "interval": interval,
+                "over": unit,
+                "chance": chance,
+                "strongest": strongest,
+                "warning": uar > chance if no_variance else bool(interval and interval[0] > chance),
+            }
+        )
+    return results
