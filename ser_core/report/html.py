@@ -178,11 +178,11 @@ def headline_table(pooled: list[dict]) -> str:
     return render("headline_table.html.j2", panels=_panels(pooled), listeners=_listeners(pooled))
 
 
-def _listeners(pooled: list[dict]) -> float | None:
+def _listeners(pooled: list[dict]) -> str | None:
     """Return the accuracy of human listeners in %, where a result is scored as they were."""
     from ser_core.claims import paper
 
-    return paper.LISTENERS["accuracy"] if any("calm_is_neutral" in one for one in pooled) else None
+    return str(paper.LISTENERS["accuracy"]) if any("calm_is_neutral" in one for one in pooled) else None
 
 
 def _panels(pooled: list[dict]) -> list[dict]:

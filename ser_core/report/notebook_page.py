@@ -91,7 +91,7 @@ def clean_html(body: str) -> str:
     for link in soup.find_all("a", href=re.compile(r"^([a-z]+:)?//", re.IGNORECASE)):
         link.unwrap()
     for element in soup.find_all(href=re.compile(r"^[\w.-]+\.ipynb$")):
-        element["href"] = element["href"].removesuffix(".ipynb") + ".html"
+        element["href"] = str(element["href"]).removesuffix(".ipynb") + ".html"
     for element in soup.find_all(["code", "td", "strong"], string="leaky"):
         mark = soup.new_tag("span", attrs={"class": "leaky"})
         mark.string = "leaky"

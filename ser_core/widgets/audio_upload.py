@@ -86,6 +86,6 @@ class AudioUpload(anywidget.AnyWidget):
                     part += buffer
                 if len(part) >= message["size"]:
                     content = bytes(self._parts.pop(place))
-                    if message["what"] == "samples":
-                        content = (np.frombuffer(content, np.float32), SAMPLE_RATE)
-                    on_audio(message["key"], message["name"], content)
+                    decoded = message["what"] == "samples"
+                    source = (np.frombuffer(content, np.float32), SAMPLE_RATE) if decoded else content
+                    on_audio(message["key"], message["name"], source)

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 
 from ser_core import audio
@@ -83,7 +84,8 @@ class Explorer(ipywidgets.VBox):
     """Choose an utterance by corpus, speaker and emotion; play it, see its waveform, features or augmented copies."""
 
     def __init__(self, tables: dict[str, pd.DataFrame]):
-        self._tables, self._offering, self._id, self._samples = tables, False, "", None
+        self._tables, self._offering, self._id = tables, False, ""
+        self._samples: np.ndarray | None = None
         drop = ipywidgets.Dropdown
         self.corpus = drop(options=list(tables), description="Corpus")
         self.speaker, self.emotion = drop(description="Speaker"), drop(description="Emotion")
@@ -142,9 +144,10 @@ class Explorer(ipywidgets.VBox):
             named = {"speaker": "speaker", "sex": "", "intensity": "intensity", "text": "text"}
             facts = [row["emotion"], *(f"{word} {row[name]}".strip() for name, word in named.items() if row[name])]
             try:
-                self._samples = read_for_network(row["path"], Path(row["path"]).name)
-                facts.append(svg.format_seconds(len(self._samples) / audio.SAMPLE_RATE))
-                self.player.value = wav_bytes(self._samples, audio.SAMPLE_RATE)
+                samples = read_for_network(row["path"], Path(row["path"]).name)
+                facts.append(svg.format_seconds(len(samples) / audio.SAMPLE_RATE))
+                self.player.value = wav_bytes(samples, audio.SAMPLE_RATE)
+                self._samples = samples
                 self.message.value = paragraph(f"{self._count}. Here: {', '.join(map(str, facts))}.")
             except SerError as error:
                 self.message.value = paragraph(str(error), "error")

@@ -252,6 +252,7 @@ class PredictorPanel(ipywidgets.VBox):
 
     def _predict(self, recording: GivenRecording) -> None:
         """Set the prediction of a recording, or its error."""
+        assert self.predictor is not None
         recording.prediction, recording.error = None, ""
         try:
             recording.prediction = self.predictor.predict(recording.source, name=recording.name)
@@ -378,21 +379,23 @@ class PredictorPanel(ipywidgets.VBox):
     def _show(self, place: int | None) -> None:
         """Show the answer at an index of ``self.recordings``, with pictures and player while its audio is kept."""
         recording = self.recordings[place] if place is not None and place < len(self.recordings) else None
-        prediction = recording.prediction if recording is not None else None
-        kept = recording is not None and prediction is not None and recording.source is not None
-        self.result.value = answer_html(prediction, mark=recording.mark) if prediction is not None else ""
-        self._waveform = read_for_network(recording.source, recording.name) if kept else np.zeros(0, np.float32)
-        self.pictures.value = pictures_html(prediction, self._waveform) if kept else ""
-        if prediction is not None and not kept:
-            text = "This recording is no longer kept; upload it again to see it."
-            self.pictures.value = paragraph(text, "note")
+        self._waveform = np.zeros(0, np.float32)
+        self.result.value = self.pictures.value = ""
+        if recording is not None and recording.prediction is not None:
+            self.result.value = answer_html(recording.prediction, mark=recording.mark)
+            if recording.source is None:
+                text = "This recording is no longer kept; upload it again to see it."
+                self.pictures.value = paragraph(text, "note")
+            else:
+                self._waveform = read_for_network(recording.source, recording.name)
+                self.pictures.value = pictures_html(recording.prediction, self._waveform)
         seconds = len(self._waveform) / audio.SAMPLE_RATE
         starts = range(0, max(1, int(np.ceil(seconds))), PIECE)
         self._offer(self.part, [(f"from {svg.format_seconds(start)}", start) for start in starts], 0)
-        if kept:
+        if seconds:
             self._play(0)
-        display(self.part, kept and seconds > PIECE)
-        display(self.player, kept)
+        display(self.part, seconds > PIECE)
+        display(self.player, seconds > 0)
 
 
 def display(widget: ipywidgets.Widget, visible: bool) -> None:
