@@ -1,7 +1,6 @@
-"""Draws the README's picture of the prediction page, ``notebooks/images/predict.png``.
+"""Draw the README's picture of the prediction page, ``notebooks/images/predict.png``.
 
-``python tests/predict_picture.py`` makes it: the page answers to a demo recording by the shipped network, as `make app`
-shows it.
+``python tests/predict_picture.py`` makes it: the pretrained network answers for a demo recording, as in `make app`.
 """
 
 import io
@@ -18,7 +17,7 @@ TARGET = paths.root() / "notebooks" / "images" / "predict.png"
 
 
 def draw(width: int = 760, colours: int = 48) -> Path:
-    """Take the picture of the widget on a page of ``width`` pixels, in few colours."""
+    """Take the picture of the widget on a page of ``width`` pixels, in few colours; return its path."""
     port = free_port()
     words = [sys.executable, "-m", "ser_core.cli", "app", "--port", str(port), "--no-browser"]
     server = Server(words, port, Path(tempfile.mkdtemp()))

@@ -1,4 +1,4 @@
-"""`ser app`: what it starts, and when it refuses to. The page itself: test_browser.py."""
+"""`ser app`: the command that it starts, and its errors. The page itself: test_browser.py."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from ser_core.widgets import app
 TEMPLATES = Path(app.__file__).parent / "jupyter"
 
 
-def test_the_server_listens_to_this_machine_only_and_takes_large_messages():
+def test_the_server_serves_this_machine_only_and_accepts_large_messages():
     words = app.command(9000, browser=False)
     assert "--Voila.ip=127.0.0.1" in words and "--port=9000" in words and "--no-browser" in words
     assert "--no-browser" not in app.command()
@@ -27,13 +27,13 @@ def test_the_server_listens_to_this_machine_only_and_takes_large_messages():
     assert any("preheat_kernel=True" in word for word in words)
 
 
-def test_jupyter_finds_the_template_and_what_was_set_before_stays(monkeypatch):
+def test_jupyter_finds_the_template_and_earlier_paths_remain(monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", "/elsewhere")
     first, second = app.environment()["JUPYTER_PATH"].split(os.pathsep)
     assert second == "/elsewhere" and (Path(first) / "voila" / "templates" / "ser" / "index.html.j2").is_file()
 
 
-def test_the_template_is_the_one_that_voila_takes(monkeypatch):
+def test_voila_uses_our_template(monkeypatch):
     voila = pytest.importorskip("voila.paths")
     monkeypatch.setenv("JUPYTER_PATH", str(TEMPLATES))
     found = [Path(path) for path in voila.collect_template_paths(["voila", "nbconvert"], "ser", prune=True)]
@@ -41,11 +41,11 @@ def test_the_template_is_the_one_that_voila_takes(monkeypatch):
 
 
 @pytest.mark.parametrize("path", sorted(path for path in TEMPLATES.rglob("*") if path.is_file()), ids=lambda p: p.name)
-def test_no_template_names_an_address(path):
+def test_no_template_has_an_address(path):
     assert not re.search(r"https?://|//[a-z]+\.", path.read_text(encoding="utf-8"))
 
 
-def test_a_taken_port_is_one_line():
+def test_a_port_in_use_gives_one_line():
     with socket.socket() as taken:
         taken.bind((app.HOST, 0))
         taken.listen()
@@ -56,11 +56,11 @@ def test_a_taken_port_is_one_line():
     assert line.startswith(f"ser: port {port}:") and "--port" in line
 
 
-def test_without_voila_or_without_the_notebook_it_says_so(monkeypatch, tmp_path):
+def test_a_missing_voila_or_notebook_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "find_spec", lambda name: None)
     with pytest.raises(SerError, match="voila.*pip install"):
         app.check(0)
     monkeypatch.undo()
     monkeypatch.setattr(paths, "root", lambda: tmp_path)
-    with pytest.raises(SerError, match="10_predict.ipynb: not there"):
+    with pytest.raises(SerError, match="10_predict.ipynb: not found"):
         app.check(0)

@@ -31,15 +31,15 @@ CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the prediction page was not seen"),
-    pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no shipped network: there is no prediction page"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the prediction page was not checked"),
+    pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no pretrained network, so no prediction page"),
 ]
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
     *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
 )
-WAIT = 90_000  # ms, on a machine that has other things to do
+WAIT = 90_000  # ms, on a busy machine
 
 
 def free_port():
@@ -49,7 +49,7 @@ def free_port():
 
 
 class Server:
-    """A server in a process group of its own, so that its kernels end with it."""
+    """Run a server in its own process group, so that its kernels end with it."""
 
     def __init__(self, words, port, folder, **variables):
         names = (
@@ -86,7 +86,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory):
-    """Recordings to give: name -> path."""
+    """Recordings to upload: name to path."""
     folder = tmp_path_factory.mktemp("sounds")
     table = corpora.load("demo_ravdess")
     speech = {row.emotion: row.path for row in table.drop_duplicates("emotion").itertuples()}
@@ -117,24 +117,26 @@ def browser(sounds):
 
 
 def watched(tab):
-    """The addresses that a tab asks for from now on, and the errors that it reports."""
+    """Record the addresses that a tab requests from now on, and the errors that it reports."""
     tab.set_default_timeout(WAIT)
-    tab.asked, tab.troubles = [], []
-    tab.on("request", lambda request: tab.asked.append(request.url))
-    tab.on("pageerror", lambda error: tab.troubles.append(str(error)))
+    tab.requested, tab.errors = [], []
+    tab.on("request", lambda request: tab.requested.append(request.url))
+    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
     return tab
 
 
 def outside(tab):
-    """Addresses that a tab asked for and that are not this machine's."""
+    """Return the requested addresses outside this machine."""
     return [
-        url for url in tab.asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != app.HOST
+        url
+        for url in tab.requested
+        if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != app.HOST
     ]
 
 
 @pytest.fixture(scope="module")
 def opened(browser, tmp_path_factory):
-    """The page as `ser app` serves it; one kernel for all tests."""
+    """Open the page as `ser app` serves it; one kernel for all tests."""
     port = free_port()
     words = [sys.executable, "-m", "ser_core.cli", "app", "--port", str(port), "--no-browser"]
     server = Server(words, port, tmp_path_factory.mktemp("voila"))
@@ -150,7 +152,7 @@ def opened(browser, tmp_path_factory):
 
 @pytest.fixture
 def page(opened):
-    """The same page with nothing given to it yet."""
+    """Return the same page without recordings."""
     opened.set_viewport_size({"width": 1100, "height": 900})
     clear = opened.get_by_role("button", name="Clear")
     if clear.is_visible():
@@ -160,7 +162,7 @@ def page(opened):
 
 
 def upload(tab, *files):
-    """Choose files, or (name, bytes), in the dialogue that the button opens."""
+    """Choose files, or (name, bytes), in the dialogue of the upload button."""
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Upload audio").click()
     if len(files) == 2 and isinstance(files[1], bytes):
@@ -171,13 +173,13 @@ def upload(tab, *files):
 
 
 def answered(tab, name):
-    """Wait for the answer about a recording and give its text."""
+    """Wait for the answer for a recording and return its text."""
     answer = tab.locator(".ser-result .ser-answer", has_text=name)
     answer.wait_for()
     return answer.inner_text()
 
 
-def test_an_upload_is_answered_and_the_answer_is_the_predictors(page, sounds):
+def test_an_upload_is_answered_as_by_the_predictor(page, sounds):
     assert page.locator(".jp-CodeMirrorEditor, .highlight").count() == 0  # no code
     upload(page, sounds["speech"])
     text = answered(page, "Stimme für den Test.ogg")
@@ -190,7 +192,7 @@ def test_an_upload_is_answered_and_the_answer_is_the_predictors(page, sounds):
     assert "acted" in page.locator(".ser-limits").inner_text() or predict.Predictor().demo
 
 
-def test_it_plays(page, sounds):
+def test_the_player_plays(page, sounds):
     upload(page, sounds["tone"])
     answered(page, "tone.wav")
     page.wait_for_function("document.querySelector('audio').duration > 2.9")
@@ -199,7 +201,7 @@ def test_it_plays(page, sounds):
     page.evaluate("document.querySelector('audio').pause()")
 
 
-def test_the_microphone_is_recorded(page):
+def test_the_microphone_records(page):
     page.get_by_role("button", name="Record").click()
     page.get_by_text(re.compile(r"Recording, [1-9]\d* s")).wait_for()
     page.get_by_role("button", name="Stop").click()
@@ -208,8 +210,8 @@ def test_the_microphone_is_recorded(page):
     page.get_by_role("button", name="Record").wait_for()
 
 
-def test_what_only_the_browser_decodes_is_answered(page):
-    """WebM, which libsndfile does not know; m4a goes the same way."""
+def test_a_format_that_only_the_browser_decodes_is_answered(page):
+    """WebM is unknown to libsndfile; m4a is treated alike."""
     content = page.evaluate("""async () => {
         const context = new AudioContext(), end = context.createMediaStreamDestination();
         const tone = context.createOscillator();
@@ -228,7 +230,7 @@ def test_what_only_the_browser_decodes_is_answered(page):
     assert 0.3 < float(re.search(r"([\d.]+) s long", answered(page, "talk.webm"))[1]) < 3
 
 
-def test_a_broken_file_is_a_line_and_the_next_good_one_is_answered(page, sounds):
+def test_a_broken_file_gives_one_line_and_the_next_file_is_answered(page, sounds):
     upload(page, sounds["broken"])
     line = page.locator(".ser-message .ser-error")
     line.wait_for()
@@ -253,7 +255,7 @@ def test_many_files_give_a_table_and_a_csv(page, sounds, tmp_path):
     answered(page, "Stimme für den Test.ogg")
 
 
-def test_fifty_megabytes_are_answered_and_more_than_sixty_refused_at_once(page, sounds):
+def test_fifty_megabytes_are_answered_and_more_than_sixty_refused(page, sounds):
     assert sounds["large"].stat().st_size > 49_999_999
     upload(page, sounds["large"])
     answered(page, "large.wav")
@@ -280,13 +282,13 @@ def test_the_keyboard_is_enough(page):
         if reached[-1][0] == "Sample":
             break
     assert [name for name, _ in reached][-3:] == ["Upload audio", "Record", "Sample"]
-    assert all(outline == "solid" for _, outline in reached[-3:])  # the focus is seen
+    assert all(outline == "solid" for _, outline in reached[-3:])  # the focus is visible
     page.keyboard.press("ArrowDown")
     assert "demo" in answered(page, "neutral (demo")
 
 
 @pytest.mark.parametrize("width", [320, 480])
-def test_it_is_readable_when_narrow(page, sounds, width):
+def test_a_narrow_page_is_readable(page, sounds, width):
     page.set_viewport_size({"width": width, "height": 800})
     upload(page, sounds["speech"], sounds["flac"])
     answered(page, "two.flac")
@@ -299,11 +301,11 @@ def test_it_is_readable_when_narrow(page, sounds, width):
         assert box["x"] + box["width"] <= width and box["width"] > 100
 
 
-def test_no_request_left_the_page(page):
-    assert page.asked and outside(page) == [] and page.troubles == []
+def test_the_page_requests_nothing_from_elsewhere(page):
+    assert page.requested and outside(page) == [] and page.errors == []
 
 
-def test_an_error_page_fetches_nothing_from_elsewhere(opened, browser):
+def test_an_error_page_requests_nothing_from_elsewhere(opened, browser):
     tab = watched(browser.new_page())
     tab.goto(re.match(r"https?://[^/]+/", opened.url)[0] + "voila/render/nothing.ipynb")
     assert outside(tab) == []
@@ -311,7 +313,7 @@ def test_an_error_page_fetches_nothing_from_elsewhere(opened, browser):
 
 
 def test_in_jupyterlab_as_make_lab_opens_it(browser, sounds, tmp_path):
-    """The start page, then the same widget; on a copy, since JupyterLab saves by itself."""
+    """Open the start page, then the widget; on a copy, since JupyterLab saves by itself."""
     shutil.copytree(paths.root() / "notebooks", tmp_path / "notebooks")
     recipe = re.search(r"^lab:.*\n((?:\t.*\n)+)", (paths.root() / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     words = shlex.split(recipe[1].replace("\\\n", " ").strip().removeprefix("@"))
@@ -328,7 +330,7 @@ def test_in_jupyterlab_as_make_lab_opens_it(browser, sounds, tmp_path):
         tab.goto(f"{server.address}lab/tree/10_predict.ipynb?reset")
         tab.get_by_role("heading", name="10. Your own voice").wait_for()
         tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
-        for _ in range(3):  # a kernel that has only just started may not hear the first time
+        for _ in range(3):  # a kernel that has just started may miss the first attempt
             tab.get_by_role("menuitem", name="Run", exact=True).click()
             tab.get_by_text("Run All Cells", exact=True).click()
             with contextlib.suppress(sync_api.TimeoutError):

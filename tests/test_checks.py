@@ -75,7 +75,7 @@ def test_every_result_is_complete_and_every_check_is_used():
 def test_the_readme_explains_every_check_and_its_example_runs(tmp_path):
     from ser_core._utils import paths
 
-    readme = (paths.root() / "README.md").read_text(encoding="utf-8")
+    readme = (paths.root() / "docs" / "claims.md").read_text(encoding="utf-8")
     section = re.search(r"^## Check a paper's arithmetic\n(.*?)^## ", readme, flags=re.MULTILINE | re.DOTALL)[1]
     named = {
         name

@@ -1,4 +1,4 @@
-"""Exported files: the same answers as Keras, each in a process with its own runtime alone."""
+"""Exported files: the same probabilities as Keras, each in a process with its own runtime only."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def utterances():
 
 
 def expected(network, table):
-    """The Keras network's calibrated answers, computed by hand: features by the suite, softmax(log p / T)."""
+    """Compute the Keras network's calibrated probabilities by hand: features by the suite, softmax(log p / T)."""
     from ser_core import audio, features
 
     found = saved_models.load_model(network)
@@ -44,9 +44,9 @@ def expected(network, table):
 
 @pytest.mark.parametrize(
     ("form", "given", "line"),
-    [("onnx", ["no.onnx", "no.wav"], "no.onnx: no such file"), ("tflite", [], "wanted: FILE.tflite VOICE.wav")],
+    [("onnx", ["no.onnx", "no.wav"], "no.onnx: no such file"), ("tflite", [], "usage: FILE.tflite VOICE.wav")],
 )
-def test_the_examples_name_what_is_missing_in_one_line(form, given, line):
+def test_the_examples_name_missing_files_in_one_line(form, given, line):
     command = [sys.executable, "-m", f"ser_core.inference.examples.{form}_alone", *given]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr.strip()) == (1, line)
@@ -60,7 +60,7 @@ def test_the_examples_name_what_is_missing_in_one_line(form, given, line):
         ("tflite", True, 0.6, "tflite_alone", "ai_edge_litert"),
     ],
 )
-def test_each_form_alone_says_what_keras_says(
+def test_each_format_alone_gives_the_probabilities_of_keras(
     network, utterances, tmp_path, monkeypatch, form, int8, tolerance, example, runtime
 ):
     monkeypatch.setattr(export, "CHECKED", 4)
@@ -83,7 +83,7 @@ def test_each_form_alone_says_what_keras_says(
         assert {name for name in shown[1].split() if name in RUNTIMES} == {runtime}
 
 
-def test_a_keras_copy_is_loaded_by_its_labels_beside_it(network, tmp_path, monkeypatch):
+def test_a_keras_copy_is_loaded_with_its_labels(network, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "CHECKED", 2)
     monkeypatch.setattr(export, "TIMED", 2)
     report = export.export(network, "keras", output=tmp_path / "copy.keras")
@@ -110,20 +110,20 @@ def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, t
         (("NETWORK", "--format", "keras", "-o", "NETWORK"), "another name"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(network, own_store, arguments, word):
-    arguments = [str(network) if one == "NETWORK" else one for one in arguments]
+def test_an_impossible_export_gives_one_line(network, own_store, arguments, word):
+    arguments = [str(network) if word == "NETWORK" else word for word in arguments]
     result = CliRunner().invoke(cli.main, ["export", *arguments])
     assert result.exit_code == 1 and result.stderr.count("\n") == 1 and word in result.stderr
 
 
-def test_a_missing_package_is_one_line(network, monkeypatch):
+def test_a_missing_package_gives_one_line(network, monkeypatch):
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     for form, package in (("onnx", "onnx"), ("tflite", "ai_edge_litert")):
         with pytest.raises(SerError, match=package):
             export.export(network, form)
 
 
-def test_a_network_on_another_input_cannot_be_onnx(tmp_path):
+def test_a_network_with_another_input_cannot_be_onnx(tmp_path):
     path = made_network.keep(tmp_path, "issa", stem="issa")
     with pytest.raises(SerError, match="means"):
         export.to_onnx(saved_models.load_model(path), tmp_path / "a.onnx")

@@ -1,4 +1,4 @@
-"""Timing: arithmetic on a fake clock, structure and units of a real measurement. Nothing is asserted by the clock."""
+"""Latency: arithmetic on a fake clock, structure and units of a real measurement. No test asserts a measured time."""
 
 import json
 
@@ -11,7 +11,7 @@ from ser_core import models
 from ser_core._utils import machine
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
-from ser_core.inference import latency, latency_tables
+from ser_core.inference import latency, latency_tables, stage_timing
 
 LENGTHS = (0.5, 1.5)  # seconds of the two recordings that are measured
 
@@ -32,7 +32,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(table):
-    ballast = np.ones(300 * 2**17)  # 300 MiB in this process, which must not count for the one that is measured
+    ballast = np.ones(300 * 2**17)  # 300 MiB in this process, not in the measured one
     rows = latency.measure_latency("cnn_bilstm_attention", table, repeats=2, warmup=1)
     assert ballast.nbytes == 300 * 2**20
     return rows
@@ -43,28 +43,28 @@ def clock_of(times):
     return lambda: next(ticks)
 
 
-def test_repeat_counts_what_follows_the_warmup():
+def test_only_calls_after_the_warmup_are_timed():
     called = []
-    seconds = latency.time_calls(called.append, repeats=3, warmup=2, clock=clock_of([10, 11, 20, 22, 30, 34]))
+    seconds = stage_timing.time_calls(called.append, repeats=3, warmup=2, clock=clock_of([10, 11, 20, 22, 30, 34]))
     assert seconds == [1, 2, 4]
     assert called == [0, 1, 0, 1, 2]
 
 
 def test_percentiles_are_linear_between_neighbours():
-    figures = latency.summarise([n / 1000 for n in range(1, 101)], [1.0] * 100, batch=1)
+    figures = stage_timing.summarise([n / 1000 for n in range(1, 101)], [1.0] * 100, batch=1)
     assert figures["latency_p50_ms"] == pytest.approx(50.5)
     assert figures["latency_p95_ms"] == pytest.approx(95.05)
 
 
-def test_throughput_and_rtf_count_utterances_and_their_true_length():
-    figures = latency.summarise([0.2, 0.4], [64.0, 64.0], batch=32)
+def test_throughput_and_rtf_use_utterances_and_their_true_length():
+    figures = stage_timing.summarise([0.2, 0.4], [64.0, 64.0], batch=32)
     assert figures["latency_p50_ms"] == pytest.approx(300)
     assert figures["throughput"] == pytest.approx(64 / 0.6)
     assert figures["rtf"] == pytest.approx(0.6 / 128)
 
 
 def test_rtf_of_one_call_is_latency_over_clip_length():
-    figures = latency.summarise([0.048], [3.7], batch=1)
+    figures = stage_timing.summarise([0.048], [3.7], batch=1)
     assert figures["rtf"] == pytest.approx(figures["latency_p50_ms"] / 1000 / 3.7)
 
 
@@ -82,28 +82,28 @@ def test_rows_are_plain_and_complete(measured):
     for row in measured:
         assert set(row) == set(measured[0])
         if row["status"] == "measured":
-            assert all(row[figure] > 0 for figure in latency.FIGURES)
+            assert all(row[figure] > 0 for figure in stage_timing.FIGURES)
             assert row["latency_p50_ms"] <= row["latency_p95_ms"]
             assert row["repeats"] == (2 if row["batch"] == 1 else 3)
             assert row["hardware"]
         else:
             assert row["status"] == "not measured"
             assert row["reason"]
-            assert all(row[figure] is None for figure in latency.FIGURES)
+            assert all(row[figure] is None for figure in stage_timing.FIGURES)
 
 
-def test_gpu_rows_say_when_there_is_none(measured):
+def test_gpu_rows_are_not_measured_without_a_gpu(measured):
     import tensorflow as tf
 
     expected = "measured" if tf.config.list_physical_devices("GPU") else "not measured"
     assert {row["status"] for row in measured if row["device"] == "gpu"} == {expected}
 
 
-def test_clip_length_is_that_of_the_recordings(measured):
-    """Not the four seconds that the network is given."""
+def test_clip_length_is_the_true_length(measured):
+    """Not the four seconds of the network's input."""
     for row in measured:
         assert row["clip_seconds"] == pytest.approx(np.mean(LENGTHS), abs=1e-3)
-        if row["status"] == "measured":  # every clip was heard equally often, so the mean length links the two
+        if row["status"] == "measured":  # every clip is used equally often, so the mean length links the two
             assert row["throughput"] * row["rtf"] * row["clip_seconds"] == pytest.approx(1, rel=1e-6)
 
 
@@ -117,19 +117,19 @@ def test_peak_memory_is_that_of_the_measured_process(measured):
         (row["stage"], row["call"], row["batch"]): row["peak_memory_mib"] for row in measured if row["device"] == "cpu"
     }
     assert peaks["read", None, 1] <= peaks["features", None, 1] < peaks["network", "compiled", 1]
-    assert peaks["read", None, 1] < 300 < latency.peak_memory_mib()
+    assert peaks["read", None, 1] < 300 < stage_timing.peak_memory_mib()
 
 
 def test_compiled_call_and_predict_agree():
     model = models.build("cnn_bilstm_attention_lite", (400, 42), 8)
     features = np.random.default_rng(1).standard_normal((3, 400, 42)).astype(np.float32)
-    once = latency.compiled_network(model, 3)(features)
+    once = stage_timing.compiled_network(model, 3)(features)
     assert once.shape == (3, 8)
     np.testing.assert_allclose(once, model.predict(features, verbose=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"repeats": 0}, {"warmup": -1}, {"threads": 0}])
-def test_senseless_numbers_are_refused(table, wrong):
+def test_settings_out_of_range_are_refused(table, wrong):
     with pytest.raises(SerError, match="at least"):
         latency.measure_latency("a1", table, **wrong)
 
@@ -139,7 +139,7 @@ def test_an_empty_table_is_refused(table):
         latency.measure_latency("a1", table.iloc[:0])
 
 
-def test_a_failed_measurement_is_one_line_that_names_the_file(table, tmp_path):
+def test_a_failed_measurement_gives_one_line_with_the_file(table, tmp_path):
     (tmp_path / "note.wav").write_text("no audio")
     broken = table.assign(path=str(tmp_path / "note.wav"))
     with pytest.raises(SerError, match=r"note\.wav") as caught:
@@ -147,23 +147,23 @@ def test_a_failed_measurement_is_one_line_that_names_the_file(table, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_results_are_kept_and_served(table, measured, tmp_path, monkeypatch):
+def test_measurements_are_stored_and_reused(table, measured, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
-    asked = []
+    calls = []
     monkeypatch.setattr(
-        latency, "measure_latency", lambda name, *_, **settings: asked.append((name, settings)) or measured
+        latency, "measure_latency", lambda name, *_, **settings: calls.append((name, settings)) or measured
     )
     first = latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
-    (kept,) = (tmp_path / "store").glob("timing-*.json")
-    assert kept.stem == f"timing-{first['hash']}"
+    (stored,) = (tmp_path / "store").glob("timing-*.json")
+    assert stored.stem == f"timing-{first['hash']}"
     assert latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False) == first
-    assert len(asked) == 1
+    assert len(calls) == 1
     latency.measure_networks(["cnn_bilstm_attention"], table, repeats=3, warmup=1, progress=False)
     latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False, fresh=True)
-    assert len(asked) == 3
-    kept.write_text("{")
+    assert len(calls) == 3
+    stored.write_text("{")
     again = latency.measure_networks(["cnn_bilstm_attention"], table, repeats=2, warmup=1, progress=False)
-    assert len(asked) == 4
+    assert len(calls) == 4
     assert again["rows"] == measured
     assert again["machine"]["processor"] == machine.processor_name()
 
@@ -190,11 +190,11 @@ def test_the_papers_rtf_implies_a_quarter_of_a_second():
 
 def test_tables_for_people(measured):
     document = {"rows": measured, "machine": latency.describe_machine()}
-    beside = latency_tables.latency_claims(document).set_index("one utterance")
-    assert list(beside.columns) == ["GPU", "CPU"]
-    assert beside.loc["its latency over the true length, 1.00 s (RTF)", "CPU"] == "0.0480"
+    claims = latency_tables.latency_claims(document).set_index("one utterance")
+    assert list(claims.columns) == ["GPU", "CPU"]
+    assert claims.loc["its latency over the true length, 1.00 s (RTF)", "CPU"] == "0.0480"
     ours = latency.select_rows(document, device="cpu", stage="end to end", call="predict", batch=1)[0]
-    assert beside.loc["ours: median latency, predict (ms)", "CPU"] == f"{ours['latency_p50_ms']:.1f}"
+    assert claims.loc["ours: median latency, predict (ms)", "CPU"] == f"{ours['latency_p50_ms']:.1f}"
     ablation = latency_tables.ablation_latency(document)
     assert ablation["configuration"].tolist() == ["A5"]
     assert ablation["Table V (ms)"].tolist() == ablation["Table VI (ms)"].tolist() == [12]

@@ -1,4 +1,4 @@
-"""The ONNX graph against numpy's features, librosa and Keras, piece by piece and whole."""
+"""The ONNX graph against NumPy features, librosa and Keras, layer by layer and as a whole."""
 
 import json
 
@@ -29,7 +29,7 @@ def utterances():
 
 
 def session(graph, given, shape, outputs):
-    """A finished graph as an onnxruntime session."""
+    """Return a finished graph as an onnxruntime session."""
     made = helper.make_graph(
         graph.nodes,
         "piece",
@@ -50,7 +50,7 @@ def features_session(settings):
 
 @pytest.mark.parametrize("znorm", [True, False])
 @pytest.mark.parametrize("channels", ["13", "14", "39", "40", "42"])
-def test_features_are_those_of_the_suite(utterances, channels, znorm):
+def test_features_equal_those_of_the_suite(utterances, channels, znorm):
     settings = FeatureSettings(features=channels, znorm=znorm)
     run = features_session(settings)
     for samples in utterances:
@@ -61,7 +61,7 @@ def test_features_are_those_of_the_suite(utterances, channels, znorm):
         assert np.abs(found - expected).max() < 2e-3 * scale and np.abs(found - expected).mean() < 2e-5 * scale
 
 
-def test_features_are_those_of_librosa(utterances):
+def test_features_equal_those_of_librosa(utterances):
     run = features_session(FeatureSettings(features="14", znorm=False))
     for samples in utterances[:4]:
         found = run.run(None, {"waveform": samples[None]})[0][0]
@@ -74,7 +74,7 @@ def test_features_are_those_of_librosa(utterances):
         assert not found[count:].any()
 
 
-def test_a_batch_is_its_members_one_by_one(utterances):
+def test_a_batch_equals_its_members_one_by_one(utterances):
     run = features_session(FeatureSettings())
     together = np.stack([utterances[0][:16_000], utterances[1][:16_000]])
     found = run.run(None, {"waveform": together})[0]
@@ -82,7 +82,7 @@ def test_a_batch_is_its_members_one_by_one(utterances):
         assert np.allclose(run.run(None, {"waveform": one[None]})[0][0], expected, atol=1e-5)
 
 
-def test_a_constant_sound_gives_zeros_and_no_nan():
+def test_a_constant_waveform_gives_zeros_and_no_nan():
     found = features_session(FeatureSettings()).run(None, {"waveform": np.zeros((1, 16_000), np.float32)})[0]
     assert np.array_equal(found, np.zeros((1, 400, 42), np.float32))
 
@@ -90,7 +90,7 @@ def test_a_constant_sound_gives_zeros_and_no_nan():
 @pytest.mark.parametrize(
     "settings", [FeatureSettings(features="wide"), FeatureSettings(features="mel"), FeatureSettings(denoise=True)]
 )
-def test_what_has_no_graph_is_one_line(settings):
+def test_features_without_a_graph_give_one_line(settings):
     with pytest.raises(SerError, match="cannot be written as ONNX"):
         onnx_features.add_features(onnx_features.Graph(), "waveform", settings)
 
@@ -134,7 +134,7 @@ PIECES = {
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_each_layer_gives_what_keras_gives(piece):
+def test_each_layer_equals_keras(piece):
     fit.prepare_backend(1)
     inputs = keras.Input((23, 6))
     x = PIECES[piece](inputs)
@@ -168,7 +168,7 @@ def test_each_layer_gives_what_keras_gives(piece):
         (lambda x: layers.Dense(4, activation="softmax")(layers.LSTM(5, activation="relu")(x)), "LSTM"),
     ],
 )
-def test_a_layer_that_cannot_be_converted_is_one_line_that_names_it(tail, word):
+def test_a_layer_that_cannot_be_converted_is_named_in_one_line(tail, word):
     inputs = keras.Input((23, 6))
     with pytest.raises(SerError, match=word) as caught:
         onnx_graph.add_network(onnx_features.Graph(), keras.Model(inputs, tail(inputs)), "features", 1.0)
@@ -184,7 +184,7 @@ def test_a_layer_that_cannot_be_converted_is_one_line_that_names_it(tail, word):
         ("cnn_bilstm_attention_lite", {"frames": 200, "znorm": False}),
     ],
 )
-def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, utterances, name, fields):
+def test_the_papers_networks_equal_keras_from_the_waveform_on(tmp_path, utterances, name, fields):
     network = saved_models.load_model(made_network.keep(tmp_path, name, **fields))
     to_onnx(network, tmp_path / "a.onnx")
     run = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
@@ -204,4 +204,4 @@ def test_the_paper_s_networks_agree_with_keras_from_the_waveform_on(tmp_path, ut
     assert weights.shape == (2, settings.frames // 8) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)
     assert (np.ptp(weights) > 0) == facts["attends"] == (name not in ("a1", "a3"))
     assert np.abs(found - expected).max() < 1e-4
-    assert np.ptp(expected, axis=0).max() > 0.2  # the networks do tell these utterances apart
+    assert np.ptp(expected, axis=0).max() > 0.2  # the networks distinguish these utterances

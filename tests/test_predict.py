@@ -1,4 +1,4 @@
-"""Prediction: what comes in, what is said of it, streams, and the shell commands that do it."""
+"""Prediction: recordings, streams, models, and the shell commands."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ HEAVY = {"tensorflow", "keras", "librosa", "pandas", "scipy", "sklearn", "matplo
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """An exported network; its .keras file lies beside it."""
+    """An exported network, in one folder with its .keras file."""
     path = made_network.keep(tmp_path_factory.mktemp("network"))
     to_onnx(saved_models.load_model(path), path.with_suffix(".onnx"))
     return path.with_suffix(".onnx")
@@ -44,8 +44,8 @@ def voice():
 
 
 @pytest.fixture
-def alone(model):
-    """The graph by onnxruntime alone: probabilities and attention of one waveform."""
+def run_graph(model):
+    """Run the graph with onnxruntime only: probabilities and attention of one waveform."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def run(waveform):
@@ -66,9 +66,9 @@ def ser(*arguments, **settings):
 # One recording
 
 
-def test_a_short_recording_is_padded_and_says_so(predictor, alone, voice):
+def test_a_short_recording_is_padded_with_a_note(predictor, run_graph, voice):
     found = predictor.predict((voice[:32_000], 16_000), name="me")
-    expected, attention = alone(voice[:32_000])
+    expected, attention = run_graph(voice[:32_000])
     assert np.allclose(values(found), expected, atol=1e-6) and np.allclose(found.attention, attention, atol=1e-6)
     assert values(found).sum() == pytest.approx(1.0, abs=1e-12)
     assert tuple(found.probabilities) == predictor.labels == corpora.labels("demo")
@@ -80,11 +80,11 @@ def test_a_short_recording_is_padded_and_says_so(predictor, alone, voice):
     assert len(found.attention_times) == 50 and np.allclose(np.diff(found.attention_times), 0.08)
 
 
-def test_a_long_recording_is_the_mean_of_its_windows(predictor, alone, voice):
+def test_a_long_recording_is_the_mean_of_its_windows(predictor, run_graph, voice):
     found = predictor.predict((voice[:150_000], 16_000))
     starts = [0, 32_000, 64_000, 87_040]  # the last on the grid of 1,280 samples, to the end
     prepared = audio.peak_normalise(voice[:150_000])
-    each = [alone(prepared[start : start + 64_000])[0] for start in starts]
+    each = [run_graph(prepared[start : start + 64_000])[0] for start in starts]
     assert np.allclose(values(found), np.mean(each, axis=0), atol=1e-5)
     assert [round(window.start * 16_000) for window in found.windows] == starts
     assert found.windows[-1].end == pytest.approx(found.seconds) and "averaged over 4 windows of 4 s" in found.notes
@@ -94,7 +94,7 @@ def test_a_long_recording_is_the_mean_of_its_windows(predictor, alone, voice):
     assert found.attention_times[-1] == pytest.approx(found.seconds, abs=0.1)
 
 
-def test_silent_windows_of_a_long_recording_do_not_count(predictor, voice):
+def test_silent_windows_of_a_long_recording_are_ignored(predictor, voice):
     short = voice[:64_000]
     found = predictor.predict((np.r_[np.zeros(128_000), short], 16_000))
     assert [window.silent for window in found.windows] == [True, True, True, False, False]
@@ -131,12 +131,12 @@ def test_arrays_are_checked_as_files_are(predictor, samples, rate, word):
         predictor.predict((samples, rate))
 
 
-def test_the_level_of_a_recording_changes_nothing(predictor, voice):
+def test_the_level_of_a_recording_has_no_effect(predictor, voice):
     loud, quiet = (predictor.predict((level * voice[:48_000], 16_000)) for level in (1.0, 0.01))
     assert np.allclose(values(loud), values(quiet), atol=1e-4)
 
 
-def test_every_odd_recording_is_heard_and_every_bad_one_is_one_line(predictor, tmp_path):
+def test_every_unusual_recording_is_predicted_and_every_bad_one_gives_one_line(predictor, tmp_path):
     for name, content in bad_files.accepted().items():
         (tmp_path / name).write_bytes(content)
         found = predictor.predict(tmp_path / name)
@@ -147,9 +147,9 @@ def test_every_odd_recording_is_heard_and_every_bad_one_is_one_line(predictor, t
         assert str(caught.value).startswith(f"{name}: ") and "\n" not in str(caught.value)
 
 
-def test_an_hour_is_heard_and_more_is_not(predictor, voice, monkeypatch):
+def test_an_hour_is_predicted_and_more_is_refused(predictor, voice, monkeypatch):
     even = lambda waveforms: (np.full((len(waveforms), 8), 1 / 8), np.full((len(waveforms), 50), 1 / 50))  # noqa: E731
-    monkeypatch.setattr(predictor, "_network", even)  # the windows are counted here, not judged
+    monkeypatch.setattr(predictor, "_network", even)  # only the windows are counted here
     hour = np.tile(voice[:40_000], 720)  # 3600 s at 8 kHz
     found = predictor.predict((hour[: 3_300 * 8_000], 8_000))
     assert found.seconds == 3_300.0 and len(found.windows) == 1_649
@@ -161,11 +161,11 @@ def test_an_hour_is_heard_and_more_is_not(predictor, voice, monkeypatch):
 # Many
 
 
-def test_among_many_a_bad_one_is_refused_by_name_and_the_others_go_on(predictor, voice, tmp_path):
+def test_a_bad_recording_among_many_is_named_and_the_others_are_predicted(predictor, voice, tmp_path):
     soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
     found = list(predictor.predict_many([tmp_path / "a.wav", tmp_path / "no.wav", ("x", b"text"), tmp_path / "a.wav"]))
-    assert [isinstance(one, UnusableRecording) for one in found] == [False, True, True, False]
-    assert [one.file for one in found] == [
+    assert [isinstance(result, UnusableRecording) for result in found] == [False, True, True, False]
+    assert [result.file for result in found] == [
         str(tmp_path / "a.wav"),
         str(tmp_path / "no.wav"),
         "x",
@@ -179,13 +179,13 @@ def test_among_many_a_bad_one_is_refused_by_name_and_the_others_go_on(predictor,
 
 
 @pytest.mark.parametrize("hop", [0.5, 0.3])
-def test_a_stream_says_what_its_windows_say_offline(predictor, voice, hop):
+def test_a_stream_equals_the_offline_prediction_of_its_windows(predictor, voice, hop):
     stream, random, found, place = predictor.stream(hop), np.random.default_rng(0), [], 0
     while place < len(voice):
         size = int(random.integers(1, 20_000))
         found += stream.feed(voice[place : place + size], 16_000)
         place += size
-        assert len(stream.kept) <= 64_000
+        assert len(stream.window) <= 64_000
     step = round(hop * 16_000)
     assert len(found) == len(voice) // step
     for number, one in enumerate(found, start=1):
@@ -218,7 +218,7 @@ def test_a_silent_stream_is_not_sure(predictor):
     assert not found.sure and "silent" in found.notes and values(found).sum() == pytest.approx(1.0)
 
 
-def test_what_a_stream_cannot_take_is_one_line(predictor):
+def test_unusable_samples_of_a_stream_give_one_line(predictor):
     stream = predictor.stream()
     stream.feed(np.ones(100) * 0.1, 16_000)
     for chunk, rate, word in ((np.ones(10), 8_000, "rate changed"), (np.array([np.nan]), 16_000, "NaN")):
@@ -233,7 +233,7 @@ def test_what_a_stream_cannot_take_is_one_line(predictor):
 # Models
 
 
-def test_a_keras_network_by_hash_or_file_says_what_the_exported_one_says(predictor, model, voice, own_store):
+def test_a_keras_network_by_hash_or_file_equals_the_exported_one(predictor, model, voice, own_store):
     own_store.mkdir(parents=True)
     for suffix in (".keras", ".json"):
         (own_store / f"0123456789abcdef{suffix}").write_bytes(model.with_suffix(suffix).read_bytes())
@@ -246,13 +246,13 @@ def test_a_keras_network_by_hash_or_file_says_what_the_exported_one_says(predict
         assert np.allclose(one.attention, expected.attention, atol=1e-4) and one.notes == expected.notes
 
 
-def test_a_network_of_another_input_predicts_through_keras(tmp_path, voice):
+def test_a_network_with_another_input_predicts_through_keras(tmp_path, voice):
     path = made_network.keep(tmp_path, "issa", stem="issa")
     found = Predictor(path).predict((voice[:32_000], 16_000))
     assert values(found).sum() == pytest.approx(1.0) and found.attention.size == 0
 
 
-def test_models_that_cannot_be_used_are_one_line(tmp_path, own_store):
+def test_unusable_models_give_one_line(tmp_path, own_store):
     (tmp_path / "text.onnx").write_text("no graph")
     (tmp_path / "alone.keras").write_bytes(b"")
     (tmp_path / "text.keras").write_text("no network")
@@ -274,7 +274,7 @@ def test_the_temperature_is_that_of_a_general_optimiser():
     random = np.random.default_rng(0)
     logits = random.normal(0, 1, (500, 5))
     truth = np.array([random.choice(5, p=p) for p in softmax(logits, axis=1)])
-    unsure = softmax(logits * 3.0, axis=1)  # three times too sure
+    unsure = softmax(logits * 3.0, axis=1)  # three times too confident
     cost = lambda t: -np.log(softmax(np.log(unsure) / t, axis=1)[np.arange(500), truth]).mean()  # noqa: E731
     best = minimize_scalar(cost, bounds=(0.3, 8), method="bounded").x
     assert temperature_scaling.fit_temperature(unsure, truth) == pytest.approx(
@@ -286,7 +286,7 @@ def test_the_temperature_is_that_of_a_general_optimiser():
 # The shell
 
 
-def test_a_process_that_predicts_loads_nothing_heavy(model, voice, tmp_path):
+def test_prediction_imports_nothing_heavy(model, voice, tmp_path):
     soundfile.write(tmp_path / "a.wav", voice, 44_100)
     code = "import sys; from ser_core.cli import main; sys.argv[0] = 'ser'\ntry: main()\nfinally: print(*sys.modules)"
     command = [sys.executable, "-c", code, "predict", str(tmp_path), "--json", "--model", str(model)]
@@ -297,7 +297,7 @@ def test_a_process_that_predicts_loads_nothing_heavy(model, voice, tmp_path):
     assert "onnxruntime" in modules.split() and not HEAVY & set(modules.split())
 
 
-def test_the_command_names_each_bad_file_in_one_line_and_goes_on(model, tmp_path):
+def test_the_command_names_each_bad_file_in_one_line_and_continues(model, tmp_path):
     bad = list(bad_files.refused(tmp_path / "bad" if (tmp_path / "bad").mkdir() is None else tmp_path))
     assert len(bad) >= 50
     good = tmp_path / "Grüße, ein Satz.wav"
@@ -334,7 +334,7 @@ def test_files_folders_and_standard_input(model, tmp_path, voice):
     assert empty.exit_code == 1 and empty.stderr.count("\n") == 1 and "folder" in empty.stderr
 
 
-def test_csv_has_a_column_a_label(model, tmp_path, voice):
+def test_csv_has_one_column_per_label(model, tmp_path, voice):
     import csv
     import io
 
@@ -347,7 +347,7 @@ def test_csv_has_a_column_a_label(model, tmp_path, voice):
     assert bad["file"] == f"{tmp_path}/no.wav" and "no such file" in bad["error"] and bad["emotion"] == ""
 
 
-def test_people_get_a_line_a_file(model, tmp_path, voice):
+def test_people_get_one_line_per_file(model, tmp_path, voice):
     soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
     result = ser("predict", tmp_path / "a.wav", "--model", model)
     assert result.exit_code == 0 and result.stdout.count("\n") == 1 and "1.00 s" in result.stdout
@@ -355,7 +355,7 @@ def test_people_get_a_line_a_file(model, tmp_path, voice):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT", "raw"])
-def test_listen_takes_a_piped_stream(model, predictor, voice, subtype):
+def test_listen_reads_a_piped_stream(model, predictor, voice, subtype):
     content = bad_files.wav_bytes(voice, subtype="PCM_16" if subtype == "raw" else subtype)
     content = content[44:] if subtype == "raw" else content
     result = ser("listen", "-", "--json-lines", "--hop", "1", "--model", model, input=content)
@@ -377,19 +377,19 @@ def test_listen_takes_a_piped_stream(model, predictor, voice, subtype):
         (bad_files.wav_header(rate=1, data=bytes(100)), "1 Hz"),
     ],
 )
-def test_a_stream_that_cannot_be_used_is_one_line(model, content, word):
+def test_an_unusable_stream_gives_one_line(model, content, word):
     result = ser("listen", "-", "--model", model, input=content)
     assert result.exit_code == 1 and result.stderr.count("\n") == 1 and word in result.stderr
 
 
-def test_without_a_microphone_listen_says_what_to_do(model, monkeypatch):
+def test_listen_without_a_microphone_names_the_package_to_install(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     result = ser("listen", "--model", model)
     assert result.exit_code == 1 and result.stderr.count("\n") == 1 and "pip install '.[microphone]'" in result.stderr
     assert ser("listen", "a.wav", "--model", model).exit_code == 1
 
 
-def test_a_microphone_s_samples_come_in_chunks_at_its_own_rate(monkeypatch):
+def test_the_microphone_gives_chunks_at_its_own_rate(monkeypatch):
     import types
 
     class Input:

@@ -1,4 +1,4 @@
-"""The prediction page and the explorer without a browser: what is given to them, and what they then show."""
+"""The prediction page and the explorer without a browser: their input and what they then show."""
 
 import base64
 import csv
@@ -25,22 +25,22 @@ def tone(seconds=2.0, rate=16_000, hertz=440.0):
     return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
-def arrive(intake: AudioUpload, name: str, content: bytes, *, what="file", piece=4 << 20, key="k"):
-    """What the browser sends of one file."""
+def send_file(upload: AudioUpload, name: str, content: bytes, *, what="file", piece=4 << 20, key="k"):
+    """Send one file as the browser does, in pieces."""
     for at in range(0, max(1, len(content)), piece):
         message = {"kind": "piece", "what": what, "key": key, "name": name, "at": at, "size": len(content)}
-        intake._receive(intake, message, [memoryview(content[at : at + piece])])
+        upload._receive(upload, message, [memoryview(content[at : at + piece])])
 
 
 def shown(panel):
-    """The text that a reader sees, without tags."""
+    """Return the text that a reader sees, without tags."""
     parts = (panel.message, panel.table, panel.result, panel.pictures)
     return re.sub(r"<[^>]+>", " ", " ".join(part.value for part in parts))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def network(tmp_path_factory):
-    """The shipped network, or an untrained one in its place where there is none yet."""
+    """Use the pretrained network, or an untrained one where it is missing."""
     with pytest.MonkeyPatch.context() as patch:
         if not predict.PRETRAINED.is_file():
             path = made_network.keep(tmp_path_factory.mktemp("network"))
@@ -51,7 +51,7 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clip():
-    """A demo recording: path."""
+    """Path of a demo recording."""
     return Path(corpora.load("demo_ravdess")["path"].iloc[0])
 
 
@@ -60,35 +60,35 @@ def panel(own_store):
     return predictor.predictor(samples={})
 
 
-# What comes from the browser
+# Input from the browser
 
 
-def test_pieces_become_the_file_again():
+def test_pieces_are_joined_to_the_file():
     got = []
-    intake = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: got.append(given))
+    upload = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: got.append(given))
     content = np.random.default_rng(0).bytes(10_000)
-    arrive(intake, "ä b.wav", content, piece=999)
+    send_file(upload, "ä b.wav", content, piece=999)
     assert got == [("k", "ä b.wav", content)]
-    arrive(intake, "again", tone().tobytes(), what="samples", piece=5000)
+    send_file(upload, "again", tone().tobytes(), what="samples", piece=5000)
     key, name, (samples, rate) = got[1]
     assert name == "again" and rate == 16_000 and np.array_equal(samples, tone())
-    arrive(intake, "empty", b"")
+    send_file(upload, "empty", b"")
     assert got[2] == ("k", "empty", b"")
 
 
-def test_a_file_that_was_interrupted_begins_anew():
+def test_an_interrupted_file_starts_again():
     got = []
-    intake = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: None)
-    intake._receive(intake, {"kind": "piece", "what": "file", "key": "k", "name": "a", "at": 0, "size": 9}, [b"xxx"])
-    arrive(intake, "a", b"123456789", piece=3)
+    upload = AudioUpload(lambda names: None, lambda *given: got.append(given), lambda *given: None)
+    upload._receive(upload, {"kind": "piece", "what": "file", "key": "k", "name": "a", "at": 0, "size": 9}, [b"xxx"])
+    send_file(upload, "a", b"123456789", piece=3)
     assert got == [("k", "a", b"123456789")]
 
 
 def test_an_upload_is_answered_as_by_the_predictor(panel, clip):
-    arrive(panel.intake, "Stimme ä.ogg", clip.read_bytes())
+    send_file(panel.upload, "Stimme ä.ogg", clip.read_bytes())
     expected = predict.Predictor().predict(clip)
-    (one,) = panel.heard
-    assert one.prediction.probabilities == expected.probabilities
+    (recording,) = panel.recordings
+    assert recording.prediction.probabilities == expected.probabilities
     assert "Stimme ä.ogg" in panel.result.value and expected.emotion in panel.result.value
     assert panel.table.value == "" and panel.shown.layout.display == "none"
     samples, rate, _ = audio.decode(panel.player.value)
@@ -98,10 +98,10 @@ def test_an_upload_is_answered_as_by_the_predictor(panel, clip):
 
 
 def test_a_recording_from_the_microphone_is_answered(panel):
-    panel.intake._receive(panel.intake, {"kind": "batch", "names": ["recording"]}, [])
-    arrive(panel.intake, "recording", tone(2.5).tobytes(), what="samples")
-    (one,) = panel.heard
-    assert one.prediction.seconds == 2.5 and "2.5 s long" in panel.result.value
+    panel.upload._receive(panel.upload, {"kind": "batch", "names": ["recording"]}, [])
+    send_file(panel.upload, "recording", tone(2.5).tobytes(), what="samples")
+    (recording,) = panel.recordings
+    assert recording.prediction.seconds == 2.5 and "2.5 s long" in panel.result.value
 
 
 BAD = {
@@ -118,42 +118,42 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_one_line_and_the_next_good_one_is_answered(panel, clip, name):
-    content, why = BAD[name]
-    arrive(panel.intake, name, content)
+def test_an_unusable_file_gives_one_line_and_the_next_file_is_answered(panel, clip, name):
+    content, reason = BAD[name]
+    send_file(panel.upload, name, content)
     (line,) = re.findall(r'<p class="ser-error" role="alert">(.*?)</p>', panel.message.value, flags=re.DOTALL)
-    assert why in line and "\n" not in line and "Traceback" not in line and "<b>" not in line
+    assert reason in line and "\n" not in line and "Traceback" not in line and "<b>" not in line
     assert panel.result.value == "" and panel.player.layout.display == "none"
-    arrive(panel.intake, "good.ogg", clip.read_bytes())
+    send_file(panel.upload, "good.ogg", clip.read_bytes())
     assert "good.ogg" in panel.result.value and "ser-error" not in panel.message.value
     assert "1 of 2 recordings answered, 1 not usable" in shown(panel)
 
 
-def test_what_the_browser_refuses_or_cannot_open_is_a_line(panel):
-    panel.intake._receive(panel.intake, {"kind": "failed", "key": "k", "name": "a.wav", "text": "70 MB; at most"}, [])
+def test_a_file_that_the_browser_refuses_gives_one_line(panel):
+    panel.upload._receive(panel.upload, {"kind": "failed", "key": "k", "name": "a.wav", "text": "70 MB; at most"}, [])
     assert "a.wav: 70 MB; at most" in shown(panel)
-    panel._audio("k", "large.wav", bytes(LARGEST_UPLOAD + 1))
+    panel._receive("k", "large.wav", bytes(LARGEST_UPLOAD + 1))
     assert "large.wav: 60 MB; at most 60 MB" in shown(panel)
 
 
-def test_the_browser_is_asked_for_what_libsndfile_does_not_know(panel, monkeypatch):
+def test_the_browser_decodes_formats_unknown_to_libsndfile(panel, monkeypatch):
     sent = []
-    monkeypatch.setattr(panel.intake, "send", lambda message, buffers=None: sent.append(message))
-    panel.intake._receive(panel.intake, {"kind": "ready"}, [])
-    arrive(panel.intake, "talk.m4a", b"\0\0\0\x20ftypM4A ...", key="9")
-    assert panel.heard == [] and [(one["kind"], one["key"]) for one in sent] == [("decode", "9")]
-    arrive(panel.intake, "talk.m4a", tone().tobytes(), what="samples", key="9")
-    assert panel.heard[0].name == "talk.m4a" and panel.heard[0].prediction.seconds == 2.0
+    monkeypatch.setattr(panel.upload, "send", lambda message, buffers=None: sent.append(message))
+    panel.upload._receive(panel.upload, {"kind": "ready"}, [])
+    send_file(panel.upload, "talk.m4a", b"\0\0\0\x20ftypM4A ...", key="9")
+    assert panel.recordings == [] and [(message["kind"], message["key"]) for message in sent] == [("decode", "9")]
+    send_file(panel.upload, "talk.m4a", tone().tobytes(), what="samples", key="9")
+    assert panel.recordings[0].name == "talk.m4a" and panel.recordings[0].prediction.seconds == 2.0
     assert sent[-1] == {"kind": "done", "key": "9"}
 
 
 def test_many_files_give_a_table_and_its_csv(panel, clip):
     names = ["eins.ogg", "zwei, mit Komma.ogg", "drei.ogg"]
-    panel.intake._receive(panel.intake, {"kind": "batch", "names": [*names, "bad.wav"]}, [])
+    panel.upload._receive(panel.upload, {"kind": "batch", "names": [*names, "bad.wav"]}, [])
     for name in names:
-        arrive(panel.intake, name, clip.read_bytes())
-    assert panel.table.value == ""  # drawn once, when the last is there
-    arrive(panel.intake, "bad.wav", b"")
+        send_file(panel.upload, name, clip.read_bytes())
+    assert panel.table.value == ""  # drawn once, after the last file
+    send_file(panel.upload, "bad.wav", b"")
     (data,) = re.findall(r'download="predictions.csv" href="data:text/csv[^,]*,([^"]+)"', panel.table.value)
     rows = list(csv.DictReader(io.StringIO(base64.b64decode(data).decode())))
     assert [row["file"] for row in rows] == [*names, "bad.wav"]
@@ -165,13 +165,13 @@ def test_many_files_give_a_table_and_its_csv(panel, clip):
     panel.shown.value = 1
     assert "zwei, mit Komma.ogg" in panel.result.value
     panel.clear.click()
-    assert panel.heard == [] and panel.table.value == panel.result.value == ""
+    assert panel.recordings == [] and panel.table.value == panel.result.value == ""
 
 
-def test_a_long_recording_shows_its_windows_and_is_heard_in_parts(panel):
+def test_a_long_recording_shows_its_windows_and_plays_in_parts(panel):
     loud = tone(150.0) * np.repeat([1.0, 0.2, 0.6], 50 * 16_000).astype(np.float32)
     panel.give((loud, 16_000), "long")
-    count = len(panel.heard[0].prediction.windows)
+    count = len(panel.recordings[0].prediction.windows)
     assert f"Over time: {count} windows" in panel.pictures.value
     assert [start for _, start in panel.part.options] == [0, 60, 120] and panel.part.layout.display is None
     lengths = []
@@ -181,22 +181,22 @@ def test_a_long_recording_shows_its_windows_and_is_heard_in_parts(panel):
     assert lengths == [60, 60, 30]
 
 
-def test_another_model_is_asked_again_and_a_missing_one_is_a_line(own_store, clip, tmp_path):
+def test_another_model_predicts_again_and_a_missing_model_gives_one_line(own_store, clip, tmp_path):
     panel = predictor.PredictorPanel({"shipped": None, "gone": tmp_path / "gone.onnx"}, {})
     panel.give(clip, "a")
-    before = panel.heard[0].prediction
+    before = panel.recordings[0].prediction
     panel.model.value = "gone"
     assert "no such model" in panel.limits.value
     panel.give(clip, "b")
-    assert "no model to ask" in shown(panel)
+    assert "no usable model" in shown(panel)
     panel.model.value = "shipped"
-    assert panel.heard[0].prediction.probabilities == before.probabilities
-    assert panel.heard[0].prediction is not before
+    assert panel.recordings[0].prediction.probabilities == before.probabilities
+    assert panel.recordings[0].prediction is not before
 
 
-def test_samples_are_marked_and_can_be_picked(own_store):
-    found = model_card.available_samples()
-    demo = [name for name, (mark, _) in found.items() if mark == "demo"]
+def test_samples_are_marked_and_can_be_chosen(own_store):
+    samples = model_card.available_samples()
+    demo = [name for name, (mark, _) in samples.items() if mark == "demo"]
     assert len(demo) == len(corpora.labels("demo_ravdess")) and all("demo" in name for name in demo)
     panel = predictor.predictor()
     panel.sample.value = demo[0]
@@ -204,17 +204,17 @@ def test_samples_are_marked_and_can_be_picked(own_store):
     assert panel.sample.value == panel.sample.options[0]
 
 
-def test_models_of_the_store_are_offered_where_their_weights_are(own_store):
+def test_models_in_the_store_are_offered_only_with_their_weights(own_store):
     own_store.mkdir(parents=True)
     rows = made_rows(own_store, folds=2)
     for row in rows:
         (own_store / f"{row['hash']}.json").write_text(json.dumps(row | {"demo": False}))
     (own_store / f"{rows[0]['hash']}.keras").write_bytes(b"")
-    found = model_card.available_models()
-    assert list(found.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
+    models = model_card.available_models()
+    assert list(models.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
 
 
-def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
+def test_the_limitations_have_the_score_of_the_stored_results(tmp_path):
     (row,) = made_rows(tmp_path, folds=1)
     model = tmp_path / f"{row['hash']}.keras"
     model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
@@ -228,25 +228,25 @@ def test_the_limits_are_said_with_the_figure_of_the_rows(tmp_path):
     assert "synthetic speech" in demo and "not known here" in demo and "UAR" not in demo
 
 
-@pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no shipped network in the package")
-def test_the_shipped_networks_limits_are_those_of_the_published_rows(panel):
+@pytest.mark.skipif(not predict.PRETRAINED.is_file(), reason="no pretrained network in the package")
+def test_the_pretrained_networks_limitations_have_the_published_score(panel):
     assert "UAR of" in panel.limits.value and "6 of 6 folds" in panel.limits.value
     assert "acted speech" in panel.limits.value and panel.predictor.licence in panel.limits.value
 
 
-def test_the_oldest_recordings_are_let_go(panel, monkeypatch):
+def test_the_oldest_recordings_are_dropped(panel, monkeypatch):
     monkeypatch.setattr(predictor, "KEPT", 200_000)
     for name in "abc":
         panel.give(predictor.wav_bytes(tone(4), 16_000), name)
-    assert [one.source is None for one in panel.heard] == [True, False, False]
+    assert [recording.source is None for recording in panel.recordings] == [True, False, False]
     panel.shown.value = 0
     assert "no longer kept" in panel.pictures.value and "ser-answer" in panel.result.value
 
 
-def test_an_answer_for_a_report_needs_no_kernel_and_no_script(clip):
-    told = predict.Predictor().predict(clip)
-    text = predictor.static_answer(told, clip, mark="demo").data
-    assert "<script" not in text and "http" not in text and told.emotion in text
+def test_a_static_answer_needs_no_kernel_and_no_script(clip):
+    prediction = predict.Predictor().predict(clip)
+    text = predictor.static_answer(prediction, clip, mark="demo").data
+    assert "<script" not in text and "http" not in text and prediction.emotion in text
     (data,) = re.findall(r'src="data:audio/wav;base64,([^"]+)"', text)
     assert len(audio.decode(base64.b64decode(data))[0]) == len(audio.read(clip))
 
@@ -256,14 +256,14 @@ def test_an_answer_for_a_report_needs_no_kernel_and_no_script(clip):
 
 def test_the_envelope_holds_the_extremes_of_every_column():
     samples = np.random.default_rng(1).normal(size=10_007)
-    found = svg.envelope(samples, 100)
-    assert found.shape == (100, 2) and found.min() == samples.min() and found.max() == samples.max()
+    pairs = svg.envelope(samples, 100)
+    assert pairs.shape == (100, 2) and pairs.min() == samples.min() and pairs.max() == samples.max()
     starts = np.linspace(0, len(samples), 100, endpoint=False).astype(int)
-    assert found[7].tolist() == [samples[starts[7] : starts[8]].min(), samples[starts[7] : starts[8]].max()]
+    assert pairs[7].tolist() == [samples[starts[7] : starts[8]].min(), samples[starts[7] : starts[8]].max()]
     assert len(svg.envelope(samples[:3], 100)) == 3
 
 
-def test_attention_stands_where_it_was_paid():
+def test_attention_bars_are_drawn_at_their_times():
     weights = np.array([0.1, 0.2, 0.6, 0.1])
     text = svg.waveform(tone(4), 16_000, weights, np.array([0.5, 1.5, 2.5, 3.5]))
     assert "strongest at 2.5 s" in text
@@ -286,7 +286,7 @@ def test_the_explorer_filters_and_shows(own_store):
     (title,) = made.corpus.options
     table = corpora.load("demo_ravdess")
     assert (made.emotion.value, made.speaker.value) == ("any", "any")
-    assert made.utterance.value == table["id"].iloc[0] and f"{len(table)} utterances" in made.told.value
+    assert made.utterance.value == table["id"].iloc[0] and f"{len(table)} utterances" in made.message.value
     made.emotion.value, made.speaker.value = "sad", sorted(table["speaker"].unique())[1]
     wanted = table[(table["emotion"] == "sad") & (table["speaker"] == made.speaker.value)]
     assert [value for _, value in made.utterance.options] == wanted["id"].tolist()
@@ -300,20 +300,22 @@ def test_the_explorer_filters_and_shows(own_store):
     assert "No recordings" in explorer.explore(["emodb"]).value
 
 
-def test_a_cell_opens_the_utterances_that_fell_into_it(tmp_path):
+def test_a_cell_of_the_matrix_lists_its_utterances(tmp_path):
     (one,) = tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)
     made = explorer.confusions({"made": one}, tmp_path)
     frame = made._frame
     truth, answer = frame[frame["truth"] != frame["prediction"]][["truth", "prediction"]].iloc[0]
     (button,) = [
-        cell for cell in made.matrix.children[0].children if f"true {truth}, answered {answer}:" in (cell.tooltip or "")
+        child
+        for child in made.matrix.children[0].children
+        if f"true {truth}, answered {answer}:" in (child.tooltip or "")
     ]
-    fell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
-    assert button.description == str(len(fell)) != "0"
+    cell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
+    assert button.description == str(len(cell)) != "0"
     button.click()
-    assert f"{len(fell)} test utterances: true {truth}, answered {answer}." in made.told.value
-    for name in fell["id"]:
-        assert name in made.told.value
+    assert f"{len(cell)} test utterances: true {truth}, answered {answer}." in made.message.value
+    for name in cell["id"]:
+        assert name in made.message.value
     labels = one["labels"]
-    total = sum(int(cell.description) for cell in made.matrix.children[0].children if cell.description.isdigit())
+    total = sum(int(child.description) for child in made.matrix.children[0].children if child.description.isdigit())
     assert total == np.sum(one["confusion"]) and len(labels) == 8

@@ -1,4 +1,4 @@
-"""The shipped network: chosen by validation alone, its card made from published rows, usable at once."""
+"""The pretrained network: chosen by validation only, its card made from published results, ready to use."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from ser_core.inference.predict import PRETRAINED, Predictor
 from ser_core.inference.pretrained import card, make
 
 PUBLISHED = paths.root() / "runs" / "published"
-needs_model = pytest.mark.skipif(not make.CHOICE.is_file(), reason="no network is shipped yet")
+needs_model = pytest.mark.skipif(not make.CHOICE.is_file(), reason="no pretrained network")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def choice():
 
 
 @needs_model
-def test_the_file_is_small_and_says_what_it_is(choice):
+def test_the_file_is_small_and_has_its_metadata(choice):
     assert PRETRAINED == make.MODEL and PRETRAINED.stat().st_size == choice["bytes"] <= 3_000_000
     session = onnxruntime.InferenceSession(PRETRAINED, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ser"])
@@ -36,11 +36,11 @@ def test_the_file_is_small_and_says_what_it_is(choice):
     assert facts["licence"] == "CC BY-NC-SA 4.0" and facts["temperature"] == choice["temperature"]
     spec = current_names(facts["spec"])
     assert {**spec, **choice["spec"]} == spec
-    assert [one.name for one in session.get_inputs()] == ["waveform"]
+    assert [node.name for node in session.get_inputs()] == ["waveform"]
 
 
 @needs_model
-def test_it_predicts_at_once():
+def test_the_pretrained_network_predicts():
     path = corpora.load("demo")["path"].iloc[0]
     found = Predictor().predict(path)
     assert sum(found.probabilities.values()) == pytest.approx(1.0) and not Predictor().demo
@@ -50,40 +50,40 @@ def test_it_predicts_at_once():
 
 
 @needs_model
-def test_no_complete_candidate_of_then_was_better_by_validation(choice):
-    assert len(choice["folds"]) == 6 and all(len(one["folds"]) == 6 for one in choice["others"])
-    assert all(choice["validation_uar"] >= one["validation_uar"] for one in choice["others"])
-    assert all(len(one["folds"]) < 6 for one in choice["incomplete"])
+def test_no_complete_candidate_was_better_by_validation(choice):
+    assert len(choice["folds"]) == 6 and all(len(other["folds"]) == 6 for other in choice["others"])
+    assert all(choice["validation_uar"] >= other["validation_uar"] for other in choice["others"])
+    assert all(len(other["folds"]) < 6 for other in choice["incomplete"])
 
 
 @needs_model
-def test_its_figures_are_those_of_the_rows_that_it_names(choice):
+def test_the_scores_are_those_of_the_named_results(choice):
     rows = [json.loads((PUBLISHED / f"{name}.json").read_text()) for name in choice["rows"]]
     frames = [pd.read_parquet(PUBLISHED / f"{name}.parquet") for name in choice["rows"]]
     assert choice["epochs"] == int(np.median([row["best_epoch"] for row in rows]))
     together, labels = pd.concat(frames), rows[0]["labels"]
     together["prediction"] = np.array(labels)[together[labels].to_numpy().argmax(axis=1)]
-    sides = dict(list(together.groupby("side")))
-    uar = {side: recall_score(part["truth"], part["prediction"], average="macro") for side, part in sides.items()}
+    subsets = dict(list(together.groupby("side")))
+    uar = {side: recall_score(part["truth"], part["prediction"], average="macro") for side, part in subsets.items()}
     assert choice["validation_uar"] == pytest.approx(uar["validation"], abs=1e-6)
     text = make.CARD.read_text(encoding="utf-8")
-    all_of = re.search(r"^\| all \| ([\d,]+) \| ([\d.]+) ", text, flags=re.MULTILINE)
-    assert int(all_of[1].replace(",", "")) == 1_440 and float(all_of[2]) == pytest.approx(100 * uar["test"], abs=0.051)
+    total = re.search(r"^\| all \| ([\d,]+) \| ([\d.]+) ", text, flags=re.MULTILINE)
+    assert int(total[1].replace(",", "")) == 1_440 and float(total[2]) == pytest.approx(100 * uar["test"], abs=0.051)
 
 
 @needs_model
-def test_the_card_is_what_its_command_writes(choice):
+def test_the_card_is_up_to_date(choice):
     assert make.CARD.read_text(encoding="utf-8") == card.card_markdown(choice, PUBLISHED)
 
 
 def row(name, fold, model, test_right, validation_right, folder, **fields):
-    """A published row whose predictions are right in a given share, on either side."""
+    """Write a published result whose predictions are right in a given share of each subset."""
     from dataclasses import asdict
 
     from ser_core.experiments.spec import Spec
 
     labels = list(corpora.labels("ravdess"))
-    sides = []
+    subsets = []
     for side, right in (("test", test_right), ("validation", validation_right)):
         truth = np.repeat(labels, 10)
         wrong = np.roll(labels, 1).repeat(10)
@@ -92,32 +92,32 @@ def row(name, fold, model, test_right, validation_right, folder, **fields):
         frame = frame.assign(
             speaker=[f"{i % 5:02d}" for i in range(80)], sex="female", text="a", intensity="", truth=truth
         )
-        sides.append(frame.assign(**{label: np.where(guess == label, 0.65, 0.05) for label in labels}))
-    pd.concat(sides).to_parquet(folder / f"{name}.parquet")
+        subsets.append(frame.assign(**{label: np.where(guess == label, 0.65, 0.05) for label in labels}))
+    pd.concat(subsets).to_parquet(folder / f"{name}.parquet")
     spec = asdict(Spec(corpus="ravdess", model=model, fold=fold, **fields))
     values = {"hash": name, "spec": spec, "status": "ok", "labels": labels, "best_epoch": 10 + fold, "parameters": 1}
     (folder / f"{name}.json").write_text(json.dumps(values))
 
 
-def test_the_choice_is_by_validation_never_by_test_and_among_whole_networks(tmp_path):
+def test_the_choice_is_by_validation_among_networks_with_all_folds(tmp_path):
     for fold in range(6):
         row(f"a{fold}", fold, "a1", 0.9, 0.5, tmp_path)
         row(f"b{fold}", fold, "a4", 0.2, 0.6, tmp_path)
         row(f"c{fold}", fold, "svm", 0.9, 0.9, tmp_path)  # a learner
-        row(f"d{fold}", fold, "a2", 0.9, 0.9, tmp_path, features="wide")  # has no graph
-        row(f"e{fold}", fold, "cnn_lstm_1d", 0.9, 0.9, tmp_path)  # nor this
+        row(f"d{fold}", fold, "a2", 0.9, 0.9, tmp_path, features="wide")  # cannot be exported
+        row(f"e{fold}", fold, "cnn_lstm_1d", 0.9, 0.9, tmp_path)  # cannot be exported
         row(f"f{fold}", fold, "a3", 0.9, 0.9, tmp_path, protocol="random")
     row("g0", 0, "cnn_bilstm_attention", 0.9, 0.9, tmp_path)  # one fold
     found = make.choose_network(tmp_path)
     assert found["spec"]["model"] == "a4" and found["validation_uar"] == pytest.approx(0.6)
     assert found["epochs"] == 12 and found["rows"] == [f"b{fold}" for fold in range(6)]
-    assert [one["spec"]["model"] for one in found["others"]] == ["a1"]
-    assert [one["spec"]["model"] for one in found["incomplete"]] == ["cnn_bilstm_attention"]
+    assert [other["spec"]["model"] for other in found["others"]] == ["a1"]
+    assert [other["spec"]["model"] for other in found["incomplete"]] == ["cnn_bilstm_attention"]
     best = np.log(0.65 / 0.05) / np.log(0.6 / (0.4 / 7))  # six in ten right, the rest spread evenly
     assert found["temperature"] == pytest.approx(best, rel=0.01)
 
 
-def test_calibration_of_cases_worked_by_hand():
+def test_calibration_equals_a_calculation_by_hand():
     sure_and_right = np.array([[0.9, 0.1], [0.1, 0.9]])
     found = card.reliability_summary(sure_and_right, np.array([0, 1]))
     assert found["ece"] == pytest.approx(0.1) and found["accuracy"] == 1.0 and found["confidence"] == pytest.approx(0.9)
@@ -126,7 +126,7 @@ def test_calibration_of_cases_worked_by_hand():
     assert half["ece"] == pytest.approx(0.0)
 
 
-def test_its_licence_is_that_of_the_recordings():
+def test_the_licence_is_that_of_the_recordings():
     text = (make.HERE / "LICENSE.md").read_text(encoding="utf-8")
     assert "CC BY-NC-SA 4.0" in text and "RAVDESS" in text and corpora.get_corpus("ravdess").licence in text
     assert saved_models.licence_of("ravdess", False) == "CC BY-NC-SA 4.0" and "MIT" in saved_models.licence_of(

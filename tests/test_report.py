@@ -1,4 +1,4 @@
-"""The report: what fails is named and the rest runs, what is unchanged is not run again, nothing leaves a page."""
+"""The report: failures are named and the rest runs, unchanged notebooks are reused, pages load nothing from outside."""
 
 import html
 import json
@@ -17,7 +17,7 @@ from ser_core._utils import machine, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
 from ser_core.report import build
-from ser_core.report.build import _render_page, _valid, build_report, notebook_key, render, run_notebooks
+from ser_core.report.build import build_report, is_current, notebook_key, render, render_page, run_notebooks
 from ser_core.report.html import headline, headline_table
 from ser_core.results import tables
 
@@ -30,7 +30,7 @@ PLAN = SimpleNamespace(name="demo", corpora=("demo_ravdess",), specs=(), publish
 
 
 def notebook(path, *cells, parameters=PARAMETERS):
-    """A notebook: strings are code, those that begin with # and a blank are Markdown."""
+    """Write a notebook: strings are code cells, those that begin with * are Markdown."""
     made = nbformat.v4.new_notebook(metadata=KERNEL)
     made.cells.append(nbformat.v4.new_markdown_cell(f"# {path.stem}\n\nWhat is *in* it."))
     made.cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
@@ -54,7 +54,7 @@ BAD = ("value = '<b>3</b>'", "raise ValueError(f'no such thing: {value}')", "pri
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A report of a good, a failing, another good and a dying notebook, and the lines it said."""
+    """A report of two good notebooks, a failing one, one whose kernel dies, and one without the parameters."""
     folder = tmp_path_factory.mktemp("report")
     sources = [
         notebook(folder / "01_good.ipynb", *GOOD),
@@ -73,7 +73,7 @@ def page(made, name):
     return (made.home / "report" / name).read_text(encoding="utf-8")
 
 
-def test_failures_are_known_and_the_others_still_run(made):
+def test_failures_are_named_and_the_other_notebooks_run(made):
     assert list(made.failures) == ["02_bad", "03_dying", "04_strange"]
     assert made.failures["02_bad"] == "ValueError: no such thing: <b>3</b>"
     assert "DeadKernelError" in made.failures["03_dying"]
@@ -81,7 +81,7 @@ def test_failures_are_known_and_the_others_still_run(made):
     assert "late" in page(made, "05_late.html")
 
 
-def test_the_parameters_arrive(made):
+def test_parameters_reach_the_notebook(made):
     assert "demo False" in page(made, "01_good.html")
 
 
@@ -103,18 +103,18 @@ def test_the_index_names_pages_failures_and_demo(made):
     assert html.escape(machine.processor()) in text
 
 
-def test_unchanged_notebooks_are_not_run_again(made, capfd):
+def test_unchanged_notebooks_are_not_executed_again(made, capfd):
     times = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
     again = run_notebooks(PLAN, [made.sources[0], made.sources[4]], made.home / "notebooks")
     assert again == {}
-    said = capfd.readouterr().err
-    assert said.count("unchanged") == 2
+    printed = capfd.readouterr().err
+    assert printed.count("unchanged") == 2
     render(PLAN, made.sources, made.home, made.failures)
     after = {path.name: path.stat().st_mtime_ns for path in made.home.rglob("*") if path.suffix in (".ipynb", ".html")}
     assert {name for name in times if times[name] != after[name]} == {"index.html"}
 
 
-def test_a_stamp_holds_only_for_what_it_was_made_from(tmp_path, monkeypatch):
+def test_a_stamp_is_current_only_for_the_same_inputs(tmp_path, monkeypatch):
     source, stamp = notebook(tmp_path / "01_a.ipynb"), tmp_path / "stamp.json"
     parameters = {"profile": "demo", "quick": False}
     key = notebook_key(source, PLAN, parameters)
@@ -124,18 +124,18 @@ def test_a_stamp_holds_only_for_what_it_was_made_from(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "store_state", lambda plan: rows)
     stamp.write_text(json.dumps({"key": key, "rows": {"a": "1"}}))
     published = SimpleNamespace(published=True)
-    assert _valid(stamp, key, PLAN) and _valid(stamp, key, published)
-    assert not _valid(stamp, "other", PLAN)
-    rows["b"] = "2"  # a result came since
-    assert _valid(stamp, key, PLAN) and not _valid(stamp, key, published)
-    rows.pop("a")  # one that was shown went
-    assert not _valid(stamp, key, PLAN)
-    assert not _valid(tmp_path / "none.json", key, PLAN)
+    assert is_current(stamp, key, PLAN) and is_current(stamp, key, published)
+    assert not is_current(stamp, "other", PLAN)
+    rows["b"] = "2"  # a new result
+    assert is_current(stamp, key, PLAN) and not is_current(stamp, key, published)
+    rows.pop("a")  # a result that was shown is missing
+    assert not is_current(stamp, key, PLAN)
+    assert not is_current(tmp_path / "none.json", key, PLAN)
     source.write_text(source.read_text().replace("What is", "What was"))
     assert key != notebook_key(source, PLAN, parameters)
 
 
-def test_a_failed_run_fails_the_report_and_is_tried_again(tmp_path, monkeypatch):
+def test_a_failed_run_fails_the_report_and_is_repeated(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
     plan = presets.get_profile("demo", quick=True)
     monkeypatch.setattr(presets, "get_profile", lambda name, quick=False: plan)
@@ -148,7 +148,7 @@ def test_a_failed_run_fails_the_report_and_is_tried_again(tmp_path, monkeypatch)
     assert "failed" in (tmp_path / "demo" / "report" / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_changed_recording_runs_the_notebooks_again(tmp_path, monkeypatch):
+def test_a_changed_recording_changes_the_key_of_a_notebook(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path / "data"))
     source = notebook(tmp_path / "01_a.ipynb")
     plan = SimpleNamespace(name="quick", corpora=("ravdess",), specs=(), published=False)
@@ -159,7 +159,7 @@ def test_a_changed_recording_runs_the_notebooks_again(tmp_path, monkeypatch):
 
 
 class Addresses(HTMLParser):
-    """Collects every address that a page could fetch or link to."""
+    """Collect every address that a page could load or link to."""
 
     def __init__(self):
         super().__init__()
@@ -210,7 +210,7 @@ def browser():
     )
 
 
-@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH: that no request leaves a page was not seen")
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH: requests of a page were not checked")
 def test_no_request_leaves_a_page(made):
     sync_api = pytest.importorskip("playwright.sync_api")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -248,7 +248,7 @@ def test_the_headline_table_draws_claim_and_interval(tmp_path):
     assert f'class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"' in text
 
 
-def test_the_headline_tells_the_figures_of_the_papers_network(tmp_path):
+def test_the_headline_has_the_figures_of_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=2) + made_rows(tmp_path, folds=2, protocol="random", skill=0.9)
     rows += made_rows(tmp_path, folds=2, model="a1", skill=0.2)
     pooled = tables.pool_results(rows, tmp_path)
@@ -269,15 +269,15 @@ def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
 def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):
     executed = shutil.copy(made.home / "notebooks" / "05_late.ipynb", tmp_path / "05_late.ipynb")
     target = tmp_path / "05_late.html"
-    _render_page(executed, target, "late", "", "")
+    render_page(executed, target, "late", "", "")
     first = target.stat().st_mtime_ns
-    _render_page(executed, target, "late", "", "")
+    render_page(executed, target, "late", "", "")
     assert target.stat().st_mtime_ns == first
-    _render_page(executed, target, "late", "", "ValueError: <late>")
+    render_page(executed, target, "late", "", "ValueError: <late>")
     assert "ValueError: &lt;late&gt;" in target.read_text(encoding="utf-8")
 
 
-def test_the_run_fails_at_the_end_when_a_notebook_failed(tmp_path, monkeypatch):
+def test_the_report_ends_with_an_error_when_a_notebook_failed(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
     monkeypatch.setattr(build, "find_notebooks", lambda: [notebook(tmp_path / "01_a.ipynb", parameters="other = 1")])
     with pytest.raises(SerError, match=r"1 of 1 notebooks stopped: 01_a \(no parameter") as caught:
@@ -286,20 +286,20 @@ def test_the_run_fails_at_the_end_when_a_notebook_failed(tmp_path, monkeypatch):
     assert str(index) in str(caught.value) and "01_a" in index.read_text(encoding="utf-8")
 
 
-def test_the_heartbeat_tells_what_is_done_and_where_training_is(own_store, tmp_path):
+def test_progress_lines_name_finished_results_and_current_epochs(own_store, tmp_path):
     for name, epochs in (("a", 7), ("b", 3)):
         (own_store / f"{name}.checkpoint").mkdir(parents=True)
         state = {"history": {"loss": [1.0] * epochs}}
         (own_store / f"{name}.checkpoint" / "state.json").write_text(json.dumps(state))
     assert store.epochs_in_training(0.0) == ", in training: epoch 3, 7"
-    assert store.epochs_in_training(time.time() + 10) == "", "a checkpoint that somebody left"
+    assert store.epochs_in_training(time.time() + 10) == "", "an old checkpoint"
     (own_store / "a.checkpoint" / "state.json").write_text("{")
-    os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written while it beats
-    with (tmp_path / "said").open("w+") as file:
+    os.utime(own_store / "b.checkpoint" / "state.json", (2e9, 2e9))  # as if written meanwhile
+    with (tmp_path / "printed").open("w+") as file:
         with progress.report_progress(
             "[1/2] 03", time.monotonic(), lambda: ", 0 of 2" + store.epochs_in_training(0), file.fileno(), every=0.05
         ):
-            while not (tmp_path / "said").stat().st_size:
+            while not (tmp_path / "printed").stat().st_size:
                 time.sleep(0.01)
         file.seek(0)
         assert file.readline() == "[1/2] 03: 0 s, 0 of 2, in training: epoch 3\n"

@@ -1,1 +1,1 @@
-"""Use a trained network: predict, export, measure latency."""
+"""Use trained networks: predict, export, measure latency."""

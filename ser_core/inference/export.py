@@ -1,8 +1,8 @@
-"""What leaves the laboratory: a trained network as ONNX, TFLite or Keras, each checked against the Keras network.
+"""Export trained networks as ONNX, TFLite or Keras files, and compare each with the Keras network.
 
-ONNX holds the features and takes the waveform. TFLite takes the features [1, frames, channels]; so does Keras. What
-must be known to use a file (labels, rate, spec, temperature, licence) is in the ONNX file's metadata under ``ser``, and
-in a JSON file beside the others.
+ONNX includes the features and takes the waveform. TFLite and Keras take the features [1, frames, channels]. Labels,
+rate, spec, temperature and licence are in the ONNX file's metadata under ``ser``; for the others they are in a JSON
+file of the same name.
 """
 
 import importlib.util
@@ -20,46 +20,52 @@ from ser_core._utils.console import quiet_loading, silence_stderr
 from ser_core._utils.errors import SerError
 from ser_core.features import inputs
 from ser_core.inference import saved_models
-from ser_core.inference.predict import window_seconds
+from ser_core.inference.networks import window_seconds
 from ser_core.metrics.temperature_scaling import apply_temperature
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "keras": ".keras"}
+"""Format to file ending."""
 CHECKED = 100
-"""Utterances on which an exported file is compared."""
+"""Number of utterances on which an exported file is compared."""
 TIMED = 30
+"""Timed calls of each network."""
 
 
 def export(model: str | Path, format: str, *, int8: bool = False, output: Path | None = None) -> dict:
-    """Write a trained network in another form and compare it with the Keras network.
+    """Write a trained network in another format and compare it with the Keras network.
 
     Parameters
     ----------
-    model : hash of a result, or a ``.keras`` file with its JSON beside it
-    format : one of :data:`FORMATS`
-    int8 : TFLite only: weights in 8 bits (dynamic range)
-    output : file to write; by default named by the model, in the current folder
+    model : str or Path
+        A result's hash, or a ``.keras`` file with its JSON file.
+    format : str
+        One of :data:`FORMATS`.
+    int8 : bool, default False
+        Store the weights in 8 bits (dynamic range); TFLite only.
+    output : Path, optional
+        The file to write; by default named after the model, in the current folder.
 
     Returns
     -------
     dict
-        ``file``, ``format``, and what :func:`check` gives
+        ``file``, ``format``, ``utterances_of`` (the corpus), and the fields of :func:`compare_with_keras`.
 
     Raises
     ------
     SerError
-        for a model that is not there, a layer or input that has no such form, or a package that is missing
+        Where the model or a package is missing, or a layer or the input cannot be exported.
     """
     if format not in FORMATS:
-        raise SerError(f"format {format!r}: not known; choose among {', '.join(FORMATS)}")
+        raise SerError(f"format {format!r}: unknown; choose among {', '.join(FORMATS)}")
     if int8 and format != "tflite":
         raise SerError("--int8: only for --format tflite")
-    _needed(format)
+    _check_package(format)
     network = saved_models.load_model(model)
     path = Path(output or f"{network.path.stem}{'-int8' if int8 else ''}{FORMATS[format]}")
     if path.suffix != FORMATS[format]:
         raise SerError(f"{path}: the name must end with {FORMATS[format]}")
     if path.resolve() == network.path.resolve():
-        raise SerError(f"{path}: is the trained network itself; give another name with -o")
+        raise SerError(f"{path}: is the trained network itself; choose another name with -o")
     if format == "onnx":
         to_onnx(network, path)
     elif format == "tflite":
@@ -67,54 +73,89 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(network.path, path)
-        _beside(network, path)
-    found, corpus = comparison_utterances(network)
+        _write_facts(network, path)
+    table, corpus = comparison_utterances(network)
     name = "tflite, int8" if int8 else format
-    return {"file": str(path), "format": name, "utterances_of": corpus} | compare_with_keras(network, path, found)
+    return {"file": str(path), "format": name, "utterances_of": corpus} | compare_with_keras(network, path, table)
 
 
-def _needed(format: str) -> None:
+def _check_package(format: str) -> None:
+    """Raise an error where the package of a format is missing."""
     package = {"onnx": "onnx", "tflite": "ai_edge_litert"}.get(format)
     if package and importlib.util.find_spec(package) is None:
         raise SerError(f"--format {format}: needs the package {package}; pip install '.[training,export]'")
 
 
 def network_facts(network: saved_models.SavedModel) -> dict:
-    """What must be known to use an exported network, JSON-able."""
-    kept = ("name", "hash", "labels", "temperature", "licence", "demo", "spec")
+    """Return the facts that are needed to use an exported network, JSON-able.
+
+    Parameters
+    ----------
+    network : SavedModel
+        The trained network.
+
+    Returns
+    -------
+    dict
+        ``name``, ``hash``, ``labels``, ``temperature``, ``licence``, ``demo``, ``spec``, ``rate`` in Hz,
+        ``window_seconds`` and ``attends``.
+    """
+    names = ("name", "hash", "labels", "temperature", "licence", "demo", "spec")
     settings = network.settings
-    return {name: network.facts[name] for name in kept} | {
+    return {name: network.facts[name] for name in names} | {
         "rate": settings.rate,
         "window_seconds": window_seconds(settings),
         "attends": "attention" in {layer.name for layer in network.network.layers},
     }
 
 
-def _beside(network: saved_models.SavedModel, path: Path) -> None:
+def _write_facts(network: saved_models.SavedModel, path: Path) -> None:
+    """Write the JSON file of an exported network."""
     write_atomically(path.with_suffix(".json"), (json.dumps(network_facts(network)) + "\n").encode())
 
 
 def to_onnx(network: saved_models.SavedModel, path: Path) -> None:
-    """Write the network with its features as ONNX: waveform in, calibrated probabilities and attention out.
+    """Write a network with its features as ONNX: waveform in, calibrated probabilities and attention out.
+
+    Parameters
+    ----------
+    network : SavedModel
+        The trained network.
+    path : Path
+        The file to write.
 
     Raises
     ------
     SerError
-        for an input or a layer that cannot be written as ONNX
+        For an input or a layer that cannot be written as ONNX.
     """
     from ser_core.inference import onnx_graph
 
-    made = onnx_graph.model(
+    graph = onnx_graph.model(
         network.network, network.settings, temperature=network.temperature, labels=len(network.labels),
         facts=json.dumps(network_facts(network)),
     )  # fmt: skip
-    write_atomically(path, made.SerializeToString())
+    write_atomically(path, graph.SerializeToString())
 
 
 def to_tflite(network: saved_models.SavedModel, path: Path, *, int8: bool = False) -> None:
-    """Write the network as TFLite, one utterance's features in, calibrated probabilities out.
+    """Write a network as TFLite: one utterance's features in, calibrated probabilities out.
 
-    A concrete function of batch 1 is frozen first: the converter does not take the recurrent layers' variables.
+    A concrete function of batch 1 is frozen first: the converter does not accept the recurrent layers' variables.
+
+    Parameters
+    ----------
+    network : SavedModel
+        The trained network.
+    path : Path
+        The file to write; a JSON file of the same name goes with it.
+    int8 : bool, default False
+        Store the weights in 8 bits (dynamic range).
+
+    Raises
+    ------
+    SerError
+        Where the network cannot be converted.
     """
     with quiet_loading():
         import tensorflow as tf
@@ -131,19 +172,29 @@ def to_tflite(network: saved_models.SavedModel, path: Path, *, int8: bool = Fals
         try:
             content = converter.convert()
         except Exception as error:
-            said = " ".join(str(error).split())[:200]
-            raise SerError(f"{network.path}: cannot be written as TFLite ({said})") from None
+            reason = " ".join(str(error).split())[:200]
+            raise SerError(f"{network.path}: cannot be written as TFLite ({reason})") from None
     write_atomically(path, content)
-    _beside(network, path)
+    _write_facts(network, path)
 
 
 def comparison_utterances(network: saved_models.SavedModel) -> tuple[object, str]:
-    """Utterances to compare on, at most :data:`CHECKED` spread over them: the test side of the fold that it was trained
-    on, all of its corpus for the shipped one, or the demo corpus where its own recordings are not here.
+    """Choose utterances for the comparison, at most :data:`CHECKED`, evenly spaced.
+
+    They are the test utterances of the network's fold. The pretrained network uses all of its corpus. The demo corpus
+    replaces recordings that are unavailable.
+
+    Parameters
+    ----------
+    network : SavedModel
+        The trained network.
 
     Returns
     -------
-    table, and what it is in words
+    table : pandas.DataFrame
+        The utterances.
+    words : str
+        A description of them.
     """
     from ser_core import corpora
     from ser_core.experiments.spec import Spec, complete_fields
@@ -155,9 +206,9 @@ def comparison_utterances(network: saved_models.SavedModel) -> tuple[object, str
         words = f"{spec.corpus}, which it was trained on"
         if network.facts["hash"] != "shipped":
             table = table[table["id"].isin(splits.split(table, spec.protocol, spec.fold).test)]
-            words = f"{spec.corpus}, test side of fold {spec.fold}"
+            words = f"{spec.corpus}, test subset of fold {spec.fold}"
     except SerError:
-        table, words = corpora.load("demo"), "demo corpus; its own recordings are not here"
+        table, words = corpora.load("demo"), "demo corpus; its own recordings are unavailable"
     chosen = np.linspace(0, len(table) - 1, min(CHECKED, len(table))).round().astype(int)
     return table.iloc[chosen], words
 
@@ -167,53 +218,68 @@ def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> d
 
     Parameters
     ----------
-    network : the trained network
-    path : exported file
-    table : utterances, with ``path`` and ``emotion``
+    network : SavedModel
+        The trained network.
+    path : Path
+        The exported file.
+    table : pandas.DataFrame
+        Utterances, with ``path`` and ``emotion``.
 
     Returns
     -------
     dict
         ``utterances``, ``largest_difference`` (of a probability), ``same_emotion`` (utterances), ``accuracy`` and
-        ``accuracy_keras`` (fractions; only where the network knows the emotions), ``bytes``, ``bytes_keras``,
-        ``milliseconds`` and ``milliseconds_keras`` (median for one utterance, from the waveform or the features as the
-        form has it)
+        ``accuracy_keras`` (fractions; only where the network has all emotions), ``bytes``, ``bytes_keras``,
+        ``milliseconds`` and ``milliseconds_keras`` (median for one utterance, from the input of each format).
     """
     settings = network.settings
     waveforms = [
         audio.read(p, rate=settings.rate, normalise=settings.normalise, denoise=settings.denoise) for p in table["path"]
     ]
-    made = [
+    features = [
         inputs.to_input(inputs.RAW[inputs.get_input(settings.features).raw](w, settings.rate), settings)
         for w in waveforms
     ]
     keras_run = _keras_runner(network.network, network.temperature)
     run = runner(path, network)
-    expected = np.concatenate([keras_run(x[None]) for x in made])
-    given = waveforms if path.suffix == ".onnx" else made
-    found = np.concatenate([run(x[None]) for x in given])
+    expected = np.concatenate([keras_run(x[None]) for x in features])
+    given = waveforms if path.suffix == ".onnx" else features
+    exported = np.concatenate([run(x[None]) for x in given])
     result = {
         "utterances": len(table),
-        "largest_difference": float(np.abs(found - expected).max()),
-        "same_emotion": int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
+        "largest_difference": float(np.abs(exported - expected).max()),
+        "same_emotion": int((exported.argmax(axis=1) == expected.argmax(axis=1)).sum()),
     }
     if set(table["emotion"]) <= set(network.labels):
         truth = table["emotion"].map(network.labels.index).to_numpy()
-        result["accuracy"] = float((found.argmax(axis=1) == truth).mean())
+        result["accuracy"] = float((exported.argmax(axis=1) == truth).mean())
         result["accuracy_keras"] = float((expected.argmax(axis=1) == truth).mean())
     middle = len(given) // 2
     return result | {
         "bytes": path.stat().st_size,
         "bytes_keras": network.path.stat().st_size,
         "milliseconds": _milliseconds(run, given[middle][None]),
-        "milliseconds_keras": _milliseconds(keras_run, made[middle][None]),
+        "milliseconds_keras": _milliseconds(keras_run, features[middle][None]),
     }
 
 
 def runner(path: Path, network: saved_models.SavedModel) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that runs an exported file on one waveform or input [1, ...]: probabilities [1, labels]."""
+    """Return a function that runs an exported file.
+
+    Parameters
+    ----------
+    path : Path
+        The exported file.
+    network : SavedModel
+        The trained network, whose temperature a ``.keras`` file needs.
+
+    Returns
+    -------
+    callable
+        From one waveform or input [1, ...] to probabilities [1, labels].
+    """
     if path.suffix == ".onnx":
-        from ser_core.inference.predict import OnnxNetwork
+        from ser_core.inference.networks import OnnxNetwork
 
         session = OnnxNetwork(path)
         return lambda x: session(x)[0]
@@ -235,10 +301,12 @@ def runner(path: Path, network: saved_models.SavedModel) -> Callable[[np.ndarray
 
 
 def _keras_runner(network, temperature: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from inputs [batch, ...] to calibrated probabilities [batch, labels]."""
     return lambda x: apply_temperature(np.asarray(network.predict_on_batch(x)), temperature)
 
 
 def _milliseconds(run: Callable, x: np.ndarray) -> float:
+    """Return the median duration of a call, in milliseconds."""
     run(x)
     times = []
     for _ in range(TIMED):

@@ -1,22 +1,20 @@
-"""How long recognition takes on this machine, stage by stage, and how much memory it needs.
+"""Measure latency, throughput, real-time factor and memory of recognition on this machine, stage by stage.
 
 The stages of one utterance are ``read`` (decode, mono, resample, normalise), ``features`` (II.C, II.D.1), ``network``
 (from a feature matrix to probabilities on the host) and ``end to end`` (all three). The network is called in two ways:
-``compiled`` is a ``tf.function`` traced once for the shape, ``predict`` is plain ``model.predict``. Latency is that of
-one call, so of 32 utterances at batch 32; throughput and the real-time factor are per utterance in either case.
+``compiled`` is a ``tf.function`` traced once for the shape, ``predict`` is plain ``model.predict``. Latency is the time
+of one call, so of 32 utterances at batch 32. Throughput and real-time factor are per utterance in either case.
 
 The real-time factor (RTF) is processing time over the true length of the recordings, before any padding or cutting.
-Weights are untrained: they do not change the arithmetic. Every network is measured in a process of its own, so that
-its peak memory is nobody else's. Figures are those of one machine under its load at that moment: they are stored with
-the name of the processor and never compared by a test.
+Weights are untrained, which does not change the arithmetic. Each network is measured in a separate process, so that
+its peak memory is its own. Results depend on the machine and its load at that moment: they are stored with the name
+of the processor, and no test compares them.
 """
 
 import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,13 +24,16 @@ from pathlib import Path
 import numpy as np
 
 from ser_core._utils import paths
+from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor_name
 from ser_core._utils.paths import runs_dir
+from ser_core.inference import stage_timing
 
-CALLS = ("compiled", "predict")
+CALLS = stage_timing.CALLS
+"""Ways of calling a network."""
 CLIPS = 32
-FIGURES = ("latency_p50_ms", "latency_p95_ms", "throughput", "rtf", "cpu_share", "peak_memory_mib")
+"""Maximum number of utterances that are measured."""
 
 
 def measure_latency(model_name: str, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1) -> list[dict]:
@@ -40,31 +41,36 @@ def measure_latency(model_name: str, table, *, repeats: int = 100, warmup: int =
 
     Parameters
     ----------
-    model_name : a key of ``ser_core.models.MODELS``, or ``package.module:function``
-    table : utterance table; up to 32 utterances, evenly spaced, are used in turn
-    repeats : int, timed calls at batch 1; a quarter of it, at least three, at batch 32
-    warmup : int, calls before these that are not counted
-    threads : int, threads of TensorFlow and of the linear algebra of NumPy
+    model_name : str
+        A key of ``ser_core.models.MODELS``, or ``package.module:function``.
+    table : pandas.DataFrame
+        Utterance table; up to 32 utterances, evenly spaced, are used in turn.
+    repeats : int, default 100
+        Timed calls at batch 1; a quarter of it, at least three, at batch 32.
+    warmup : int, default 10
+        Untimed calls before these.
+    threads : int, default 1
+        Threads of TensorFlow and of NumPy's linear algebra.
 
     Returns
     -------
     list of dict
-        One row a stage, way of calling, batch size and device: ``model``, ``parameters``, ``stage``, ``call`` (``None``
+        One row per stage, way of calling, batch size and device: ``model``, ``parameters``, ``stage``, ``call`` (None
         before the network), ``batch``, ``device`` ("cpu" or "gpu"), ``hardware``, ``threads``, ``repeats``,
-        ``clip_seconds`` (mean true length), ``status`` ("measured" or "not measured"), ``reason``, and the figures
-        ``latency_p50_ms``, ``latency_p95_ms``, ``throughput`` (utterances a second), ``rtf``, ``cpu_share`` (processor
-        time over time; with one thread, well below 1 means that other work had the processor), ``peak_memory_mib``
-        (of the process up to and including this stage), which are ``None`` where they were not measured.
+        ``clip_seconds`` (mean true length), ``status`` ("measured" or "not measured") and ``reason``. The measured
+        fields are ``latency_p50_ms``, ``latency_p95_ms``, ``throughput`` (utterances per second), ``rtf``,
+        ``cpu_share`` (processor time over time) and ``peak_memory_mib`` (of the process up to this stage), or None.
+        With one thread, a ``cpu_share`` well below 1 means that other work used the processor.
 
     Raises
     ------
     SerError
-        for numbers that cannot be meant, an empty table, or a measurement that fails
+        For settings out of range, an empty table, or a measurement that fails.
     """
     if repeats < 1 or warmup < 0 or threads < 1:
         raise SerError(f"repeats {repeats}, warmup {warmup}, threads {threads}: at least 1, 0 and 1 are needed")
     if len(table) == 0:
-        raise SerError("timing: the utterance table is empty; choose a corpus that is there")
+        raise SerError("timing: the utterance table is empty; choose an available corpus")
     places = np.unique(np.linspace(0, len(table) - 1, CLIPS).round().astype(int))
     job = {
         "model": model_name,
@@ -74,97 +80,37 @@ def measure_latency(model_name: str, table, *, repeats: int = 100, warmup: int =
         "warmup": warmup,
         "threads": threads,
     }
-    found = _in_a_process(job | {"device": "cpu"})
-    rows = found["rows"]
-    if found["gpus"]:
-        return rows + _in_a_process(job | {"device": "gpu"})["rows"]
+    measured = _measure_in_process(job | {"device": "cpu"})
+    rows = measured["rows"]
+    if measured["gpus"]:
+        return rows + _measure_in_process(job | {"device": "gpu"})["rows"]
     return rows + [not_measured(row, "no GPU that TensorFlow sees") for row in rows if row["call"]]
 
 
 def not_measured(row: dict, reason: str, device: str = "gpu") -> dict:
-    """The row of a measurement that could not be made on ``device``: as ``row``, without figures."""
-    empty = dict.fromkeys(FIGURES)
-    return row | empty | {"device": device, "hardware": None, "status": "not measured", "reason": reason, "repeats": 0}
-
-
-def summarise(seconds: list[float], audio_seconds: list[float], batch: int) -> dict:
-    """Figures of repeated calls.
+    """Return the row of a measurement that was not made.
 
     Parameters
     ----------
-    seconds : duration of each call
-    audio_seconds : true length of the recordings that each call processed, together
-    batch : int, utterances a call
-
-    Returns
-    -------
-    dict
-        ``latency_p50_ms`` and ``latency_p95_ms`` (percentiles of the calls, linear between neighbours), ``throughput``
-        (utterances a second), ``rtf`` (all processing time over all audio time)
+    row : dict
+        The same measurement on another device.
+    reason : str
+        Why it was not made.
+    device : str, default "gpu"
+        The missing device.
     """
-    p50, p95 = np.percentile(seconds, [50, 95])
-    return {
-        "latency_p50_ms": 1000 * float(p50),
-        "latency_p95_ms": 1000 * float(p95),
-        "throughput": batch * len(seconds) / sum(seconds),
-        "rtf": sum(seconds) / sum(audio_seconds),
-    }
+    empty = dict.fromkeys(stage_timing.FIGURES)
+    return row | empty | {"device": device, "hardware": None, "status": "not measured", "reason": reason, "repeats": 0}
 
 
-def time_calls(call: Callable[[int], object], repeats: int, warmup: int, clock=time.perf_counter) -> list[float]:
-    """Durations in seconds of ``call(0)``, ``call(1)``, ... ``call(repeats - 1)``, after ``warmup`` calls untimed."""
-    for i in range(warmup):
-        call(i)
-    seconds = []
-    for i in range(repeats):
-        start = clock()
-        call(i)
-        seconds.append(clock() - start)
-    return seconds
-
-
-def peak_memory_mib() -> float | None:
-    """Largest resident memory of this process so far, in MiB.
-
-    Linux keeps it as ``VmHWM``. ``ru_maxrss``, used elsewhere, would there count the parent process from which this
-    one was started. ``None`` where neither is known (Windows).
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def compiled_network(model, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The network as one traced function for float32 [batch, frames, channels], host to host."""
-    import tensorflow as tf
-
-    shape = tf.TensorSpec((batch, *model.input_shape[1:]), tf.float32)
-    function = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
-
-    def run(features: np.ndarray) -> np.ndarray:
-        (result,) = tf.nest.flatten(function(tf.constant(features)))
-        return result.numpy()
-
-    run.model = model  # the traced function does not keep the variables alive
-    return run
-
-
-def _in_a_process(job: dict) -> dict:
-    """``_measure_here(job)`` in a fresh interpreter."""
+def _measure_in_process(job: dict) -> dict:
+    """Call :func:`ser_core.inference.stage_timing.measure_here` in a new interpreter."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     package = str(paths.package_dir().parent)
     environment = os.environ | dict.fromkeys(pools, str(job["threads"]))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     environment |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "ser_core.inference.latency"]
+    command = [sys.executable, "-m", "ser_core.inference.stage_timing"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
@@ -172,83 +118,8 @@ def _in_a_process(job: dict) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measure_here(job: dict) -> dict:
-    """Rows of one network on one device (``job`` as :func:`measure` makes it), and the GPUs that TensorFlow sees."""
-    from ser_core import audio, features, models
-
-    paths, repeats, warmup = job["paths"], job["repeats"], job["warmup"]
-    feature_set = models.get_model(job["model"]).features
-    samples = [audio.read(path) for path in paths]
-    lengths = [len(one) / audio.SAMPLE_RATE for one in samples]
-    matrices = [features.extract(one, features=feature_set) for one in samples]
-    count = len(paths)
-    # The utterances of each call: one after the other, or always the same 32 (some twice where there are fewer).
-    turns = {1: [[k] for k in range(count)], 32: [[k % count for k in range(32)]]}
-    common = {
-        "model": job["model"],
-        "parameters": None,
-        "device": job["device"],
-        "hardware": processor_name(),
-        "threads": job["threads"],
-        "clip_seconds": float(np.mean(lengths)),
-        "status": "measured",
-        "reason": None,
-    }
-    rows = []
-
-    def time_stage(stage: str, call: str | None, batch: int, function: Callable[[int], object]) -> None:
-        times = repeats if batch == 1 else max(3, repeats // 4)
-        start, used = time.perf_counter(), time.process_time()
-        seconds = time_calls(function, times, warmup if batch == 1 else min(warmup, 3))
-        share = (time.process_time() - used) / (time.perf_counter() - start)
-        audio_seconds = [sum(lengths[k] for k in turns[batch][i % len(turns[batch])]) for i in range(times)]
-        figures = summarise(seconds, audio_seconds, batch) | {"cpu_share": share, "peak_memory_mib": peak_memory_mib()}
-        rows.append(common | {"stage": stage, "call": call, "batch": batch, "repeats": times} | figures)
-
-    if job["device"] == "cpu":
-        time_stage("read", None, 1, lambda i: audio.read(paths[i % count]))
-        time_stage("features", None, 1, lambda i: features.extract(samples[i % count], features=feature_set))
-
-    gpus = _choose_device(job["device"], job["threads"])
-    if job["device"] == "gpu":
-        common["hardware"] = gpus[0]
-    model = models.build(job["model"], matrices[0].shape, job["classes"])
-    common["parameters"] = models.count_parameters(model)
-    for row in rows:
-        row["parameters"] = common["parameters"]
-
-    for call in CALLS:
-        for batch in turns:
-            network = compiled_network(model, batch) if call == "compiled" else _predict(model, batch)
-            ready = [np.stack([matrices[k] for k in turn]) for turn in turns[batch]]
-            time_stage("network", call, batch, lambda i, network=network, ready=ready: network(ready[i % len(ready)]))
-
-            def whole(i: int, network=network, turn=turns[batch]):
-                heard = [audio.read(paths[k]) for k in turn[i % len(turn)]]
-                return network(np.stack([features.extract(one, features=feature_set) for one in heard]))
-
-            time_stage("end to end", call, batch, whole)
-    return {"rows": rows, "gpus": gpus}
-
-
-def _predict(model, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda features: model.predict(features, batch_size=batch, verbose=0)
-
-
-def _choose_device(device: str, threads: int) -> list[str]:
-    """Set TensorFlow's threads, hide the GPUs when ``device`` is "cpu", and return the names of those that it sees."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-    return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
-
-
 def describe_machine() -> dict:
-    """What the figures hold for: processor, number of cores, system, versions."""
+    """Describe the machine of the measurement: processor, number of cores, system, versions."""
     import platform
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -262,6 +133,7 @@ def describe_machine() -> dict:
 
 
 def _version(package: str) -> str | None:
+    """Return the version of a package or of its CPU variant, or None where neither is installed."""
     for name in (package, f"{package}-cpu"):
         try:
             return metadata.version(name)
@@ -273,23 +145,26 @@ def _version(package: str) -> str | None:
 def measure_networks(
     model_names, table, *, repeats: int = 100, warmup: int = 10, threads: int = 1, fresh: bool = False, progress=True
 ) -> dict:
-    """Measure several networks, or give back what was measured here before with the same settings and versions.
+    """Measure several networks, or return an earlier measurement with the same settings, versions and machine.
 
     Parameters
     ----------
-    model_names, table, repeats, warmup, threads : see :func:`measure`
-    fresh : bool, measure again
-    progress : bool, show a bar on standard error
+    model_names : iterable of str
+        The networks.
+    table, repeats, warmup, threads
+        See :func:`measure_latency`.
+    fresh : bool, default False
+        Measure again.
+    progress : bool, default True
+        Show a bar on standard error.
 
     Returns
     -------
     dict
-        ``hash``, ``settings``, ``machine`` (:func:`machine`), ``rows`` (of all networks), ``when``; it is kept as
-        ``timing-<hash>.json`` in the store
+        ``hash``, ``settings``, ``machine`` (by :func:`describe_machine`), ``rows`` (of all networks) and ``when``; it
+        is stored as ``timing-<hash>.json``.
     """
     from tqdm import tqdm
-
-    from ser_core._utils.atomic import write_atomically
 
     here = describe_machine()
     settings = {
@@ -304,7 +179,7 @@ def measure_networks(
     name = sha256(json.dumps([fixed, list(table["id"])], sort_keys=True).encode()).hexdigest()[:16]
     path = runs_dir() / "store" / f"timing-{name}.json"
     if not fresh:
-        with suppress(SerError):  # not there, or damaged
+        with suppress(SerError):  # missing or damaged
             return read_timing(path)
     rows = []
     for model_name in tqdm(settings["models"], desc="timing", unit="network", disable=None if progress else True):
@@ -316,15 +191,21 @@ def measure_networks(
 
 
 def _code() -> str:
-    """Digest of the code that is timed, so that a figure of other code is not taken for one of this."""
+    """Return a digest of the timed code, so that results of other code are not reused."""
     package = paths.package_dir()
-    timed = (package / "audio" / "io.py", package / "features" / "frames.py", Path(__file__))
+    timed = (package / "audio" / "io.py", package / "features" / "frames.py", Path(stage_timing.__file__))
     files = [*timed, *sorted((package / "models").glob("*.py"))]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def read_timing(path: str | os.PathLike) -> dict:
-    """A document that :func:`results` wrote; SerError when it is not there or not one."""
+    """Read a document that :func:`measure_networks` wrote.
+
+    Raises
+    ------
+    SerError
+        Where the file is missing or no such document.
+    """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         document["machine"], document["rows"]
@@ -336,25 +217,22 @@ def read_timing(path: str | os.PathLike) -> dict:
 
 
 def published_path() -> Path:
-    """Where the published timing lies: ``runs/published/timing.json``."""
+    """Return the path of the published timing, ``runs/published/timing.json``."""
     return runs_dir() / "published" / "timing.json"
 
 
 def publish_timing(document: dict) -> Path:
-    """Keep a document of :func:`results` among the published rows; returns where."""
-    from ser_core._utils.atomic import write_atomically
-
+    """Store a document of :func:`measure_networks` with the published results; return its path."""
     write_atomically(published_path(), (json.dumps(document, indent=1) + "\n").encode())
     return published_path()
 
 
 def select_rows(document: dict, **wanted) -> list[dict]:
-    """Rows whose fields have these values: ``pick(document, stage="network", batch=1)``."""
+    """Return the rows whose fields have these values.
+
+    Examples
+    --------
+    >>> select_rows({"rows": [{"stage": "read", "batch": 1}, {"stage": "network", "batch": 1}]}, stage="network")
+    [{'stage': 'network', 'batch': 1}]
+    """
     return [row for row in document["rows"] if all(row[name] == value for name, value in wanted.items())]
-
-
-if __name__ == "__main__":
-    try:
-        print(json.dumps(_measure_here(json.load(sys.stdin))))
-    except SerError as error:
-        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Timing rows as tables for people: ours alone, and beside what the paper prints (Section IV.A, Tables V and VI)."""
+"""Format measured latency as tables, also together with the paper's (Section IV.A, Tables V and VI)."""
 
 import pandas as pd
 
@@ -7,8 +7,14 @@ from ser_core.claims import paper
 from ser_core.inference.latency import CALLS, select_rows
 
 
-def latency_table(rows: list[dict]):
-    """Rows as a DataFrame of text for people, with units in the headings; "not measured" where nothing was."""
+def latency_table(rows: list[dict]) -> pd.DataFrame:
+    """Format measured rows as text, with units in the headings.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows by :func:`ser_core.inference.latency.measure_latency`; a missing measurement reads "not measured".
+    """
     headings = {
         "latency_p50_ms": ("median latency (ms)", "{:.2f}"),
         "latency_p95_ms": ("95th percentile (ms)", "{:.2f}"),
@@ -31,11 +37,23 @@ def latency_table(rows: list[dict]):
     return pd.DataFrame(lines)
 
 
-def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention"):
-    """Section IV.A's figures for one utterance beside ours, end to end: a DataFrame with one column a device.
+def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention") -> pd.DataFrame:
+    """Compare Section IV.A's latency of one utterance with ours, end to end.
 
     ``length of audio that its RTF implies`` is the printed latency over the printed RTF; ``its latency over the true
     length`` divides by the mean true length of our recordings instead.
+
+    Parameters
+    ----------
+    document : dict
+        Measurement by :func:`ser_core.inference.latency.measure_networks`.
+    model_name : str
+        The network whose latency is compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per device.
     """
     clip = document["rows"][0]["clip_seconds"]
     columns = {}
@@ -64,12 +82,29 @@ def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention"):
 
 
 def implied_seconds(latency_ms: float, rtf: float) -> float:
-    """Length of audio in seconds for which a latency gives a real-time factor: 12 ms and 0.048 give 0.25 s."""
+    """Compute the length of audio in seconds for which a latency gives a real-time factor.
+
+    Examples
+    --------
+    >>> implied_seconds(12, 0.048)
+    0.25
+    """
     return latency_ms / 1000 / rtf
 
 
-def ablation_latency(document: dict):
-    """Latency of A1 to A5 in Tables V and VI beside ours on the CPU at batch 1: one line each that was measured."""
+def ablation_latency(document: dict) -> pd.DataFrame:
+    """Compare the latency of A1 to A5 in Tables V and VI with ours on the CPU at batch 1.
+
+    Parameters
+    ----------
+    document : dict
+        Measurement by :func:`ser_core.inference.latency.measure_networks`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line per network that was measured.
+    """
     names = {**paper.ABLATIONS, "cnn_bilstm_attention": "A5"}
     printed = {number: {row["configuration"]: row for row in paper.table(number)} for number in ("V", "VI")}
     lines = []

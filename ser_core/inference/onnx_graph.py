@@ -1,8 +1,10 @@
-"""A trained network as one ONNX graph that starts from the waveform: features, layers, temperature.
+"""Build one ONNX graph of a trained network that starts from the waveform: features, layers, temperature.
 
-Everything is written out with ``onnx.helper``; the graph runs wherever ONNX runs, on one operator set, with no operator
-of anybody's own. The features come from :mod:`ser_core.features.onnx_features`.
+The graph is made with ``onnx.helper`` from standard operators of one operator set, so that every ONNX runtime can run
+it. The features come from :mod:`ser_core.features.onnx_features`.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,36 +14,39 @@ from ser_core.features.onnx_features import Graph, add_features
 from ser_core.inference.saved_models import averaged_steps
 
 OPSET, IR_VERSION = 17, 8
-"""ONNX 1.12 of 2022 and later read it."""
+"""Operator set and file version, readable from ONNX 1.12 (2022) on."""
 
 
-# Layers: a Keras tensor [batch, steps, channels] keeps its order; operators that want channels first are turned around
+# Layers: a Keras tensor [batch, steps, channels] keeps its order; operators with channels first are transposed
 
 
-def _turned(graph: Graph, x: str) -> str:
+def _transposed(graph: Graph, x: str) -> str:
+    """Swap steps and channels."""
     return graph.add("Transpose", x, perm=[0, 2, 1])
 
 
 def _activation(graph: Graph, x: str, function) -> str:
+    """Add an activation function of Keras."""
     name = getattr(function, "__name__", str(function))
     if name == "linear":
         return x
     if name == "softmax":
         return graph.add("Softmax", x, axis=-1)
-    known = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "Elu", "softplus": "Softplus"}
-    if name not in known:
-        raise SerError(f"activation {name}: cannot be written as ONNX; {', '.join(known)} and softmax can")
-    return graph.add(known[name], x)
+    operators = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "Elu", "softplus": "Softplus"}
+    if name not in operators:
+        raise SerError(f"activation {name}: cannot be written as ONNX; {', '.join(operators)} and softmax can")
+    return graph.add(operators[name], x)
 
 
 def _same(length: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
-    """Keras' ``same`` padding: what stands before and after."""
+    """Return Keras' ``same`` padding before and after."""
     outputs = -(-length // stride)
     total = max(0, (outputs - 1) * stride + (kernel - 1) * dilation + 1 - length)
     return total // 2, total - total // 2
 
 
 def _pads(layer, kernel: int, stride: int, dilation: int = 1) -> list[int]:
+    """Return the padding of a layer before and after."""
     if layer.padding == "valid":
         return [0, 0]
     if layer.padding == "causal":
@@ -50,7 +55,7 @@ def _pads(layer, kernel: int, stride: int, dilation: int = 1) -> list[int]:
 
 
 def _convolved(graph: Graph, x: str, layer, kernel: np.ndarray, group: int = 1, bias: str | None = None) -> str:
-    """One convolution, channels first, with a Keras kernel [width, in, out]."""
+    """Add a convolution, channels first, with a Keras kernel [width, in, out]."""
     weights = graph.constant(kernel.transpose(2, 1, 0))
     width, stride, dilation = kernel.shape[0], layer.strides[0], layer.dilation_rate[0]
     return graph.add(
@@ -62,15 +67,15 @@ def _convolved(graph: Graph, x: str, layer, kernel: np.ndarray, group: int = 1, 
 def _conv1d(graph: Graph, layer, x: str) -> str:
     kernel = np.asarray(layer.kernel)
     bias = graph.constant(layer.bias) if layer.use_bias else None
-    y = _convolved(graph, _turned(graph, x), layer, kernel, layer.groups, bias)
-    return _activation(graph, _turned(graph, y), layer.activation)
+    y = _convolved(graph, _transposed(graph, x), layer, kernel, layer.groups, bias)
+    return _activation(graph, _transposed(graph, y), layer.activation)
 
 
 def _separable(graph: Graph, layer, x: str) -> str:
     depthwise, pointwise = np.asarray(layer.depthwise_kernel), np.asarray(layer.pointwise_kernel)
     width, count, times = depthwise.shape
     each = depthwise.reshape(width, 1, count * times)
-    y = _turned(graph, _convolved(graph, _turned(graph, x), layer, each, group=count))
+    y = _transposed(graph, _convolved(graph, _transposed(graph, x), layer, each, group=count))
     y = graph.add("MatMul", y, graph.constant(pointwise[0]))
     if layer.use_bias:
         y = graph.add("Add", y, graph.constant(layer.bias))
@@ -81,9 +86,9 @@ def _pooling(operator: str):
     def convert(graph: Graph, layer, x: str) -> str:
         size, stride = layer.pool_size[0], layer.strides[0]
         y = graph.add(
-            operator, _turned(graph, x), kernel_shape=[size], strides=[stride], pads=_pads(layer, size, stride)
+            operator, _transposed(graph, x), kernel_shape=[size], strides=[stride], pads=_pads(layer, size, stride)
         )  # fmt: skip
-        return _turned(graph, y)
+        return _transposed(graph, y)
 
     return convert
 
@@ -115,7 +120,7 @@ def _softmax(graph: Graph, layer, x: str) -> str:
 def _dot(graph: Graph, layer, first: str, second: str) -> str:
     if layer.axes not in (1, [1, 1], (1, 1)) or layer.normalize or len(layer.input[0].shape) != 3:
         raise SerError(f"layer {layer.name} (Dot): only axes=1 of [batch, steps, channels] can be written as ONNX")
-    return graph.add("MatMul", _turned(graph, first), second)
+    return graph.add("MatMul", _transposed(graph, first), second)
 
 
 def _normalization(graph: Graph, layer, x: str) -> str:
@@ -133,26 +138,28 @@ def _batch_normalization(graph: Graph, layer, x: str) -> str:
 
 
 def _gates(matrix: np.ndarray) -> np.ndarray:
-    """The gates' columns from Keras' order i, f, c, o to ONNX' rows i, o, f, c."""
+    """Reorder the gates from Keras' columns i, f, c, o to ONNX' rows i, o, f, c."""
     i, f, c, o = np.split(np.asarray(matrix), 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1).T
 
 
 def _lstm(graph: Graph, layer, x: str, backward=None) -> str:
-    """LSTM, or both directions: [batch, steps, in] to [batch, steps, out] or the last state [batch, out]."""
+    """Add an LSTM of one or two directions, from [batch, steps, in] to [batch, steps, out] or the last [batch, out]."""
     from onnx import helper
 
-    cells = [layer] + ([backward] if backward is not None else [])
-    names = {getattr(cell, part).__name__ for cell in cells for part in ("activation", "recurrent_activation")}
+    directions = [layer] + ([backward] if backward is not None else [])
+    names = {getattr(lstm, part).__name__ for lstm in directions for part in ("activation", "recurrent_activation")}
     if names != {"tanh", "sigmoid"} or layer.stateful:
-        raise SerError(f"layer {layer.name} (LSTM): only tanh, sigmoid and no state kept can be written as ONNX")
+        raise SerError(
+            f"layer {layer.name} (LSTM): only tanh and sigmoid, without a kept state, can be written as ONNX"
+        )
     units = layer.units
-    kernels = graph.constant(np.stack([_gates(cell.cell.kernel) for cell in cells]))
-    recurrent = graph.constant(np.stack([_gates(cell.cell.recurrent_kernel) for cell in cells]))
+    kernels = graph.constant(np.stack([_gates(lstm.cell.kernel) for lstm in directions]))
+    recurrent = graph.constant(np.stack([_gates(lstm.cell.recurrent_kernel) for lstm in directions]))
     zeros = np.zeros(4 * units, np.float32)
-    biases = [np.r_[_gates(cell.cell.bias) if cell.use_bias else zeros, zeros] for cell in cells]
+    biases = [np.r_[_gates(lstm.cell.bias) if lstm.use_bias else zeros, zeros] for lstm in directions]
     steps = graph.add("Transpose", x, perm=[1, 0, 2])
-    direction = "bidirectional" if len(cells) == 2 else "reverse" if layer.go_backwards else "forward"
+    direction = "bidirectional" if len(directions) == 2 else "reverse" if layer.go_backwards else "forward"
     every, last = f"t{len(graph.nodes)}", f"t{len(graph.nodes)}_last"
     node = helper.make_node(
         "LSTM", [steps, kernels, recurrent, graph.constant(np.stack(biases))], [every, last], name=every,
@@ -161,9 +168,9 @@ def _lstm(graph: Graph, layer, x: str, backward=None) -> str:
     graph.nodes.append(node)
     if layer.return_sequences:  # [steps, directions, batch, units]
         y = graph.add("Transpose", every, perm=[2, 0, 1, 3])
-        return graph.add("Reshape", y, graph.integers(0, 0, len(cells) * units))
+        return graph.add("Reshape", y, graph.integers(0, 0, len(directions) * units))
     y = graph.add("Transpose", last, perm=[1, 0, 2])
-    return graph.add("Reshape", y, graph.integers(0, len(cells) * units))
+    return graph.add("Reshape", y, graph.integers(0, len(directions) * units))
 
 
 def _bidirectional(graph: Graph, layer, x: str) -> str:
@@ -188,11 +195,12 @@ def _concatenate(graph: Graph, layer, *parts: str) -> str:
     return graph.add("Concat", *parts, axis=int(layer.axis))
 
 
-def _itself(graph: Graph, layer, x: str) -> str:
+def _identity(graph: Graph, layer, x: str) -> str:
+    """Add nothing: the layer only acts in training."""
     return x
 
 
-LAYERS = {
+LAYERS: dict[str, Callable[..., str]] = {
     "Activation": lambda graph, layer, x: _activation(graph, x, layer.activation),
     "Add": _add,
     "AveragePooling1D": _pooling("AveragePool"),
@@ -202,7 +210,7 @@ LAYERS = {
     "Conv1D": _conv1d,
     "Dense": _dense,
     "Dot": _dot,
-    "Dropout": _itself,
+    "Dropout": _identity,
     "Flatten": _flatten,
     "GlobalAveragePooling1D": _over_time("ReduceMean"),
     "GlobalMaxPooling1D": _over_time("ReduceMax"),
@@ -213,20 +221,36 @@ LAYERS = {
     "ReLU": lambda graph, layer, x: graph.add("Relu", x),
     "SeparableConv1D": _separable,
     "Softmax": _softmax,
-    "SpatialDropout1D": _itself,
+    "SpatialDropout1D": _identity,
 }
-"""Name of a Keras layer -> (graph, layer, input names) -> output name."""
+"""Converter of each Keras layer, by its class: from (graph, layer, input names) to the output's name."""
 
 
 def add_network(graph: Graph, network, features_name: str, temperature: float) -> list[str]:
-    """The layers of a Keras network; gives the outputs' names: probabilities, and attention.
+    """Add the layers of a Keras network to a graph.
 
-    A network that takes the mean over time has equal weights; one that does neither has no attention.
+    Attention has equal weights where a network takes the mean over time. Other networks have no attention.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph, which has the features.
+    network : keras.Model
+        From [batch, frames, channels] to probabilities.
+    features_name : str
+        Name of the features in the graph.
+    temperature : float
+        Temperature of the probabilities.
+
+    Returns
+    -------
+    list of str
+        Names of the outputs: probabilities, and attention where there is one.
 
     Raises
     ------
     SerError
-        for a layer that has no counterpart here
+        For a layer that cannot be written as ONNX.
     """
     from keras import tree
 
@@ -250,14 +274,14 @@ def add_network(graph: Graph, network, features_name: str, temperature: float) -
 
 
 def _equal_weights(graph: Graph, x: str, steps: int) -> str:
-    """Attention of a network that takes the mean over time of [batch, steps, channels]: [batch, steps]."""
+    """Add the attention of a network that takes the mean over time of [batch, steps, channels]: [batch, steps]."""
     batch = graph.add("Shape", x, start=0, end=1)
     shape = graph.add("Concat", batch, graph.integers(steps), axis=0)
     return graph.add("Expand", graph.constant(np.full((1, steps), 1.0 / steps)), shape, output="attention")
 
 
 def _probabilities(graph: Graph, layer, given: list[str], temperature: float) -> str:
-    """The last layer: a dense softmax, whose logits are divided by the temperature."""
+    """Add the last layer: a dense softmax, whose logits are divided by the temperature."""
     if type(layer).__name__ != "Dense" or getattr(layer.activation, "__name__", "") != "softmax":
         raise SerError(f"layer {layer.name}: the last layer must be Dense with softmax to be written as ONNX")
     logits = graph.add("Div", _logits(graph, layer, *given), graph.constant(temperature))
@@ -265,28 +289,38 @@ def _probabilities(graph: Graph, layer, given: list[str], temperature: float) ->
 
 
 def model(network, settings: features.FeatureSettings, *, temperature: float, labels: int, facts: str):
-    """The whole graph.
+    """Build the ONNX model of a network, from the waveform to probabilities.
 
     Parameters
     ----------
-    network : keras.Model from [batch, frames, channels] to probabilities
-    settings : what makes its input
-    temperature : of the probabilities
-    labels : how many there are
-    facts : JSON text, kept in the metadata under ``ser``
+    network : keras.Model
+        From [batch, frames, channels] to probabilities.
+    settings : FeatureSettings
+        What makes its input.
+    temperature : float
+        Temperature of the probabilities.
+    labels : int
+        Number of labels.
+    facts : str
+        JSON text, stored in the metadata under ``ser``.
 
     Returns
     -------
-    onnx.ModelProto with input ``waveform`` float32 [batch, samples] at ``settings.rate`` Hz, mono, and outputs
-    ``probabilities`` [batch, labels] and, from a network that attends or takes the mean over time, ``attention``
-    [batch, steps]
+    onnx.ModelProto
+        Input ``waveform``: float32 [batch, samples], mono at ``settings.rate`` Hz. Outputs ``probabilities``
+        [batch, labels] and, where the network attends or takes the mean over time, ``attention`` [batch, steps].
+
+    Raises
+    ------
+    SerError
+        For features or a layer that cannot be written as ONNX.
     """
     import onnx
     from onnx import TensorProto, helper
 
     graph = Graph()
     outputs = add_network(graph, network, add_features(graph, "waveform", settings), temperature)
-    shapes = {"probabilities": ["batch", labels], "attention": ["batch", "steps"]}
+    shapes: dict[str, list[str | int | None]] = {"probabilities": ["batch", labels], "attention": ["batch", "steps"]}
     made = helper.make_graph(
         graph.nodes,
         "ser",

@@ -1,12 +1,10 @@
-"""An emotion for a recording: the shipped network, an exported one, or one that ``ser run`` trained.
+"""Predict the emotion of a recording with the pretrained, an exported or a trained network.
 
-The shipped network is an ONNX file that holds the features too, so that prediction needs numpy, soundfile, soxr and
-onnxruntime and nothing else; only a ``.keras`` network or a result's hash loads Keras. A network hears a window of 4 s.
-What is shorter is padded with zeros; what is longer is cut into windows whose probabilities are averaged; both are said
-in the prediction's ``notes``.
+The pretrained network is an ONNX file that includes the features. It needs only numpy, soundfile, soxr and
+onnxruntime; a ``.keras`` file or a result's hash needs Keras. The input is a window of 4 s. Shorter recordings are
+padded with zeros; longer ones are cut into windows whose probabilities are averaged. The prediction's ``notes`` say so.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +13,31 @@ import numpy as np
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
-from ser_core.metrics.temperature_scaling import apply_temperature
+from ser_core.inference.networks import KerasNetwork, OnnxNetwork
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "model.onnx"
 WINDOW_HOP = 2.0
-"""Seconds between the starts of two windows of a long recording."""
+"""Hop between two windows of a long recording, in seconds."""
 STEP_SECONDS = 0.08
-"""What one attention weight covers: three poolings by 2 of frames every 10 ms."""
+"""Seconds per attention weight: three poolings by 2 of frames every 10 ms."""
 CONFIDENT = 0.5
-"""From this probability on a prediction is called sure: one emotion is as probable as all the others together."""
+"""Probability from which a prediction is called sure: one emotion is as probable as all others together."""
 AT_ONCE = 32
-"""Windows given to the network at a time."""
+"""Batch size: windows per call of the network."""
 SHORTEST_PIECE = 0.025
-"""Seconds, one frame: a stream's first estimate needs so much."""
+"""Seconds (one frame) that a stream needs for its first estimate."""
 
 
 class UnusableRecording(SerError):
-    """A recording among several that cannot be used; ``file`` names it, the message says why."""
+    """Report a recording that cannot be used, among several.
+
+    Parameters
+    ----------
+    file : str
+        The recording's name, kept as an attribute.
+    message : str
+        Why it cannot be used.
+    """
 
     def __init__(self, file: str, message: str):
         super().__init__(message)
@@ -40,123 +46,79 @@ class UnusableRecording(SerError):
 
 @dataclass(frozen=True)
 class WindowPrediction:
-    """What the network said of one window."""
+    """Hold the prediction for one window of a recording."""
 
     start: float  # s
     end: float  # s
     probabilities: dict[str, float]  # sum to 1
-    silent: bool = False  # then it does not count
+    silent: bool = False  # then it is ignored in the average
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the network says of a recording."""
+    """Hold the prediction for a recording."""
 
     file: str
     emotion: str  # the most probable label
     confidence: float  # its probability
     probabilities: dict[str, float]  # label to probability, calibrated; sum to 1
     seconds: float  # length of the recording
-    sure: bool  # confidence of at least SURE
+    sure: bool  # confidence of at least CONFIDENT
     attention: np.ndarray  # float [steps], sum to 1; equal where the network takes the mean over time, else empty
     attention_times: np.ndarray  # float [steps], s: the middle of each step
     windows: tuple[WindowPrediction, ...]  # one for a short recording
-    notes: tuple[str, ...]  # what was done to it, in words
+    notes: tuple[str, ...]  # how it was prepared, in words
 
     def record(self) -> dict:
-        """The prediction as JSON: what ``ser predict --json`` prints of a file."""
-        found = {name: getattr(self, name) for name in ("file", "emotion", "confidence", "probabilities", "seconds")}
-        found |= {"sure": self.sure, "notes": list(self.notes)}
+        """Return the prediction as a JSON-able dict, as ``ser predict --json`` prints it."""
+        record = {name: getattr(self, name) for name in ("file", "emotion", "confidence", "probabilities", "seconds")}
+        record |= {"sure": self.sure, "notes": list(self.notes)}
         if len(self.windows) > 1:
-            found["windows"] = [
+            record["windows"] = [
                 {"start": w.start, "end": w.end, "probabilities": w.probabilities} for w in self.windows
             ]
-        return found
-
-
-class OnnxNetwork:
-    """An exported network: waveforms [n, samples] in, probabilities and attention out."""
-
-    def __init__(self, path: Path):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            facts = self.session.get_modelmeta().custom_metadata_map
-            self.facts = json.loads(facts["ser"])
-        except KeyError:
-            raise SerError(f"{path}: no network that `ser export` wrote (its metadata are missing)") from None
-        except Exception as error:
-            raise SerError(f"{path}: not an ONNX file that can be run ({' '.join(str(error).split())[:200]})") from None
-        self.rate, self.seconds = int(self.facts["rate"]), float(self.facts["window_seconds"])
-
-    def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        found = self.session.run(None, {"waveform": np.ascontiguousarray(waveforms, dtype=np.float32)})
-        return found[0], found[1] if len(found) > 1 else None
-
-
-class KerasNetwork:
-    """A network that ``ser run`` trained, with features by the suite itself."""
-
-    def __init__(self, model: str | Path):
-        from ser_core import models
-        from ser_core.inference import saved_models
-
-        self.trained = saved_models.load_model(model)
-        self.facts = self.trained.facts | {"attends": "attention" in {n.name for n in self.trained.network.layers}}
-        self.settings = self.trained.settings
-        self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
-        self.network = models.attention_model(self.trained.network) or self.trained.network
-        self.steps = saved_models.averaged_steps(self.trained.network)
-
-    def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        from ser_core.features import inputs
-
-        raw = inputs.RAW[inputs.get_input(self.settings.features).raw]
-        made = [inputs.to_input(raw(self._cleaned(waveform), self.rate), self.settings) for waveform in waveforms]
-        answer = self.network.predict_on_batch(np.stack(made))
-        probabilities, attention = answer if isinstance(answer, list | tuple) else (answer, None)
-        if self.steps:
-            attention = np.full((len(made), self.steps), 1.0 / self.steps)
-        return apply_temperature(np.asarray(probabilities), self.trained.temperature), attention
-
-    def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
-        if self.settings.denoise:
-            waveform = audio.reduce_noise(waveform, self.rate)
-        return audio.peak_normalise(waveform) if self.settings.normalise else waveform
-
-
-def window_seconds(settings) -> float:
-    """What a network hears of a recording, in seconds: its frames of 10 ms, else 4."""
-    from ser_core import features
-
-    return settings.frames * features.HOP_SECONDS if settings.features in features.CHANNELS else 4.0
+        return record
 
 
 class Predictor:
-    """Emotions of recordings by one network.
-
-    ``labels``, ``rate`` (Hz), ``window_seconds``, ``name``, ``licence``, ``demo`` (trained on synthetic speech) and
-    ``attends`` (its attention weights are learnt, not all equal) say what it is.
+    """Predict the emotions of recordings with one network.
 
     Parameters
     ----------
-    model : None for the shipped network; an exported ``.onnx`` file; a ``.keras`` file or the hash of a result of
-        ``ser run`` (needs Keras)
+    model : str or Path, optional
+        An exported ``.onnx`` file, a ``.keras`` file, or the hash of a result of ``ser run``; the last two need Keras.
+        None is the pretrained network.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The emotions.
+    rate : int, Hz
+        Sampling rate of the network's input.
+    window_seconds : float, s
+        Length of the network's input.
+    name, licence : str
+        The network's name, and the licence under which it can be passed on.
+    demo : bool
+        Whether it was trained on synthetic speech.
+    attends : bool
+        Whether its attention weights are learnt; otherwise they are all equal or missing.
 
     Raises
     ------
     SerError
-        for a model that is not there or cannot be used
+        Where the model is missing or cannot be used.
     """
 
     def __init__(self, model: str | Path | None = None):
         path = Path(model) if model is not None else PRETRAINED
         if path.suffix == ".onnx" and not path.is_file():
             raise SerError(f"{path}: no such model; `ser export` writes one")
-        self._network = OnnxNetwork(path) if path.suffix == ".onnx" else KerasNetwork(model)
+        self._network: OnnxNetwork | KerasNetwork
+        if model is None or path.suffix == ".onnx":
+            self._network = OnnxNetwork(path)
+        else:
+            self._network = KerasNetwork(model)
         facts = self._network.facts
         self.labels: tuple[str, ...] = tuple(facts["labels"])
         self.rate: int = self._network.rate
@@ -167,13 +129,15 @@ class Predictor:
         self.attends: bool = facts["attends"]
 
     def predict(self, source, *, name: str | None = None) -> Prediction:
-        """The emotion of one recording.
+        """Predict the emotion of one recording.
 
         Parameters
         ----------
-        source : path, bytes of a file, or (samples [n] or [n, channels], rate in Hz); floats with full scale 1, or
-            integers with the full scale of their type
-        name : what to call it; the path by default
+        source : path, bytes, or (samples, rate)
+            A file, its content, or samples [n] or [n, channels] with their rate in Hz. Samples are floats with full
+            scale 1, or integers with the full scale of their type.
+        name : str, optional
+            Name in the prediction and in error messages; by default the path.
 
         Returns
         -------
@@ -182,20 +146,28 @@ class Predictor:
         Raises
         ------
         SerError
-            for a recording that cannot be used; see ``audio.decode``
+            Where the recording cannot be used, see :func:`ser_core.audio.decode`.
         """
         name = str(name or (source if isinstance(source, str | Path) else "recording"))
         if isinstance(source, tuple):
-            samples, rate = audio.check_samples(*source, name)
+            samples, rate = audio.check_samples(source[0], source[1], name)
         else:
             samples, rate, _ = audio.decode(source, name)
         prepared = audio.preprocess(samples, rate, target=self.rate)
-        return self._judge(prepared, name, len(samples) / rate)
+        return self._classify(prepared, name, len(samples) / rate)
 
     def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:
-        """Predictions one by one; a recording that cannot be used gives a :class:`Refused` and the others go on.
+        """Predict several recordings, one after the other.
 
-        ``sources`` are as :meth:`predict` takes them, or (name, source) pairs.
+        Parameters
+        ----------
+        sources : iterable
+            Recordings as in :meth:`predict`, or (name, source) pairs.
+
+        Yields
+        ------
+        Prediction or UnusableRecording
+            One per recording; an unusable one does not stop the others.
         """
         for source in sources:
             name = None
@@ -209,27 +181,33 @@ class Predictor:
                 )
 
     def stream(self, hop_seconds: float = 0.5) -> "Stream":
-        """Predictions while sound comes in, one every ``hop_seconds`` over the last ``window_seconds``."""
+        """Return a stream: predictions over the last window while audio comes in.
+
+        Parameters
+        ----------
+        hop_seconds : float, s, default 0.5
+            Time between two predictions, from 0.05 s to the window's length.
+        """
         return Stream(self, hop_seconds)
 
     def _starts(self, count: int, size: int) -> list[int]:
-        """First samples of the windows; the last one ends with the recording, on the grid of the steps."""
+        """Return the first samples of the windows; the last one ends with the recording, on the grid of the steps."""
         hop, step = round(WINDOW_HOP * self.rate), round(STEP_SECONDS * self.rate)
         last = -(-max(0, count - size) // step) * step
         return [*range(0, last, hop), last]
 
-    def _judge(self, samples: np.ndarray, name: str, seconds: float, start: float = 0.0) -> Prediction:
-        """A prediction from mono samples at the network's rate, the first of them at ``start`` seconds."""
+    def _classify(self, samples: np.ndarray, name: str, seconds: float, start: float = 0.0) -> Prediction:
+        """Predict from mono samples at the network's rate, the first of them at ``start`` seconds."""
         size = round(self.window_seconds * self.rate)
         starts = self._starts(len(samples), size)
         pieces = [samples[first : first + size] for first in starts]
-        silent = [np.ptp(piece) < 2 * audio.SILENCE for piece in pieces]
+        silent = [bool(np.ptp(piece) < 2 * audio.SILENCE) for piece in pieces]
         probabilities, attention = self._run(pieces)
         counted = ~np.array(silent) if not all(silent) else np.ones(len(silent), dtype=bool)
-        mean = probabilities[counted].mean(axis=0)
-        mean = dict(zip(self.labels, (mean / mean.sum()).tolist()))
-        emotion = max(mean, key=mean.get)
-        weights = self._joined(attention, starts, counted)
+        average = probabilities[counted].mean(axis=0)
+        mean: dict[str, float] = dict(zip(self.labels, (average / average.sum()).tolist()))
+        emotion = max(mean, key=mean.__getitem__)
+        weights = self._join_attention(attention, starts, counted)
         windows = tuple(
             WindowPrediction(start + first / self.rate, start + (first + len(piece)) / self.rate,
                    dict(zip(self.labels, p.tolist())), bool(quiet))
@@ -243,18 +221,19 @@ class Predictor:
         )  # fmt: skip
 
     def _run(self, pieces: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Probabilities [pieces, labels] in float64, and attention [pieces, steps] or None."""
-        found = []
+        """Return probabilities [pieces, labels] in float64, and attention [pieces, steps] or None."""
+        outputs = []
         for first in range(0, len(pieces), AT_ONCE):
-            together = pieces[first : first + AT_ONCE]
-            alike = len({len(piece) for piece in together}) == 1
-            found += [self._network(np.stack(together))] if alike else [self._network(p[None]) for p in together]
-        probabilities = np.concatenate([p for p, _ in found]).astype(np.float64)
-        attention = None if found[0][1] is None else np.concatenate([a for _, a in found]).astype(np.float64)
+            batch = pieces[first : first + AT_ONCE]
+            same_length = len({len(piece) for piece in batch}) == 1
+            outputs += [self._network(np.stack(batch))] if same_length else [self._network(p[None]) for p in batch]
+        probabilities = np.concatenate([p for p, _ in outputs]).astype(np.float64)
+        weights = [a for _, a in outputs if a is not None]
+        attention = np.concatenate(weights).astype(np.float64) if weights else None
         return probabilities / probabilities.sum(axis=1, keepdims=True), attention
 
-    def _joined(self, attention: np.ndarray | None, starts: list[int], counted: np.ndarray) -> np.ndarray:
-        """Attention of the windows laid over each other: float64 [steps of the recording], sum 1."""
+    def _join_attention(self, attention: np.ndarray | None, starts: list[int], counted: np.ndarray) -> np.ndarray:
+        """Add up the attention of overlapping windows: float64 [steps of the recording], sum 1."""
         if attention is None:
             return np.zeros(0)
         first = [round(start / self.rate / STEP_SECONDS) for start in starts]
@@ -264,6 +243,7 @@ class Predictor:
         return total / total.sum()
 
     def _notes(self, count: int, size: int, silent: list[bool]) -> tuple[str, ...]:
+        """Say how a recording of ``count`` samples was prepared for windows of ``size`` samples."""
         notes = []
         if self.demo:
             notes.append("demo network, trained on synthetic speech: it says nothing about people")
@@ -279,9 +259,21 @@ class Predictor:
 
 
 class Stream:
-    """Sound in, chunk by chunk; a prediction every hop over the last window.
+    """Predict while audio comes in chunk by chunk: one prediction per hop, over the last window.
 
-    It keeps one window of samples and no more, so that an estimate takes as long after an hour as after 4 s.
+    It keeps one window of samples, so that an estimate takes as long after an hour as after 4 s.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The network.
+    hop_seconds : float, s, default 0.5
+        Time between two predictions.
+
+    Raises
+    ------
+    SerError
+        For a hop below 0.05 s or above the window's length.
     """
 
     def __init__(self, predictor: Predictor, hop_seconds: float = 0.5):
@@ -290,52 +282,57 @@ class Stream:
         self.predictor = predictor
         self.hop = round(hop_seconds * predictor.rate)
         self.size = round(predictor.window_seconds * predictor.rate)
-        self.kept = np.zeros(0, dtype=np.float32)  # the last samples, at most one window
-        self.heard = 0  # samples so far, at the network's rate
+        self.window = np.zeros(0, dtype=np.float32)  # the last samples, at most one window
+        self.count = 0  # samples so far, at the network's rate
         self._rate: int | None = None
         self._resampler = None
 
     def feed(self, chunk: np.ndarray, rate: int) -> list[Prediction]:
-        """Take the next samples; give the predictions that have become due, none or several.
+        """Add samples to the stream and return the predictions that are due.
 
         Parameters
         ----------
-        chunk : float [n] or [n, channels], full scale 1; any length
-        rate : int, Hz; the same for all chunks
+        chunk : float [n] or [n, channels]
+            The next samples, full scale 1; any number.
+        rate : int, Hz
+            Their sampling rate, the same for all chunks.
 
         Returns
         -------
-        list of Prediction; ``seconds`` is the length that each has heard, ``windows`` says from when to when
+        list of Prediction
+            None or several; ``seconds`` is the length of the window, ``windows`` has its start and end.
 
         Raises
         ------
         SerError
-            for samples that are not numbers, and for a rate that cannot be used or changes
+            For samples that are not finite numbers, and for a rate that cannot be used or changes.
         """
         mono = self._resampled(np.asarray(chunk), rate)
         due = []
         while len(mono):
-            take = self.hop - self.heard % self.hop
-            self.kept = np.concatenate([self.kept, mono[:take]])[-self.size :]
-            self.heard += min(take, len(mono))
-            mono = mono[take:]
-            if self.heard % self.hop == 0:
+            missing = self.hop - self.count % self.hop
+            self.window = np.concatenate([self.window, mono[:missing]])[-self.size :]
+            self.count += min(missing, len(mono))
+            mono = mono[missing:]
+            if self.count % self.hop == 0:
                 due.append(self._estimate())
         return due
 
     def _estimate(self) -> Prediction:
+        """Predict from the samples of the last window."""
         rate = self.predictor.rate
-        start = (self.heard - len(self.kept)) / rate
-        samples = audio.peak_normalise(self.kept) if np.ptp(self.kept) >= 2 * audio.SILENCE else self.kept
-        return self.predictor._judge(samples, "stream", len(self.kept) / rate, start)
+        start = (self.count - len(self.window)) / rate
+        samples = audio.peak_normalise(self.window) if np.ptp(self.window) >= 2 * audio.SILENCE else self.window
+        return self.predictor._classify(samples, "stream", len(self.window) / rate, start)
 
     def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
+        """Return a chunk in mono at the network's rate, resampled without seams."""
         audio.check_rate(rate, "stream")
         if self._rate not in (None, rate):
             raise SerError(f"stream: the rate changed from {self._rate} to {rate} Hz; start a new stream")
         chunk = audio.as_float(chunk, "stream")
         if not np.isfinite(chunk).all():
-            raise SerError("stream: holds samples that are not numbers (NaN or infinite)")
+            raise SerError("stream: contains samples that are not numbers (NaN or infinite)")
         mono = np.ascontiguousarray(chunk.mean(axis=1) if chunk.ndim == 2 else chunk, dtype=np.float32)
         if self._rate is None and rate != self.predictor.rate:
             import soxr

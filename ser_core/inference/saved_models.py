@@ -1,12 +1,13 @@
-"""A trained network as ``ser run`` keeps it: weights, what it was trained for, and its temperature.
+"""Load trained networks from the store: weights, labels, spec and temperature.
 
-Beside ``<hash>.keras`` stands ``<hash>.json``, its row; beside a network that ``ser export`` copied stands a JSON with
-the same fields. Without one of them nothing says what a network's outputs mean, and it is refused.
+With ``<hash>.keras`` lies ``<hash>.json``, its result; a network that ``ser export`` copied has a JSON file with the
+same fields. A network without one is refused, because the meaning of its outputs is unknown.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ser_core._utils.console import quiet_loading
 from ser_core._utils.errors import SerError
@@ -14,33 +15,48 @@ from ser_core.experiments.spec import Spec, complete_fields, current_names
 from ser_core.metrics import temperature_scaling
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
-"""Licence of what was trained on a corpus: that of its recordings. Compositions have both."""
+"""Licence of a network trained on a corpus: that of its recordings. Combined corpora have both."""
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A network and all that is needed to use it."""
+    """Hold a network and what is needed to use it."""
 
-    network: object  # keras.Model in float32, from one utterance's input to probabilities
+    network: Any  # keras.Model in float32, from one utterance's input to probabilities
     facts: dict  # name, labels, spec, hash, demo, licence, temperature: JSON-able
     path: Path  # of its .keras file
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """Emotions, in the order of the network's outputs."""
         return tuple(self.facts["labels"])
 
     @property
     def temperature(self) -> float:
+        """Temperature of its probabilities, fitted on validation utterances."""
         return float(self.facts["temperature"])
 
     @property
     def settings(self):
-        """What makes the network's input, a ``features.Settings``."""
+        """Settings of the network's input, a :class:`ser_core.features.FeatureSettings`."""
         return Spec(**complete_fields(self.facts["spec"])).settings
 
 
 def licence_of(corpus: str, demo: bool) -> str:
-    """Licence under which a network trained on a corpus may be passed on, as far as the recordings decide it."""
+    """Return the licence of a network trained on a corpus, as far as the recordings decide it.
+
+    Parameters
+    ----------
+    corpus : str
+        Name of the corpus.
+    demo : bool
+        Whether its speech is synthetic.
+
+    Examples
+    --------
+    >>> licence_of("ravdess", demo=False), licence_of("demo_ravdess", demo=True)
+    ('CC BY-NC-SA 4.0', 'MIT (synthetic speech)')
+    """
     if demo:
         return "MIT (synthetic speech)"
     if corpus.startswith("ravtess"):
@@ -49,12 +65,17 @@ def licence_of(corpus: str, demo: bool) -> str:
 
 
 def find_weights(model: str | Path) -> Path:
-    """The ``.keras`` file of a result's hash (also its first digits), or of a path.
+    """Find the ``.keras`` file of a network.
+
+    Parameters
+    ----------
+    model : str or Path
+        A result's hash or its first digits, or a path.
 
     Raises
     ------
     SerError
-        where there is none, or several begin with these digits
+        Where the file is missing, or several hashes begin with these digits.
     """
     from ser_core.experiments.store import store_dir
 
@@ -64,37 +85,47 @@ def find_weights(model: str | Path) -> Path:
         if not path.is_file():
             raise SerError(f"{path}: no such file; give a .keras or .onnx file, or the hash of a result")
         return path
-    found = sorted(store_dir().glob(f"{model}*.keras")) if str(model).isalnum() else []
-    if len(found) != 1:
-        state = "several results begin so" if found else f"no trained network of this hash in {store_dir()}"
-        raise SerError(f"model {model}: {state}; `ser run` trains one, and its row has the hash")
-    return found[0]
+    matches = sorted(store_dir().glob(f"{model}*.keras")) if str(model).isalnum() else []
+    if len(matches) != 1:
+        state = "several results begin so" if matches else f"no trained network of this hash in {store_dir()}"
+        raise SerError(f"model {model}: {state}; `ser run` trains one, and its result has the hash")
+    return matches[0]
 
 
 def read_facts(path: Path) -> dict:
-    """What the JSON beside a ``.keras`` file says of it.
+    """Read the JSON file of a ``.keras`` file.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.keras`` file.
+
+    Returns
+    -------
+    dict
+        ``hash``, ``labels``, ``spec``, ``demo``, ``name``, ``licence`` and ``temperature``.
 
     Raises
     ------
     SerError
-        where it is missing or says too little
+        Where the JSON file is missing or incomplete.
     """
     beside = path.with_suffix(".json")
     try:
         row = json.loads(beside.read_text(encoding="utf-8"))
         facts = {name: row[name] for name in ("hash", "labels", "spec", "demo")}
         facts["spec"] = current_names(facts["spec"])
-        what = f"{row['spec']['model']}, {row['spec']['corpus']}"
+        default_name = f"{row['spec']['model']}, {row['spec']['corpus']}"
     except (OSError, ValueError, KeyError, TypeError):
-        raise SerError(f"{path}: {beside.name} must stand beside it and say what it was trained for") from None
-    facts["name"] = row.get("name", what)
+        raise SerError(f"{path}: {beside.name} with its labels and spec must lie in the same folder") from None
+    facts["name"] = row.get("name", default_name)
     facts["licence"] = row.get("licence", licence_of(row["spec"]["corpus"], row["demo"]))
     facts["temperature"] = row["temperature"] if "temperature" in row else _temperature(path, row)
     return facts
 
 
 def _temperature(path: Path, row: dict) -> float:
-    """Fitted on the validation predictions beside the weights; 1 where they are missing."""
+    """Fit the temperature on the validation predictions stored with the weights; 1 where they are missing."""
     if not path.with_suffix(".parquet").is_file():
         return 1.0
     import pandas as pd
@@ -107,12 +138,17 @@ def _temperature(path: Path, row: dict) -> float:
 
 
 def load_model(model: str | Path) -> SavedModel:
-    """Load a trained network by its result's hash or its ``.keras`` file, computing in float32 throughout.
+    """Load a trained network, computing in float32 throughout.
+
+    Parameters
+    ----------
+    model : str or Path
+        A result's hash or its first digits, or a ``.keras`` file.
 
     Raises
     ------
     SerError
-        see :func:`locate` and :func:`facts_of`; and where the file cannot be read as a network
+        See :func:`find_weights` and :func:`read_facts`; also where the file cannot be read as a network.
     """
     path = find_weights(model)
     facts = read_facts(path)
@@ -120,7 +156,20 @@ def load_model(model: str | Path) -> SavedModel:
 
 
 def read_keras(path: Path, *, as_it_is: bool = False):
-    """A ``.keras`` file as a network that computes in float32 whatever it was trained in, or ``as_it_is``."""
+    """Read a ``.keras`` file as a network.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    as_it_is : bool, default False
+        Keep the precision of training; otherwise the network computes in float32.
+
+    Raises
+    ------
+    SerError
+        Where the file cannot be read as a network.
+    """
     with quiet_loading():
         import keras
     try:
@@ -131,9 +180,9 @@ def read_keras(path: Path, *, as_it_is: bool = False):
 
 
 def averaged_steps(network) -> int | None:
-    """Steps of a network that takes the mean over time where others attend, else None.
+    """Return the number of steps that a network averages over time, or None for other networks.
 
-    The mean is attention with equal weights, one over the number of steps.
+    The mean over time equals attention whose weights are all one over the number of steps.
     """
     names = {layer.name: layer for layer in network.layers}
     mean = names.get("mean_over_time")
@@ -141,7 +190,7 @@ def averaged_steps(network) -> int | None:
 
 
 def as_float32(network):
-    """The same network with every layer's policy float32; weights are float32 already under every policy."""
+    """Copy a network with the policy float32 in every layer; the weights are float32 under every policy."""
     import keras
 
     def plain(value):

@@ -1,13 +1,11 @@
-"""From notebooks to a folder of HTML that can be sent: ``runs/<profile>/report/index.html``.
+"""Execute the notebooks and write a folder of HTML that can be sent: ``runs/<profile>/report/index.html``.
 
-Every notebook is executed by papermill into ``runs/<profile>/notebooks/``, then rendered to one self-contained page.
-A stamp beside each executed notebook remembers what it was made from, so that a second call with nothing changed only
-looks. Whether a notebook succeeded is known from papermill raising nothing, and from nothing else: a failed one
-leaves its output as well, for reading, and gets no stamp.
+Papermill executes each notebook into ``runs/<profile>/notebooks/``; each becomes one self-contained page. A stamp with
+each executed notebook holds a hash of its inputs, so that a second call with nothing changed executes nothing. A
+notebook succeeded if and only if papermill raised no error. A failed one leaves its output for reading, and no stamp.
 """
 
 import ast
-import html
 import json
 import os
 import sys
@@ -21,22 +19,35 @@ from importlib import metadata
 from pathlib import Path
 
 from ser_core._utils import machine, paths
+from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.progress import print_progress, redirect_stderr, report_progress
 
 NOT_EXECUTED = ("report", "cli")
-"""Rooms of the package that no notebook uses: after a change there no notebook is executed again."""
+"""Rooms of the package that no notebook uses: a change there executes no notebook again."""
 
 
 def build_report(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
-    """Execute the notebooks for a profile and write its report.
+    """Execute the notebooks of a profile and write its report.
 
-    profile : a key of ``ser_core.experiments.presets.PROFILES``
-    fresh : execute every notebook, whatever the stamps say (results in the store are still used)
-    published : show the rows of ``runs/published/`` (profile "published"); nothing is trained
+    Parameters
+    ----------
+    profile : str
+        A key of ``ser_core.experiments.presets.PROFILES``.
+    fresh : bool, default False
+        Execute every notebook, also the unchanged ones. Results in the store are still used.
+    published : bool, default False
+        Show the results in ``runs/published/`` (profile "published"); nothing is trained.
 
-    Returns the path of ``index.html``. Raises SerError at the end when a notebook or a run failed; the report is then
-    complete but for it, and names the error.
+    Returns
+    -------
+    Path
+        The report's ``index.html``.
+
+    Raises
+    ------
+    SerError
+        At the end, where a notebook or a run failed. The report then has everything else, and names the error.
     """
     from ser_core.experiments import presets
 
@@ -46,7 +57,7 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
     index = render(plan, sources, home, failures)
     stopped = "; ".join(f"{name} ({line})" for name, line in failures.items())
-    broken = [f"{_cell(row)} ({row['error']})" for row in failed_runs(plan)]
+    broken = [f"{_describe_run(row)} ({row['error']})" for row in failed_runs(plan)]
     if failures:
         raise SerError(
             f"{len(failures)} of {len(sources)} notebooks stopped: {stopped}. The report says where: {index}"
@@ -57,32 +68,55 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
 
 
 def failed_runs(plan) -> list[dict]:
-    """Rows of a profile that say "error" and were not made good since."""
+    """Return the failed results of a profile that no later run replaced."""
     return [] if plan.published else [row for row in profile_rows(plan) if row["status"] != "ok"]
 
 
-def _cell(row: dict) -> str:
+def _describe_run(row: dict) -> str:
     return " ".join(str(row["spec"][name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
 
 def find_notebooks() -> list[Path]:
-    """The notebooks of the suite in the order of their numbers."""
-    found = sorted((paths.root() / "notebooks").glob("[0-9]*.ipynb"))
-    if not found:
+    """Return the notebooks of the suite in the order of their numbers.
+
+    Raises
+    ------
+    SerError
+        Outside a checkout, where there are no notebooks.
+    """
+    notebooks = sorted((paths.root() / "notebooks").glob("[0-9]*.ipynb"))
+    if not notebooks:
         raise SerError(f"no notebooks in {paths.root() / 'notebooks'}: run this from a checkout of the suite")
-    return found
+    return notebooks
 
 
 def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = False) -> dict[str, str]:
-    """Execute what changed, in order. Returns the error line of each notebook that failed, by its name."""
-    _own_folder(folder)
+    """Execute the notebooks that changed, in order.
+
+    Parameters
+    ----------
+    plan : ser_core.experiments.presets.Profile
+        The profile.
+    sources : list of Path
+        The notebooks.
+    folder : Path
+        Where the executed notebooks, their logs and stamps go.
+    fresh : bool, default False
+        Execute the unchanged notebooks too.
+
+    Returns
+    -------
+    dict
+        Error line of each notebook that failed, by the notebook's name.
+    """
+    _make_ignored_folder(folder)
     parameters = {"profile": plan.name, "quick": paths.quick()}
     failures = {}
     for number, source in enumerate(sources, 1):
         target, stamp = folder / source.name, folder / f"{source.stem}.stamp.json"
         key = notebook_key(source, plan, parameters)
         where = f"[{number}/{len(sources)}] {source.stem}"
-        if not fresh and target.is_file() and _valid(stamp, key, plan):
+        if not fresh and target.is_file() and is_current(stamp, key, plan):
             print_progress(f"{where}: unchanged")
             continue
         stamp.unlink(missing_ok=True)
@@ -90,25 +124,38 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
         log, done = folder / f"{source.stem}.log", lambda since=since: _progress_text(plan, since)
         with redirect_stderr(log) as terminal, report_progress(where, start, done, terminal):
             failure = execute(source, target, parameters)
-        took = f"{time.monotonic() - start:.0f} s"
+        duration = f"{time.monotonic() - start:.0f} s"
         if failure:
             failures[source.stem] = failure
-            print_progress(f"{where}: stopped after {took}: {failure}")
+            print_progress(f"{where}: stopped after {duration}: {failure}")
             continue
         if failed_runs(plan):
-            print_progress(f"{where}: done in {took}, with failed runs, which will be tried again next time")
+            print_progress(f"{where}: done in {duration}, with failed runs, which are repeated next time")
             continue
         when = datetime.now().astimezone().isoformat(timespec="seconds")
-        _write(stamp, json.dumps({"key": key, "rows": store_state(plan), "when": when}, indent=1))
-        print_progress(f"{where}: done in {took}")
+        record = {"key": key, "rows": store_state(plan), "when": when}
+        write_atomically(stamp, json.dumps(record, indent=1).encode())
+        print_progress(f"{where}: done in {duration}")
     return failures
 
 
 def execute(source: Path, target: Path, parameters: dict) -> str:
-    """Execute one notebook with papermill. Returns "" on success, else one line that says what stopped it.
+    """Execute one notebook with papermill.
 
-    A parameter that the notebook does not have is an error here (papermill only warns). A port taken by another kernel
-    is tried once more.
+    A parameter that the notebook does not have is an error here; papermill only warns. A second attempt follows where
+    another kernel took the port.
+
+    Parameters
+    ----------
+    source, target : Path
+        The notebook, and where its executed copy goes.
+    parameters : dict
+        Values for the cell tagged ``parameters``.
+
+    Returns
+    -------
+    str
+        "" on success, else one line that says what stopped the notebook.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -124,14 +171,17 @@ def execute(source: Path, target: Path, parameters: dict) -> str:
             return ""
         except PapermillExecutionError as error:
             return _one_line(f"{error.ename}: {error.evalue}")
-        except Exception as error:  # a dead kernel, a timeout, a kernel that does not start: all end this notebook only
+        except Exception as error:  # a dead kernel, a timeout, a failed start: each ends this notebook only
             if last or "Address already in use" not in str(error):
                 return _one_line(f"{type(error).__name__}: {error}")
     return ""
 
 
 def parameter_names(source: Path) -> set[str]:
-    """Names assigned in the cell tagged ``parameters`` (papermill's own look cannot read a line with ``==``)."""
+    """Return the names assigned in the cell tagged ``parameters``.
+
+    Papermill's own reader fails on a line with ``==``.
+    """
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     tagged = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
     nodes = [node for text in tagged for node in ast.parse(text).body if isinstance(node, ast.Assign)]
@@ -140,7 +190,7 @@ def parameter_names(source: Path) -> set[str]:
 
 @contextmanager
 def _importable() -> Iterator[None]:
-    """Let the kernel, a process of its own, import this very package; quietly."""
+    """Let the kernel, a separate process, import this copy of the package, with TensorFlow's log off."""
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")}
     package = str(paths.package_dir().parent)
     os.environ["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [before["PYTHONPATH"]])])
@@ -156,8 +206,10 @@ def _importable() -> Iterator[None]:
 
 
 def notebook_key(source: Path, plan, parameters: dict) -> str:
-    """Hash of what an executed notebook depends on, but for the store: notebook, package, parameters, data, machine."""
+    """Return a hash of all inputs of an executed notebook except the store.
 
+    These are the notebook, the package, the parameters, the profile, the data, the machine and the versions.
+    """
     digest = sha256()
     package = paths.package_dir()
     files = [path for path in sorted(package.rglob("*")) if path.is_file() and path.suffix not in (".pyc", ".md")]
@@ -180,7 +232,7 @@ def notebook_key(source: Path, plan, parameters: dict) -> str:
 
 
 def _listing(folder: Path) -> list[str]:
-    """Every file under a folder with size and time of change."""
+    """Return a line per file under a folder: name, size and time of change."""
     from ser_core.corpora import table
 
     facts = ((name, os.stat(folder / name)) for name in table.walk(folder))
@@ -188,7 +240,10 @@ def _listing(folder: Path) -> list[str]:
 
 
 def profile_rows(plan) -> list[dict]:
-    """Result rows that a profile shows, in the order of its specs: of each the newest good one, else a failed one."""
+    """Return the results that a profile shows, in the order of its specs.
+
+    Of each spec this is the newest successful result, else a failed one.
+    """
     from ser_core.experiments import store
 
     if plan.published:
@@ -207,7 +262,7 @@ def _spec_key(spec: dict) -> str:
 
 
 def _changed(row: dict) -> int:
-    """Time of the last change of a row's file, in nanoseconds; 0 when it is gone."""
+    """Return when a result's file last changed, in nanoseconds; 0 where it is missing."""
     from ser_core.experiments import store
 
     try:
@@ -217,6 +272,7 @@ def _changed(row: dict) -> int:
 
 
 def _progress_text(plan, since: float) -> str:
+    """Return how many results a profile has, and which epoch training is in."""
     if plan.published:
         return ""
     from ser_core.experiments import store
@@ -226,7 +282,7 @@ def _progress_text(plan, since: float) -> str:
 
 
 def store_state(plan) -> dict[str, int]:
-    """Which results a profile has: name to the time of the last change of its file."""
+    """Return the results that a profile has: name to the time of the last change of its file, in nanoseconds."""
     from ser_core.experiments import store
 
     if plan.published:
@@ -234,10 +290,20 @@ def store_state(plan) -> dict[str, int]:
     return {row["hash"]: _changed(row) for row in profile_rows(plan)}
 
 
-def _valid(stamp: Path, key: str, plan) -> bool:
-    """Whether a stamp was made from the same things, and no result that was there then changed or went.
+def is_current(stamp: Path, key: str, plan) -> bool:
+    """Return whether an executed notebook is up to date.
 
-    Results that came since do not matter, unless published ones are shown.
+    Its stamp must hold the same key, and no result of then may have changed or be missing. New results do not matter,
+    unless published ones are shown.
+
+    Parameters
+    ----------
+    stamp : Path
+        File that :func:`run_notebooks` wrote.
+    key : str
+        Hash by :func:`notebook_key`.
+    plan : ser_core.experiments.presets.Profile
+        The profile.
     """
     try:
         made = json.loads(stamp.read_text(encoding="utf-8"))
@@ -248,101 +314,136 @@ def _valid(stamp: Path, key: str, plan) -> bool:
 
 
 def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
-    """Write the pages that changed and the index. Returns the path of ``index.html``."""
+    """Write the pages that changed and the index.
+
+    Parameters
+    ----------
+    plan : ser_core.experiments.presets.Profile
+        The profile.
+    sources : list of Path
+        The notebooks.
+    home : Path
+        Folder of the profile; its ``notebooks/`` holds the executed notebooks, its ``report/`` gets the pages.
+    failures : dict
+        Error lines by :func:`run_notebooks`.
+
+    Returns
+    -------
+    Path
+        The report's ``index.html``.
+    """
+    from ser_core.claims import paper
     from ser_core.corpora import inventory
     from ser_core.experiments import store
-    from ser_core.figures.protocol_ladder import plot_protocol_ladder
-    from ser_core.report.html import index_html, thumbnail, title_and_summary
-    from ser_core.results import protocol_ladder, tables
+    from ser_core.report.html import DEMO, index_html
+    from ser_core.results import tables
 
     report = home / "report"
-    _own_folder(report)
+    _make_ignored_folder(report)
     demo = any(name.startswith("demo") for name in plan.corpora)
-    cards = []
-    for source in sources:
-        executed, page = home / "notebooks" / source.name, report / f"{source.stem}.html"
-        title, text = title_and_summary(source)
-        failure = failures.get(source.stem, "")
-        there = executed.is_file()
-        if there:
-            _render_page(executed, page, title, "demo" if demo else "", failure)
-        else:
-            page.unlink(missing_ok=True)
-        picture = thumbnail(executed) if there else None
-        page_name = page.name if there else ""
-        cards.append({"title": title, "text": text, "page": page_name, "picture": picture, "failure": failure})
-    kept = {f"{source.stem}.html" for source in sources} | {"index.html"}
-    for stale in report.glob("*.html"):
-        if stale.name not in kept:
-            stale.unlink()
+    badge = "demo" if demo else ""
+    cards = [_card(source, home, badge, failures.get(source.stem, "")) for source in sources]
+    _remove_stale_pages(report, sources)
     rows = profile_rows(plan)
     folder = store.published_dir() if plan.published else store.store_dir()
     pooled = tables.pool_results(rows, folder)
-    climbed = [
-        (protocol_ladder.ladder_rows(pooled, folder, name), name) for name in protocol_ladder.ladder_corpora(pooled)
-    ]
-    index = report / "index.html"
     text = index_html(
         "Speech emotion recognition: the paper's network, measured",
-        _lead(plan, demo),
-        badge="demo" if demo else "",
+        f"{paper.AUTHORS}, “{paper.TITLE}”, doi {paper.DOI}: what it claims, and what was measured here, under a "
+        "protocol that can be seen.",
+        note=DEMO if demo else "",
+        badge=badge,
         cards=cards,
         pooled=pooled,
         corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
-        ladders=[
-            (plot_protocol_ladder(found, name), protocol_ladder.ladder_sentence(found, name))
-            for found, name in climbed
-            if found
-        ],
+        ladders=_ladders(pooled, folder),
     )
-    _write(index, text)
+    index = report / "index.html"
+    write_atomically(index, text.encode())
     return index
 
 
-def _render_page(executed: Path, page: Path, title: str, badge: str, failure: str) -> None:
-    """Render an executed notebook unless its page was made from the same things."""
+def _card(source: Path, home: Path, badge: str, failure: str) -> dict:
+    """Render a notebook's page and return its card for the index; without an executed notebook there is no page."""
+    from ser_core.report.html import thumbnail, title_and_summary
+
+    executed, page = home / "notebooks" / source.name, home / "report" / f"{source.stem}.html"
+    title, text = title_and_summary(source)
+    card = {"title": title, "text": text, "page": "", "picture": None, "failure": failure}
+    if not executed.is_file():
+        page.unlink(missing_ok=True)
+        return card
+    render_page(executed, page, title, badge, failure)
+    return card | {"page": page.name, "picture": thumbnail(executed)}
+
+
+def _remove_stale_pages(report: Path, sources: list[Path]) -> None:
+    """Remove pages of notebooks that no longer exist."""
+    current = {f"{source.stem}.html" for source in sources} | {"index.html"}
+    for page in report.glob("*.html"):
+        if page.name not in current:
+            page.unlink()
+
+
+def _ladders(pooled: list[dict], folder: Path) -> list[tuple]:
+    """Return figure and conclusion of each corpus's protocol ladder."""
+    from ser_core.figures.protocol_ladder import plot_protocol_ladder
+    from ser_core.results import protocol_ladder
+
+    climbed = [
+        (protocol_ladder.ladder_rows(pooled, folder, name), name) for name in protocol_ladder.ladder_corpora(pooled)
+    ]
+    return [
+        (plot_protocol_ladder(found, name), protocol_ladder.ladder_sentence(found, name))
+        for found, name in climbed
+        if found
+    ]
+
+
+def render_page(executed: Path, page: Path, title: str, badge: str, failure: str) -> None:
+    """Render an executed notebook, unless its page was made from the same inputs.
+
+    Parameters
+    ----------
+    executed : Path
+        The executed notebook.
+    page : Path
+        The HTML file to write.
+    title, badge, failure : str
+        As in :func:`ser_core.report.html.export_html`.
+    """
     from ser_core.report.html import export_html
 
     digest = sha256(executed.read_bytes())
-    for path in sorted(Path(__file__).parent.iterdir()):
-        if path.is_file():
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
             digest.update(path.read_bytes())
     key = sha256(f"{digest.hexdigest()} {title} {badge} {failure} {metadata.version('nbconvert')}".encode()).hexdigest()
     stamp = executed.with_name(f"{executed.stem}.page")
     if page.is_file() and stamp.is_file() and stamp.read_text() == key:
         return
     export_html(executed, page, title=title, badge=badge, failure=failure)
-    _write(stamp, key)
-
-
-def _lead(plan, demo: bool) -> str:
-    from ser_core.claims import paper
-    from ser_core.report.html import DEMO
-
-    told = f"{html.escape(paper.AUTHORS)}, “{html.escape(paper.TITLE)}”, doi {paper.DOI}: what it claims, and what was "
-    told += "measured here, under a protocol that can be seen."
-    return f"{told}</p><blockquote>{html.escape(DEMO)}</blockquote><p>" if demo else told
+    write_atomically(stamp, key.encode())
 
 
 def _corpora(plan, pooled: list[dict]) -> dict:
-    """Name to utterance table of the profile's corpora, to what the rows say of it, or to None."""
+    """Return the profile's corpora: name to utterance table, to its completeness in the results, or to None."""
     from ser_core import corpora
 
-    found = {}
+    tables = {}
     for name in plan.corpora:
         specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical_name(name)]
-        told = [one["completeness"] for one in specs if "completeness" in one]
+        stored = [one["completeness"] for one in specs if "completeness" in one]
         try:
-            found[name] = told[0] if plan.published and told else corpora.load(name)
+            tables[name] = stored[0] if plan.published and stored else corpora.load(name)
         except SerError:
-            found[name] = told[0] if told else None
-    return found
+            tables[name] = stored[0] if stored else None
+    return tables
 
 
 def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
-    """How the figures came about: name and value, as plain text."""
-
+    """Return how the figures were made: pairs of name and value, as plain text."""
     used = [row for row in rows if row["status"] == "ok"]
     machines = sorted({row["processor"] for row in used}) or [machine.processor()]
     known = used[0]["versions"] if used else machine.versions()
@@ -361,17 +462,12 @@ def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
     return made
 
 
-def _own_folder(folder: Path) -> None:
-    """Make a folder for what can be made again, which git passes over (``runs/published/`` itself is committed)."""
+def _make_ignored_folder(folder: Path) -> None:
+    """Make a folder that git ignores (``runs/published/`` itself is committed)."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _one_line(text: str) -> str:
+    """Return the first 300 characters of a text as one line."""
     return " ".join(text.split())[:300]
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -1,22 +1,18 @@
-"""HTML that can be sent to a colleague: one self-contained file a notebook, and the index page.
+"""Write HTML that can be sent: one self-contained file per notebook, and the index page.
 
-No script, no style sheet, font or image from elsewhere: everything is in the file, and nothing leaves the page.
+Style sheet and pictures are in the file. A page has no script and loads nothing from elsewhere.
 """
 
 import base64
-import html
 import io
 import json
-import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ser_core import corpora
 
 STYLE = Path(__file__).with_name("report.css")
-
-WIDGET = (
-    "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves notebook 10.)"
-)
+TEMPLATES = Path(__file__).with_name("templates")
 
 DEMO = (
     "Demo: these figures come from synthetic speech that is embedded in the suite, so that everything runs "
@@ -24,90 +20,73 @@ DEMO = (
 )
 
 
-def page(title: str, header: str, body: str, *, css: str = "") -> str:
-    """A whole HTML document. ``title`` is text, the rest HTML."""
-    style = STYLE.read_text(encoding="utf-8") + css
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{html.escape(title)}</title>\n'
-        f'<link rel="icon" href="data:,">\n<style>{style}</style>\n</head>\n<body>\n<header>{header}</header>\n'
-        f"{body}\n</body>\n</html>\n"
-    )
+def render(name: str, **values) -> str:
+    """Render one of the report's templates; see :func:`ser_core._utils.templates.render_template`."""
+    from ser_core._utils.templates import render_template
+
+    return render_template(TEMPLATES, name, **values)
 
 
-def prepare_notebook(notebook):
-    """Drop from an executed notebook what a report does not show, and name its pictures.
+def _style(further: str = "") -> str:
+    """Return the report's style sheet, with further rules, for a ``<style>`` element."""
+    from markupsafe import Markup
 
-    Warnings and progress bars on stderr, and papermill's upper banner go; a line stands for a widget, which needs a
-    running kernel. Each picture's alternative text is the caption below it: a Markdown cell in italics.
-    """
-    notebook.metadata.pop("widgets", None)
-    tag = "papermill-error-cell-tag"
-    if notebook.cells and tag in notebook.cells[0].metadata.get("tags", []):
-        notebook.cells = notebook.cells[1:]
-    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
-        if cell.cell_type != "code":
-            continue
-        cell.outputs = [
-            _without_widget(output)
-            for output in cell.outputs
-            if not (output.output_type == "stream" and output.name == "stderr")
-        ]
-        source = following.source.strip() if following is not None and following.cell_type == "markdown" else ""
-        caption = source.strip("*_").split("\n")[0] if source[:1] in "*_" else "figure"
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                output.metadata.setdefault("image/png", {})["alt"] = re.sub(r"[`*_\"<>]", "", caption)
-    return notebook
+    return Markup(STYLE.read_text(encoding="utf-8") + further)
 
 
-def _without_widget(output):
-    """An output as it is, or the line that stands for a widget."""
-    if not any("widget" in kind for kind in output.get("data", {})):
-        return output
-    from nbformat.v4 import new_output
-
-    return new_output("display_data", {"text/markdown": f"*{WIDGET}*"})
+def _png_address(content: bytes) -> str:
+    """Return a PNG file as a data address."""
+    return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def export_html(notebook_path, html_path, *, title: str = "", badge: str = "", failure: str = "") -> Path:
+def export_html(
+    notebook_path: str | Path, html_path: str | Path, *, title: str = "", badge: str = "", failure: str = ""
+) -> Path:
     """Render an executed notebook as one self-contained HTML file.
 
-    notebook_path : executed .ipynb; html_path : where to write; badge : a word beside the title ("demo")
-    failure : the line of an error that stopped the notebook, shown on top
+    Code is hidden until a box is ticked. There is no script, and outside links become plain text.
 
-    Returns ``html_path``. Code is folded away until a box is ticked. There is no script, and addresses elsewhere become
-    plain text.
+    Parameters
+    ----------
+    notebook_path : str or Path
+        The executed notebook.
+    html_path : str or Path
+        The file to write.
+    title : str, default ""
+        Title of the page; by default the file's name.
+    badge : str, default ""
+        A word in the page's header, e.g. "demo".
+    failure : str, default ""
+        The error line that stopped the notebook, shown at the top.
+
+    Returns
+    -------
+    Path
+        ``html_path``.
     """
     import nbformat
-    from nbconvert import HTMLExporter
+    from markupsafe import Markup
     from pygments.formatters import HtmlFormatter
 
-    notebook = prepare_notebook(nbformat.read(notebook_path, as_version=4))
-    exporter = HTMLExporter(
-        template_name="basic", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
-    )
-    body, _ = exporter.from_notebook_node(notebook)
-    body = re.sub(r"<script\b.*?</script>", "", body, flags=re.DOTALL | re.IGNORECASE)
-    body = re.sub(r'<a\s[^>]*href="(?:[a-z]+:)?//[^>]*>(.*?)</a>', r"\1", body, flags=re.DOTALL | re.IGNORECASE)
-    body = re.sub(r'(href="[\w.-]+)\.ipynb"', r'\1.html"', body)
-    body = re.sub(r"(<(?:code|td|strong)>)leaky(?=</)", r'\1<span class="leaky">leaky</span>', body)
-    badges = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
-    trouble = f'<div class="fail"><b>This notebook stopped:</b> {html.escape(failure)}</div>' if failure else ""
-    header = f'<nav><a href="index.html">← all pages</a>{badges}</nav>{trouble}'
-    tick = (
-        '<input type="checkbox" id="code" class="hidden"><label for="code" class="code">show or hide the code</label>'
-    )
-    body = f'<div class="sheet">{tick}<main class="page">{body}</main></div><footer></footer>'
-    css = HtmlFormatter(style="default").get_style_defs(".highlight")
+    from ser_core._utils.atomic import write_atomically
+    from ser_core.report.notebook_page import ReportExporter
+
+    content, _ = ReportExporter().from_notebook_node(nbformat.read(notebook_path, as_version=4))
     html_path = Path(html_path)
-    html_path.parent.mkdir(parents=True, exist_ok=True)
-    html_path.write_text(page(title or html_path.stem, header, body, css=css), encoding="utf-8")
+    page = render(
+        "notebook.html.j2",
+        title=title or html_path.stem,
+        style=_style(HtmlFormatter(style="default").get_style_defs(".highlight")),
+        badge=badge,
+        failure=failure,
+        content=Markup(content),
+    )
+    write_atomically(html_path, page.encode())
     return html_path
 
 
 def title_and_summary(source: Path) -> tuple[str, str]:
-    """Title and first paragraph of a notebook, as plain text."""
+    """Return title and first paragraph of a notebook, as plain text."""
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     text = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), []))
     title, *rest = [block.strip() for block in text.split("\n\n") if block.strip()] or [source.stem]
@@ -115,26 +94,45 @@ def title_and_summary(source: Path) -> tuple[str, str]:
     return title.lstrip("# ").split("\n")[0], plain
 
 
-def thumbnail(notebook_path, *, width: int = 560) -> str | None:
-    """A small copy of a picture as a data address: of the cell tagged ``thumbnail``, else the first; None without."""
+def thumbnail(notebook_path: str | Path, *, width: int = 560) -> str | None:
+    """Return a small copy of a notebook's picture as a data address.
+
+    Parameters
+    ----------
+    notebook_path : str or Path
+        An executed notebook.
+    width : int, pixels, default 560
+        Largest width of the copy.
+
+    Returns
+    -------
+    str or None
+        The picture of the cell tagged ``thumbnail``, else the first one; None without pictures.
+    """
     import nbformat
     from PIL import Image
 
     cells = [cell for cell in nbformat.read(notebook_path, as_version=4).cells if cell.cell_type == "code"]
     cells.sort(key=lambda cell: "thumbnail" not in cell.metadata.get("tags", []))
     pictures = (output["data"].get("image/png") for cell in cells for output in cell.outputs if "data" in output)
-    picture = next((one for one in pictures if one), None)
+    picture = next((content for content in pictures if content), None)
     if picture is None:
         return None
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     image.thumbnail((width, 10 * width))
     small = io.BytesIO()
     image.quantize(64).save(small, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+    return _png_address(small.getvalue())
 
 
 def headline(pooled: list[dict]) -> str:
-    """The answer in one or two sentences, computed from the rows; "" where the paper's network was not judged."""
+    """Return the main result in one or two sentences, or "" where the paper's network has no result.
+
+    Parameters
+    ----------
+    pooled : list of dict
+        Pooled results, see :func:`ser_core.results.tables.pool_results`.
+    """
     from ser_core.results import ablations, tables
 
     one = ablations.reference_row([row for row in pooled if row["spec"]["protocol"] == "speaker"])
@@ -142,117 +140,118 @@ def headline(pooled: list[dict]) -> str:
         return ""
     name = corpora.corpus_title(one["spec"]["corpus"])
     claimed = (one.get("claimed") or {}).get("accuracy")
-    told = f"On {name}, tested on speakers that it has never heard, the paper's network recognises {_figure(one)}"
+    text = f"On {name}, tested on speakers that are not in training, the paper's network recognises {_figure(one)}"
     if claimed is not None:
-        told += f"; the paper claims {tables.format_percent(claimed, 2)} %"
+        text += f"; the paper claims {tables.format_percent(claimed, 2)} %"
     alike = {key: value for key, value in one["spec"].items() if key != "protocol"} | {"protocol": "random"}
     other = next((row for row in pooled if row["spec"] == alike and row["status"] == "ok"), None)
     if other:
-        told += f". With the voices of the test in training as well it recognises {_figure(other)}"
-    return f"{told}."
+        text += f". With the test speakers in training as well, it recognises {_figure(other)}"
+    return f"{text}."
 
 
 def _figure(one: dict) -> str:
+    """Return accuracy and interval of a pooled result in words, with what they were measured on."""
     from ser_core.results import tables
 
     spec, limits = one["spec"], tables.format_interval(one["intervals"].get("accuracy"))
     seeds = ", ".join(map(str, one["seeds"]))
-    between = "" if limits == "–" else f" {limits}"
-    told = f", {tables.format_setting(spec)}" if tables.format_setting(spec) else ""
+    interval = "" if limits == "–" else f" {limits}"
+    setting = f", {tables.format_setting(spec)}" if tables.format_setting(spec) else ""
     return (
-        f"{tables.format_percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
-        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{told})"
+        f"{tables.format_percent(one['scores']['accuracy'])} %{interval} of utterances (protocol {spec['protocol']}, "
+        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{setting})"
     )
 
 
 def headline_table(pooled: list[dict]) -> str:
-    """The claim beside ours as HTML tables with bars, a panel a protocol: the paper's network, the others folded away.
+    """Return the claim with our results as HTML tables with bars, one panel per protocol.
 
-    A bar shows ours, its 95 % interval, and a mark where the claim is.
+    The paper's network comes first; other systems are folded away. A bar shows our accuracy, its 95 % interval, and
+    a mark where the claim is.
+
+    Parameters
+    ----------
+    pooled : list of dict
+        Pooled results, see :func:`ser_core.results.tables.pool_results`.
     """
+    return render("headline_table.html.j2", panels=_panels(pooled), listeners=_listeners(pooled))
+
+
+def _listeners(pooled: list[dict]) -> str | None:
+    """Return the accuracy of human listeners in %, where a result is scored as they were."""
     from ser_core.claims import paper
+
+    return str(paper.LISTENERS["accuracy"]) if any("calm_is_neutral" in one for one in pooled) else None
+
+
+def _panels(pooled: list[dict]) -> list[dict]:
+    """Return what the template shows of each protocol: its meaning, the paper's network, the other systems."""
     from ser_core.experiments.grids import A5
     from ser_core.protocols import splits
     from ser_core.results import tables
 
-    blocks = []
-    people = any("calm_is_neutral" in one for one in pooled)
+    panels = []
     for protocol, rows in tables.by_protocol(tables.clean_rows(pooled)).items():
-        meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
-        red = ' class="badge bad"' if protocol == "leaky" else ""
         own = [one for one in rows if one["spec"]["model"] == A5] or rows
         own = sorted(own, key=lambda one: len(tables.format_setting(one["spec"])))
         further = [one for one in rows if one not in own]
-        folded = ""
-        if further:
-            count = f"{len(further)} further row{'s' if len(further) > 1 else ''}"
-            folded = f"<details><summary>{count}: other systems</summary>{_results(further)}</details>"
-        blocks.append(
-            f'<div class="panel"><h3><span{red}>Protocol <code>{html.escape(protocol)}</code></span>: {meaning}</h3>'
-            f"{_results(own)}{folded}</div>"
+        panels.append(
+            {
+                "protocol": protocol,
+                "meaning": splits.PROTOCOLS.get(protocol, ""),
+                "leaky": protocol == "leaky",
+                "own": _table_lines(own),
+                "others": _table_lines(further),
+                "others_count": len(further),
+            }
         )
-    key = (
-        '<p class="small"><span class="key ours"></span>measured here<span class="key range"></span>95 % interval'
-        '<span class="key claim"></span>printed in the paper'
-    )
-    if people:
-        key += f'<span class="key people"></span>human listeners, {paper.LISTENERS["accuracy"]} % (neutral = calm)'
-    key += "</p>"
-    return "\n".join(blocks) + key
+    return panels
 
 
-def _results(rows: list[dict]) -> str:
-    """Rows of one protocol as an HTML table."""
+def _table_lines(rows: list[dict]) -> list[dict]:
+    """Return what the template shows of each line of one protocol's table."""
     lines = []
     for one, line in _lines(rows):
         score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
-        claimed = line["paper: accuracy %"]
-        bar = "" if score is None else f'<span class="ours" style="width:{100 * score:.1f}%"></span>'
-        if bar and line["95 % interval"] != "–":
-            low, high = (100 * limit for limit in limits)
-            bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
-        if claimed != "–":
-            bar += f'<span class="claim" style="left:{claimed}%"></span>'
-        leaky = '<br><span class="badge bad">leaky</span>' if line["protocol"] == "leaky" else ""
-        network = f"<code>{html.escape(line['network'])}</code>"
-        if line["setting"] not in ("as the paper", "default"):
-            network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
-        cells = {
-            "corpus": html.escape(line["corpus"]) + leaky,
-            "network": network,
-            "paper, accuracy %": claimed,
-            "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
-            "0 to 100 %": f'<div class="track">{bar}</div>{_merged(one)}',
-            "UAR %": line["UAR %"] + _below(line["95 % interval of UAR"]),
-            "folds": f"<span class='nowrap'>{line['folds']}</span>" + _below(f"seed {line['seeds']}"),
-            "tested on": f"{line['test utterances']:,}" + _below(line["over"]),
-        }
-        tds = "".join(f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in cells.items())
-        lines.append(f"<tr>{tds}</tr>")
-    head = "".join(f"<th>{name}</th>" for name in cells)
-    return f'<table class="results"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        shown = line["95 % interval"] != "–"
+        lines.append(
+            {
+                "corpus": line["corpus"],
+                "leaky": line["protocol"] == "leaky",
+                "network": line["network"],
+                "setting": "" if line["setting"] in ("as the paper", "default") else line["setting"],
+                "claimed": line["paper: accuracy %"],
+                "accuracy": line["ours: accuracy %"],
+                "interval": line["95 % interval"],
+                "score": score,
+                "limits": [100 * limit for limit in limits] if shown else None,
+                "merged": _merged(one),
+                "uar": line["UAR %"],
+                "uar_interval": line["95 % interval of UAR"],
+                "folds": line["folds"],
+                "seeds": line["seeds"],
+                "tested": f"{line['test utterances']:,}",
+                "unit": line["over"],
+            }
+        )
+    return lines
 
 
-def _merged(one: dict) -> str:
-    """Accuracy with calm counted as neutral, as people were scored, where a row has it."""
+def _merged(one: dict) -> dict | None:
+    """Return the accuracy with calm counted as neutral, as people were scored, where a result has it."""
     from ser_core.claims import paper
     from ser_core.results import tables
 
     if "calm_is_neutral" not in one:
-        return ""
+        return None
     score = tables.format_percent(one["calm_is_neutral"]["scores"]["accuracy"])
     limits = tables.format_interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
-    mark = f'<span class="people" style="left:{paper.LISTENERS["accuracy"]}%"></span>'
-    bar = f'<div class="track thin"><span class="ours" style="width:{score}%"></span>{mark}</div>'
-    return f'{bar}<span class="small nowrap">calm as neutral: {score} {limits}</span>'
-
-
-def _below(text: str) -> str:
-    return f'<br><span class="small nowrap">{html.escape(text)}</span>'
+    return {"score": score, "limits": limits, "listeners": paper.LISTENERS["accuracy"]}
 
 
 def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
-    """Each line of the results table with the judged part that it shows; calm as neutral stands in the line above."""
+    """Pair each line of the results table with the scores that it shows; calm as neutral is in the line above."""
     from ser_core.results import tables
 
     plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
@@ -263,53 +262,61 @@ def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
 
 
 def index_html(
-    title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made, ladders=()
+    title: str,
+    lead: str,
+    *,
+    badge: str,
+    cards: list[dict],
+    pooled: list[dict],
+    corpora,
+    made: Iterable[tuple[str, str]],
+    ladders: Iterable[tuple] = (),
+    note: str = "",
 ) -> str:
-    """The index page.
+    """Return the index page of a report.
 
-    lead : HTML below the title; badge : "demo" or ""
-    cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
-        ``failure`` (error line or "")
-    pooled : rows of :func:`ser_core.results.tables.pool_results`; corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
-    made : (name, value) pairs on how this was made
-    ladders : (figure, sentence) pairs of :mod:`ser_core.results.protocol_ladder`
+    Parameters
+    ----------
+    title, lead : str
+        Heading, and the paragraph below it.
+    badge : str
+        A word next to the title: "demo" or "".
+    cards : list of dict
+        One per notebook: ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
+        ``failure`` (error line or "").
+    pooled : list of dict
+        Pooled results, see :func:`ser_core.results.tables.pool_results`.
+    corpora : pandas.DataFrame
+        Made by :func:`ser_core.corpora.inventory.completeness_table`.
+    made : iterable of (str, str)
+        Names and values that say how the report was made.
+    ladders : iterable of (matplotlib.figure.Figure, str)
+        Figures and conclusions of :mod:`ser_core.results.protocol_ladder`.
+    note : str, default ""
+        A paragraph set apart below ``lead``.
     """
-    mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
-    header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"
-    failed = [card for card in cards if card["failure"]]
-    trouble = "".join(
-        f'<div class="fail"><b>{html.escape(card["title"])}</b> stopped: {html.escape(card["failure"])}</div>'
-        for card in failed
+    from markupsafe import Markup
+
+    return render(
+        "index.html.j2",
+        title=title,
+        style=_style(),
+        badge=badge,
+        lead=lead,
+        note=note,
+        cards=cards,
+        ladders=[(_figure_address(figure), sentence) for figure, sentence in ladders],
+        measured=bool(pooled),
+        headline=headline(pooled),
+        panels=_panels(pooled),
+        listeners=_listeners(pooled),
+        corpora=Markup(corpora.to_html(index=False, border=0, justify="left", escape=True)),
+        made=list(made),
     )
-    results = "<p>No result yet: the training notebook did not finish.</p>"
-    if pooled:
-        results = f'<p class="headline">{html.escape(headline(pooled))}</p>{headline_table(pooled)}'
-    facts = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in made)
-    listing = corpora.to_html(index=False, border=0, justify="left", escape=True)
-    body = (
-        f"<main>{trouble}<h2>What was measured</h2>{''.join(_ladder(*one) for one in ladders)}{results}"
-        f'<h2>Pages</h2><div class="cards">{"".join(map(_card, cards))}</div>'
-        f'<h2>Corpora</h2><div class="panel">{listing}</div>'
-        f'<h2>How this was made</h2><div class="panel"><table>{facts}</table></div></main><footer></footer>'
-    )
-    return page(title, header, body)
 
 
-def _ladder(figure, sentence: str) -> str:
-    """A ladder's figure with its conclusion below, as HTML."""
+def _figure_address(figure) -> str:
+    """Return a matplotlib figure as the data address of a PNG file."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
-    address = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
-    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(sentence))
-    alt = "The ladder: one network under every protocol"
-    return f'<div class="panel"><img src="{address}" alt="{alt}"><p>{told}</p></div>'
-
-
-def _card(card: dict) -> str:
-    picture = f'<div class="shot"><img src="{card["picture"]}" alt=""></div>' if card["picture"] else ""
-    state = '<span class="badge bad">stopped</span>' if card["failure"] else ""
-    text = (
-        f'{picture}<div class="text"><h3>{html.escape(card["title"])} {state}</h3>'
-        f"<p>{html.escape(card['text'])}</p></div>"
-    )
-    return f'<a class="card" href="{card["page"]}">{text}</a>' if card["page"] else f'<div class="card">{text}</div>'
+    return _png_address(picture.getvalue())

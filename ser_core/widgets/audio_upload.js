@@ -1,6 +1,6 @@
-// What a browser can give: files, dropped or chosen, and the microphone. Everything stays between this page and its own
-// kernel. Files go to Python in pieces below the smallest limit of a Jupyter server, and each is kept here until Python
-// says that it is done with it: what libsndfile cannot read (m4a, webm) is decoded here instead, at 16 kHz.
+// Audio from the browser: files, dropped or chosen, and the microphone. Everything stays between this page and its own
+// kernel. Files go to Python in pieces below the smallest limit of a Jupyter server. Each file is kept here until Python
+// releases it: formats that libsndfile cannot read (m4a, webm) are decoded here instead, at 16 kHz.
 const RATE = 16000;
 const PIECE = 4 << 20; // bytes
 const kept = new Map(); // key -> File
@@ -25,7 +25,7 @@ async function give(model, files) {
     const key = fresh();
     if (file.size > largest) {
       const [size, most] = [file.size, largest].map((bytes) => (bytes / 1e6).toFixed(0));
-      model.send({ kind: "failed", key, name: file.name, text: `${size} MB; at most ${most} MB can be used, cut it` });
+      model.send({ kind: "failed", key, name: file.name, text: `${size} MB; at most ${most} MB can be used, shorten it` });
       continue;
     }
     try {

@@ -1,39 +1,52 @@
-"""Widgets to look into recordings: one utterance of a corpus, and what fell into a cell of a confusion matrix.
+"""Explore recordings in widgets: the utterances of a corpus, and the test utterances in a confusion matrix's cells.
 
-Both need a running kernel; a report has a line in their place. Where a corpus's audio is not here, they say so.
+Both need a running kernel; a report has a line in their place. Where a corpus's audio is unavailable, they say so.
 """
 
-import base64
-import html
 import io
 from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core.widgets import svg
-from ser_core.widgets.predictor import SILENCE, display, read_for_network, style_html, wav_bytes
+from ser_core.widgets.predictor import SILENCE, display, read_for_network, wav_bytes
+from ser_core.widgets.rendering import data_address, paragraph, render, style_html
 
 ANY = "any"
 VIEWS = ("waveform", "features", "augmented copies")
 LISTED = 200
-"""Utterances that a list offers, at most."""
+"""Maximum number of utterances in a list."""
 
 
 def players(sounds: dict, rate: int = audio.SAMPLE_RATE) -> str:
-    """A player with its waveform for each of several recordings, as HTML: name -> float [n]."""
-    parts = []
-    for name, samples in sounds.items():
-        data = base64.b64encode(wav_bytes(samples, rate)).decode()
-        player = f'<audio controls aria-label="{html.escape(name)}" src="data:audio/wav;base64,{data}"></audio>'
-        parts.append(svg.waveform(samples, rate, title=html.escape(name)) + player)
-    return "".join(parts)
+    """Return a waveform and a player per recording, as HTML.
+
+    Parameters
+    ----------
+    sounds : dict
+        Name to float [samples].
+    rate : int, Hz
+        Sampling rate of all recordings.
+    """
+    parts = [
+        (name, svg.waveform(samples, rate, title=name), data_address(wav_bytes(samples, rate), "audio/wav"))
+        for name, samples in sounds.items()
+    ]
+    return render("players", players=parts)
 
 
 def features_picture(samples) -> str:
-    """The network's 42 input channels of a recording as a picture in HTML."""
+    """Draw the 42 input channels of a recording as a picture in HTML.
+
+    Parameters
+    ----------
+    samples : float [samples]
+        Waveform at 16 kHz.
+    """
     from ser_core import features
     from ser_core.figures import plots
 
@@ -41,13 +54,25 @@ def features_picture(samples) -> str:
     figure = plots.feature_maps(features.extract(samples), features.channel_names("42"), used=frames)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=90)
-    data = base64.b64encode(file.getvalue()).decode()
     about = "42 channels over 400 frames of 10 ms, in standard deviations"
-    return f'<img alt="{about}" style="max-width:100%" src="data:image/png;base64,{data}">'
+    return render("picture", about=about, address=data_address(file.getvalue(), "image/png"))
 
 
 def augmented(samples, key: str) -> dict:
-    """The four augmented copies of an utterance (seed 0), as training gets them: name -> float32 [n]."""
+    """Return the four augmented copies of an utterance as training gets them (seed 0).
+
+    Parameters
+    ----------
+    samples : float [samples]
+        Waveform at 16 kHz.
+    key : str
+        The utterance's id, which seeds the augmentation.
+
+    Returns
+    -------
+    dict
+        Technique to float32 [samples].
+    """
     from ser_core.audio import augmentation
 
     return {
@@ -56,15 +81,16 @@ def augmented(samples, key: str) -> dict:
 
 
 class Explorer(ipywidgets.VBox):
-    """Pick an utterance by corpus, speaker and emotion; hear it and see its waveform, features, augmented copies."""
+    """Choose an utterance by corpus, speaker and emotion; play it, see its waveform, features or augmented copies."""
 
     def __init__(self, tables: dict[str, pd.DataFrame]):
-        self._tables, self._offering, self._id, self._samples = tables, False, "", None
+        self._tables, self._offering, self._id = tables, False, ""
+        self._samples: np.ndarray | None = None
         drop = ipywidgets.Dropdown
         self.corpus = drop(options=list(tables), description="Corpus")
         self.speaker, self.emotion = drop(description="Speaker"), drop(description="Emotion")
         self.utterance, self.view = drop(description="Utterance"), drop(options=VIEWS, description="Show")
-        self.told = ipywidgets.HTML().add_class("ser-message")
+        self.message = ipywidgets.HTML().add_class("ser-message")
         self.player = ipywidgets.Audio(value=SILENCE, format="wav", autoplay=False, loop=False)
         self.pictures = ipywidgets.HTML().add_class("ser-pictures")
         for widget, react in (
@@ -76,26 +102,28 @@ class Explorer(ipywidgets.VBox):
         ):
             widget.observe(lambda _, react=react: self._offering or react(), "value")
         rows = [[self.corpus, self.speaker, self.emotion], [self.utterance, self.view]]
-        shown = [self.told, self.player, self.pictures]
+        shown = [self.message, self.player, self.pictures]
         super().__init__([ipywidgets.HTML(style_html()), *map(ipywidgets.HBox, rows), *shown])
         self.add_class("ser")
         self._fill()
 
     def _offer(self, drop: ipywidgets.Dropdown, options: list) -> None:
-        """Give a list other options; the choice before stays where it is among them."""
+        """Set a list's options; the current choice stays if it is among them."""
         before, self._offering = drop.value, True
         drop.options = options
-        values = [one[1] if isinstance(one, tuple) else one for one in options]
+        values = [option[1] if isinstance(option, tuple) else option for option in options]
         drop.value = before if before in values else next(iter(values), None)
         self._offering = False
 
     def _fill(self) -> None:
+        """List speakers and emotions of the chosen corpus."""
         table = self._tables[self.corpus.value]
         self._offer(self.speaker, [ANY, *sorted(table["speaker"].unique())])
         self._offer(self.emotion, [ANY, *table["emotion"].unique()])
         self._list()
 
     def _list(self) -> None:
+        """List the utterances of the chosen speaker and emotion."""
         table = self._tables[self.corpus.value]
         for column, wanted in (("speaker", self.speaker.value), ("emotion", self.emotion.value)):
             table = table if wanted == ANY else table[table[column] == wanted]
@@ -106,27 +134,29 @@ class Explorer(ipywidgets.VBox):
         self._show()
 
     def _show(self) -> None:
+        """Load the chosen utterance into the player and describe it."""
         self._samples = None
         table = self._tables[self.corpus.value]
-        found = table[table["id"] == self.utterance.value]
-        line = f'<p class="ser-told" role="status">{self._count}.'
-        if len(found):
-            row = found.iloc[0]
+        matches = table[table["id"] == self.utterance.value]
+        if len(matches):
+            row = matches.iloc[0]
             self._id = row["id"]
             named = {"speaker": "speaker", "sex": "", "intensity": "intensity", "text": "text"}
             facts = [row["emotion"], *(f"{word} {row[name]}".strip() for name, word in named.items() if row[name])]
             try:
-                self._samples = read_for_network(row["path"], Path(row["path"]).name)
-                facts.append(svg.format_seconds(len(self._samples) / audio.SAMPLE_RATE))
-                self.player.value = wav_bytes(self._samples, audio.SAMPLE_RATE)
-                self.told.value = f"{line} Here: {html.escape(', '.join(map(str, facts)))}.</p>"
+                samples = read_for_network(row["path"], Path(row["path"]).name)
+                facts.append(svg.format_seconds(len(samples) / audio.SAMPLE_RATE))
+                self.player.value = wav_bytes(samples, audio.SAMPLE_RATE)
+                self._samples = samples
+                self.message.value = paragraph(f"{self._count}. Here: {', '.join(map(str, facts))}.")
             except SerError as error:
-                self.told.value = f'<p class="ser-error" role="alert">{html.escape(str(error))}</p>'
+                self.message.value = paragraph(str(error), "error")
         else:
-            self.told.value = f"{line}</p>"
+            self.message.value = paragraph(f"{self._count}.")
         self._draw()
 
     def _draw(self) -> None:
+        """Draw the chosen view of the utterance."""
         display(self.player, self._samples is not None)
         if self._samples is None:
             self.pictures.value = ""
@@ -139,38 +169,46 @@ class Explorer(ipywidgets.VBox):
 
 
 def explore(names) -> ipywidgets.Widget:
-    """The explorer over those of the corpora ``names`` whose recordings are here."""
+    """Return the explorer of those corpora whose recordings are available.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of corpora.
+    """
     from ser_core import corpora
     from ser_core.corpora import inventory
 
-    found = {corpora.corpus_title(name): corpora.load(name) for name in names if inventory.is_available(name)}
-    if found:
-        return Explorer(found)
-    return _line("No recordings of these corpora are here, so there is nothing to listen to: `ser data fetch ravdess`.")
+    tables = {corpora.corpus_title(name): corpora.load(name) for name in names if inventory.is_available(name)}
+    if tables:
+        return Explorer(tables)
+    return _line("No recordings of these corpora are available; `ser data fetch ravdess` downloads some.")
 
 
 def _line(text: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'{style_html()}<p class="ser ser-told">{html.escape(text)}</p>')
+    """Return a widget that only shows a message."""
+    return ipywidgets.HTML(style_html() + paragraph(text, announced=False)).add_class("ser")
 
 
 class Confusions(ipywidgets.VBox):
-    """A confusion matrix whose cells are buttons: each lists the test utterances that fell into it, and plays them."""
+    """Show a confusion matrix whose cells are buttons: each lists its test utterances and plays them."""
 
     def __init__(self, pooled: dict[str, dict], folder: Path):
         self._pooled, self._folder = pooled, folder
         self.which = ipywidgets.Dropdown(options=list(pooled), description="Result")
         self.matrix = ipywidgets.Box().add_class("ser-matrix")
-        self.told = ipywidgets.HTML().add_class("ser-message")
+        self.message = ipywidgets.HTML().add_class("ser-message")
         self.utterance = ipywidgets.Dropdown(description="Listen")
         self.player = ipywidgets.Audio(value=SILENCE, format="wav", autoplay=False, loop=False)
         self.which.observe(lambda _: self._build(), "value")
         self.utterance.observe(lambda _: self._play(), "value")
-        shown = [self.matrix, self.told, self.utterance, self.player]
+        shown = [self.matrix, self.message, self.utterance, self.player]
         super().__init__([ipywidgets.HTML(style_html()), self.which, *shown])
         self.add_class("ser")
         self._build()
 
     def _build(self) -> None:
+        """Build the matrix of the chosen result."""
         from ser_core import corpora
         from ser_core.corpora import inventory
         from ser_core.results import tables
@@ -181,18 +219,19 @@ class Confusions(ipywidgets.VBox):
             [tables.subset_predictions(row, self._folder) for row in one["rows"]], ignore_index=True
         )
         self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if inventory.is_available(corpus) else {}
-        text = lambda words: ipywidgets.HTML(f"<b>{html.escape(words)}</b>")  # noqa: E731
-        cells = [text("true \\ answer"), *map(text, labels)]
+        heading = lambda text: ipywidgets.HTML(render("heading", text=text))  # noqa: E731
+        cells = [heading("true \\ answer"), *map(heading, labels)]
         for truth, counts in zip(labels, one["confusion"], strict=True):
-            cells.append(text(truth))
+            cells.append(heading(truth))
             for answer, count in zip(labels, counts, strict=True):
                 cells.append(self._cell(truth, answer, count, sum(counts)))
         columns = f"6rem repeat({len(labels)}, minmax(4.6rem, 1fr))"
         self.matrix.children = [ipywidgets.GridBox(cells, layout={"grid_template_columns": columns})]
-        self.told.value = '<p class="ser-told">Press a cell to see what fell into it.</p>'
+        self.message.value = paragraph("Press a cell to list its utterances.", announced=False)
         self._offer([])
 
     def _cell(self, truth: str, answer: str, count: int, total: int) -> ipywidgets.Button:
+        """Return one cell: a button, darker the larger its share of the true label."""
         button = ipywidgets.Button(description=str(count), disabled=not count)
         button.tooltip = f"true {truth}, answered {answer}: {count} of {total}"
         share = count / max(total, 1)
@@ -202,22 +241,29 @@ class Confusions(ipywidgets.VBox):
         return button
 
     def choose(self, truth: str, answer: str) -> None:
-        """List the utterances of one cell, the surest first, and load the first into the player."""
+        """List the utterances of one cell, the most confident first, and load the first into the player.
+
+        Parameters
+        ----------
+        truth, answer : str
+            True and predicted label.
+        """
         frame = self._frame
-        fell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
-        fell = fell.assign(probability=fell[answer]).sort_values("probability", ascending=False)
+        cell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
+        cell = cell.assign(probability=cell[answer]).sort_values("probability", ascending=False)
         rows = [
             {"utterance": row["id"], "speaker": row["speaker"], "sex": row["sex"], "text": row["text"],
              f"probability of {answer}": f"{100 * row['probability']:.0f} %"}
-            for _, row in fell.head(LISTED).iterrows()
+            for _, row in cell.head(LISTED).iterrows()
         ]  # fmt: skip
-        missing = "" if self._paths else " Their recordings are not here, so they cannot be played."
-        told = f"{len(fell)} test utterances: true {truth}, answered {answer}.{missing}"
-        self.told.value = f'<p class="ser-told" role="status">{html.escape(told)}</p>{svg.html_table(rows)}'
+        missing = "" if self._paths else " Their recordings are unavailable, so they cannot be played."
+        text = f"{len(cell)} test utterances: true {truth}, answered {answer}.{missing}"
+        self.message.value = paragraph(text) + svg.html_table(rows)
         self._offer([(f"{row['speaker']}: {row['utterance']}", row["utterance"]) for row in rows
                      if row["utterance"] in self._paths])  # fmt: skip
 
     def _offer(self, options: list) -> None:
+        """List the utterances that can be played, and load the first."""
         self.utterance.options = options
         self.utterance.value = options[0][1] if options else None
         for widget in (self.utterance, self.player):
@@ -225,19 +271,24 @@ class Confusions(ipywidgets.VBox):
         self._play()
 
     def _play(self) -> None:
+        """Load the chosen utterance into the player."""
         path = self._paths.get(self.utterance.value)
         if path is None:
             return
         try:
             self.player.value = wav_bytes(read_for_network(path, Path(path).name), audio.SAMPLE_RATE)
         except SerError as error:
-            self.told.value += f'<p class="ser-error" role="alert">{html.escape(str(error))}</p>'
+            self.message.value += paragraph(str(error), "error")
 
 
 def confusions(pooled: dict[str, dict], folder) -> ipywidgets.Widget:
-    """Confusion matrices whose cells open the utterances that fell into them.
+    """Return confusion matrices whose cells open their utterances.
 
-    pooled : what to call each -> a row of :func:`ser_core.results.tables.pool_results`
-    folder : where their predictions lie
+    Parameters
+    ----------
+    pooled : dict
+        Name to pooled result, see :func:`ser_core.results.tables.pool_results`.
+    folder : path
+        Folder of their predictions.
     """
-    return Confusions(pooled, Path(folder)) if pooled else _line("No finished result to look into.")
+    return Confusions(pooled, Path(folder)) if pooled else _line("No finished result to show.")

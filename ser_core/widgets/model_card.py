@@ -1,41 +1,53 @@
-"""What the prediction page offers, and what it says about itself: samples, networks, how well one does, its limits."""
+"""List what the prediction page offers, and say how well a network does and where it must not be used."""
 
-import html
 import json
 from pathlib import Path
 
 from ser_core import corpora
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
+from ser_core.widgets.rendering import render
 
 NOT_FOR = (
-    "It heard acted speech: people who played emotions, in a quiet room, in fixed sentences. Nobody measured what it "
-    "does with everyday speech, other languages, children, noise or telephones; its confidence is right on average for "
-    "recordings like those of its training, and for no others.",
-    "It hears how a voice sounds, not what a person feels. Do not use it to judge, rank or watch people.",
+    "It was trained on acted speech: actors in a quiet room who speak fixed sentences. Its accuracy on everyday "
+    "speech, other languages, children, noise or telephones was not measured. Its confidence is right on average for "
+    "recordings like those of its training only.",
+    "It classifies how a voice sounds, not what a person feels. Do not use it to judge, rank or watch people.",
 )
 
 
 def available_samples() -> dict[str, tuple[str, Path]]:
-    """Recordings to try: what to call each -> (mark, path). The embedded demo clips, and RAVDESS where it is."""
+    """Return recordings to try: the embedded demo clips, and RAVDESS where it is available.
+
+    Returns
+    -------
+    dict
+        Name to (mark, path), one per emotion; the mark is "demo" or "training data".
+    """
     from ser_core import corpora
 
-    found = {}
+    samples = {}
     for corpus, mark in (("demo_ravdess", "demo"), ("ravdess", "training data")):
         try:
             table = corpora.load(corpus)
         except SerError:
             continue
-        title = "demo, synthetic" if mark == "demo" else "RAVDESS, heard in training"
+        title = "demo, synthetic" if mark == "demo" else "RAVDESS, in the training data"
         for emotion in corpora.labels(corpus):
             row = table[table["emotion"] == emotion].head(1)
             if len(row):
-                found[f"{emotion} ({title})"] = (mark, Path(row["path"].iloc[0]))
-    return found
+                samples[f"{emotion} ({title})"] = (mark, Path(row["path"].iloc[0]))
+    return samples
 
 
 def available_models() -> dict[str, Path | None]:
-    """Networks to choose from: what to call each -> its file; None is the shipped one."""
+    """Return the networks to choose from: the pretrained one, and those in the store with their weights.
+
+    Returns
+    -------
+    dict
+        Name to the file of the weights; None is the pretrained network.
+    """
     from ser_core.experiments import store
 
     found: dict[str, Path | None] = {"shipped with the suite": None}
@@ -50,18 +62,29 @@ def available_models() -> dict[str, Path | None]:
 
 
 def limitations(predictor, model: Path | None = None) -> str:
-    """What a network was trained on, how well it does, and what it must not be used for, in words, as HTML.
+    """Return a network's training data, its scores and its limits, as HTML.
 
-    model : as in :func:`models_here`; its result rows give the figure
+    Parameters
+    ----------
+    predictor : ser_core.inference.predict.Predictor
+        The network.
+    model : Path, optional
+        Its file, as in :func:`available_models`; the results stored with it give the scores.
     """
     lines = [f"{predictor.name}. {measured_performance(model)} Licence: {predictor.licence}."]
     demo = ("A demo: it was trained on synthetic speech, and says nothing about people.",)
     lines += demo if predictor.demo else NOT_FOR
-    return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+    return render("paragraphs", texts=lines)
 
 
 def measured_performance(model: Path | None = None) -> str:
-    """How well a network recognises what it was not trained on, in one sentence made from stored rows."""
+    """Return in one sentence how well a network recognises test utterances, computed from stored results.
+
+    Parameters
+    ----------
+    model : Path, optional
+        File of the weights, next to its result; None is the pretrained network.
+    """
     from ser_core.experiments import store
     from ser_core.inference import pretrained
     from ser_core.protocols import splits
@@ -75,7 +98,7 @@ def measured_performance(model: Path | None = None) -> str:
         names = [Path(model).stem]
     rows = [row for name in names if (row := store.load_row(folder / f"{name}.json"))]
     if not rows or len(rows) < len(names):
-        return "How well it does is not known here: its result rows are missing."
+        return "How well it does is not known here: its results are missing."
     (one,) = tables.pool_results(rows, folder)
     spec, unit = one["spec"], one["intervals"]["unit"]
     title, folds = corpora.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"

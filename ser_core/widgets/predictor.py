@@ -1,15 +1,14 @@
-"""The prediction page: :func:`predictor` is a widget for JupyterLab and Voila, :func:`still` the same for a report.
+"""Show the prediction page: :func:`predictor` is a widget, :func:`static_answer` the same without a kernel.
 
-It answers for recordings that are uploaded, spoken into the microphone or picked from a corpus; what cannot be used is
-one line, and the next recording still works. Everything runs in the kernel: nothing is sent elsewhere.
+The page predicts recordings that are uploaded, recorded with the microphone or chosen from a list. An unusable one
+gives one line, and the next recording still works. Everything runs in the kernel: nothing is sent elsewhere.
 """
 
-import base64
 import csv
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -20,21 +19,27 @@ from ser_core._utils.errors import SerError
 from ser_core.widgets import svg
 from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
 from ser_core.widgets.model_card import available_models, available_samples, limitations
+from ser_core.widgets.rendering import data_address, paragraph, render, style_html
 
-STYLE = Path(__file__).with_name("widgets.css")
+if TYPE_CHECKING:
+    from ser_core.inference.predict import Prediction, Predictor
+
 PIECE = 60
 """Seconds that the player holds: a Jupyter server drops messages that are much larger."""
 KEPT = 500_000_000
-"""Bytes of recordings that are kept to be shown again; the oldest go first."""
-
-
-def style_html() -> str:
-    """The style sheet as an HTML element."""
-    return f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
+"""Bytes of recordings that are kept to be shown again; the oldest are dropped first."""
 
 
 def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
-    """16-bit WAV of float [n] samples, full scale is 1."""
+    """Encode a waveform as a 16-bit WAV file.
+
+    Parameters
+    ----------
+    samples : float [samples]
+        The waveform; full scale is 1.
+    rate : int, Hz
+        Its sampling rate.
+    """
     import soundfile
 
     file = io.BytesIO()
@@ -43,57 +48,107 @@ def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
 
 
 SILENCE = b"RIFF&\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80>\0\0\0}\0\0\2\0\x10\0data\2\0\0\0\0\0"
-"""A WAV of one sample: what the player holds at first (a browser complains of none)."""
+"""A WAV of one sample, which an empty player holds: browsers report an error without any."""
 
 
 def read_for_network(source, name: str) -> np.ndarray:
-    """What the network hears: float32 [samples], mono at 16 kHz, from bytes, a path, or ``(samples, rate)``."""
+    """Read a recording as a network gets it: mono at 16 kHz, peak-normalised.
+
+    Parameters
+    ----------
+    source : bytes, path, or (samples, rate)
+        The recording.
+    name : str
+        Its name in error messages.
+
+    Returns
+    -------
+    float32 [samples]
+        The waveform.
+    """
     if isinstance(source, tuple):
         return audio.preprocess(*source)
     return audio.read(source, name=name)
 
 
-# What is said of an answer
+# One answer
 
 
-def answer_html(prediction, *, mark: str = "") -> str:
-    """Emotion, confidence and remarks as HTML. ``mark`` is a word beside the name ("demo")."""
-    sure = prediction.sure
-    emotion = html.escape(prediction.emotion if sure else f"not sure; {prediction.emotion} at best")
-    badge = f' <span class="ser-mark">{html.escape(mark)}</span>' if mark else ""
-    notes = "".join(f'<p class="ser-note">{html.escape(note)}</p>' for note in prediction.notes)
-    return (
-        f'<div class="ser-answer{"" if sure else " ser-unsure"}"><p>{html.escape(prediction.file)}{badge}</p>'
-        f'<p class="ser-emotion">{emotion}</p><p>confidence {100 * prediction.confidence:.0f} %, '
-        f"{svg.format_seconds(prediction.seconds)} long</p>{notes}</div>"
+def answer_html(prediction: "Prediction", *, mark: str = "") -> str:
+    """Return emotion, confidence and notes as HTML.
+
+    Parameters
+    ----------
+    prediction : ser_core.inference.predict.Prediction
+        The answer.
+    mark : str, default ""
+        A word next to the recording's name, e.g. "demo".
+    """
+    return render(
+        "answer",
+        file=prediction.file,
+        mark=mark,
+        sure=prediction.sure,
+        emotion=prediction.emotion,
+        confidence=prediction.confidence,
+        length=svg.format_seconds(prediction.seconds),
+        notes=prediction.notes,
     )
 
 
-def pictures_html(prediction, samples: np.ndarray) -> str:
-    """Waveform with attention, probability bars and, for a long recording, its windows, as HTML."""
+def pictures_html(prediction: "Prediction", samples: np.ndarray) -> str:
+    """Return waveform with attention, probability bars and, for a long recording, its windows, as HTML.
+
+    Parameters
+    ----------
+    prediction : ser_core.inference.predict.Prediction
+        The answer.
+    samples : float [samples]
+        The recording as :func:`read_for_network` gives it.
+    """
     attention = np.asarray(prediction.attention, float)
-    shown = svg.waveform(samples, audio.SAMPLE_RATE, attention, prediction.attention_times)
-    shown += svg.bars(prediction.probabilities)
+    pictures = svg.waveform(samples, audio.SAMPLE_RATE, attention, prediction.attention_times)
+    pictures += svg.bars(prediction.probabilities)
     if len(prediction.windows) > 1:
-        shown += svg.windows(prediction.windows, list(prediction.probabilities), prediction.seconds)
-    return shown
+        pictures += svg.windows(prediction.windows, list(prediction.probabilities), prediction.seconds)
+    return pictures
 
 
-def static_answer(prediction, source, *, mark: str = "") -> HTML:
-    """An answer with its pictures and a player, without a kernel: for pages that are sent.
+def static_answer(prediction: "Prediction", source, *, mark: str = "") -> HTML:
+    """Return an answer with its pictures and a player that need no kernel, for a page that is sent.
 
-    source : path or bytes of the recording, or ``(samples, rate)``
+    Parameters
+    ----------
+    prediction : ser_core.inference.predict.Prediction
+        The answer.
+    source : bytes, path, or (samples, rate)
+        The recording; the player holds its first 60 s.
+    mark : str, default ""
+        A word next to the recording's name, e.g. "demo".
     """
     samples = read_for_network(source, prediction.file)
-    sound = base64.b64encode(wav_bytes(samples[: PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)).decode()
-    player = f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
+    sound = wav_bytes(samples[: PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)
     return HTML(
-        f'{style_html()}<div class="ser">{answer_html(prediction, mark=mark)}{player}{pictures_html(prediction, samples)}</div>'
+        render(
+            "static_answer",
+            style=style_html(),
+            answer=answer_html(prediction, mark=mark),
+            sound=data_address(sound, "audio/wav"),
+            pictures=pictures_html(prediction, samples),
+        )
     )
 
 
 def records_csv(rows: list[dict]) -> str:
-    """Answers and errors as CSV text; the columns of all rows together."""
+    """Write answers and errors as CSV text, with the columns of all rows.
+
+    Examples
+    --------
+    >>> print(records_csv([{"file": "a.wav", "emotion": "sad"}, {"file": "b.wav", "error": "empty"}]), end="")
+    file,emotion,error
+    a.wav,sad,
+    b.wav,,empty
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -107,40 +162,40 @@ def records_csv(rows: list[dict]) -> str:
 
 @dataclass
 class GivenRecording:
-    """One recording that was given, and what came of it."""
+    """Hold one recording and its prediction or error."""
 
     name: str
     source: object  # bytes, a path, or (samples, rate); None when it is no longer kept
-    prediction: object = None  # ser_core.inference.predict.Prediction
+    prediction: "Prediction | None" = None
     error: str = ""
     mark: str = ""
 
     @property
     def row(self) -> dict:
-        """The line of the table and of the CSV."""
-        if self.error:
+        """Row of the table and of the CSV file."""
+        if self.prediction is None:
             return {"file": self.name, "error": self.error}
-        told = self.prediction
-        shares = {label: round(value, 4) for label, value in told.probabilities.items()}
-        row = {"file": self.name, "emotion": told.emotion, "confidence": round(told.confidence, 4)}
-        return row | {"sure": told.sure, "seconds": round(told.seconds, 3)} | shares
+        answer = self.prediction
+        shares = {label: round(value, 4) for label, value in answer.probabilities.items()}
+        row = {"file": self.name, "emotion": answer.emotion, "confidence": round(answer.confidence, 4)}
+        return row | {"sure": answer.sure, "seconds": round(answer.seconds, 3)} | shares
 
     @property
     def size(self) -> int:
-        """Bytes that it holds."""
+        """Size in bytes of what is kept in memory."""
         source = self.source[0] if isinstance(self.source, tuple) else self.source
         return source.nbytes if isinstance(source, np.ndarray) else len(source) if isinstance(source, bytes) else 0
 
 
 class PredictorPanel(ipywidgets.VBox):
-    """The prediction widget; make it with :func:`predictor`. ``heard`` lists what was given so far."""
+    """Predict recordings in a notebook; made by :func:`predictor`. ``recordings`` lists those given so far."""
 
     def __init__(self, models: dict, samples: dict):
-        self.heard: list[GivenRecording] = []
-        self.predictor = None
+        self.recordings: list[GivenRecording] = []
+        self.predictor: Predictor | None = None
         self._models, self._samples, self._left, self._offering = models, samples, 0, False
         html_, drop = ipywidgets.HTML, ipywidgets.Dropdown
-        self.intake = AudioUpload(self._batch, self._audio, self._failure)
+        self.upload = AudioUpload(self._expect, self._receive, self._add_failure)
         self.model = drop(options=list(models), description="Model")
         self.sample = drop(options=["pick one …", *samples], description="Sample")
         self.message = html_().add_class("ser-message")
@@ -153,88 +208,104 @@ class PredictorPanel(ipywidgets.VBox):
         self.player = ipywidgets.Audio(value=SILENCE, format="wav", autoplay=False, loop=False)
         self.pictures = html_().add_class("ser-pictures")
         self.limits = html_().add_class("ser-limits")
-        self._listened = np.zeros(0, np.float32)
+        self._waveform = np.zeros(0, np.float32)
         self.model.observe(self._choose_model, "value")
         self.sample.observe(self._choose_sample, "value")
         self.shown.observe(self._choose_shown, "value")
         self.part.observe(self._choose_part, "value")
         self.clear.on_click(self._clear)
-        top = [html_(style_html()), self.intake, ipywidgets.HBox([self.sample, self.model]), self.message]
+        top = [html_(style_html()), self.upload, ipywidgets.HBox([self.sample, self.model]), self.message]
         below = [self.several, self.table, self.result, self.part, self.player, self.pictures, self.limits]
         super().__init__([*top, *below])
         self.add_class("ser")
         self._load()
         self._refresh()
 
-    # What the reader does
+    # Input
 
     def give(self, source, name: str, *, mark: str = "", key: str = "") -> None:
-        """Predict one recording and show the answer; a bad one becomes a line.
+        """Predict one recording and show the answer; an unusable one becomes an error line.
 
-        source : bytes, path or ``(samples, rate)``; key : of the file in the browser, which may decode it instead
+        Parameters
+        ----------
+        source : bytes, path, or (samples, rate)
+            The recording.
+        name : str
+            Its name.
+        mark : str, default ""
+            A word next to the name, e.g. "demo".
+        key : str, default ""
+            Key of the file in the browser, which decodes what libsndfile cannot read.
         """
         if self.predictor is None:
-            return self._failure(name, "no model to ask; choose one above")
-        self._say(f"Listening to {name} …")
+            return self._add_failure(name, "no usable model; choose another one above")
+        self._show_status(f"Predicting {name} …")
         if key and isinstance(source, bytes) and not is_decodable(source):
-            refused = "not audio that can be read here or by this browser; wav, flac, ogg, mp3 and aiff are"
-            if source and self.intake.decode(key, name, refused):
+            refusal = "not audio that can be read here or by this browser; wav, flac, ogg, mp3 and aiff are"
+            if source and self.upload.decode(key, name, refusal):
                 return None
         if key:
-            self.intake.done(key)
-        one = GivenRecording(name, source, mark=mark)
-        self._predict(one)
-        self._add(one)
+            self.upload.done(key)
+        recording = GivenRecording(name, source, mark=mark)
+        self._predict(recording)
+        self._add(recording)
 
-    def _predict(self, one: GivenRecording) -> None:
+    def _predict(self, recording: GivenRecording) -> None:
+        """Set the prediction of a recording, or its error."""
+        assert self.predictor is not None
+        recording.prediction, recording.error = None, ""
         try:
-            one.prediction, one.error = self.predictor.predict(one.source, name=one.name), ""
+            recording.prediction = self.predictor.predict(recording.source, name=recording.name)
         except SerError as error:
-            one.prediction, one.error = None, str(error).removeprefix(f"{one.name}: ")
-        except Exception as error:  # a page must answer, whatever it is given
-            one.prediction, one.error = (
-                None,
-                f"could not be used ({type(error).__name__}: {' '.join(str(error).split())})",
-            )
+            recording.error = str(error).removeprefix(f"{recording.name}: ")
+        except Exception as error:  # a page must answer whatever it gets
+            recording.error = f"could not be used ({type(error).__name__}: {' '.join(str(error).split())})"
 
-    def _batch(self, names: list[str]) -> None:
+    def _expect(self, names: list[str]) -> None:
+        """Announce files that the browser is about to send."""
         self._left = len(names)
-        self._say(f"{len(names)} files are coming …" if len(names) > 1 else f"{names[0]} is coming …" if names else "")
+        if len(names) > 1:
+            self._show_status(f"Receiving {len(names)} files …")
+        else:
+            self._show_status(f"Receiving {names[0]} …" if names else "")
 
-    def _audio(self, key: str, name: str, source) -> None:
+    def _receive(self, key: str, name: str, source) -> None:
+        """Predict what the browser sent, unless it is too large."""
         if isinstance(source, bytes) and len(source) > LARGEST_UPLOAD:
-            return self._failure(
-                name, f"{len(source) / 1e6:.0f} MB; at most {LARGEST_UPLOAD / 1e6:.0f} MB can be used, cut it"
-            )
+            size, largest = len(source) / 1e6, LARGEST_UPLOAD / 1e6
+            return self._add_failure(name, f"{size:.0f} MB; at most {largest:.0f} MB can be used, shorten it")
         self.give(source, name, key=key)
 
-    def _failure(self, name: str, text: str) -> None:
+    def _add_failure(self, name: str, text: str) -> None:
+        """Add a recording that cannot be used."""
         self._add(GivenRecording(name, None, error=text))
 
-    def _add(self, one: GivenRecording) -> None:
-        self.heard.append(one)
+    def _add(self, recording: GivenRecording) -> None:
+        """Add a recording, drop the audio of the oldest ones, and redraw after the last expected one."""
+        self.recordings.append(recording)
         self._left = max(0, self._left - 1)
-        while sum(old.size for old in self.heard[:-1]) > KEPT:
-            next(old for old in self.heard if old.size).source = None
+        while sum(old.size for old in self.recordings[:-1]) > KEPT:
+            next(old for old in self.recordings if old.size).source = None
         if not self._left:
             self._refresh()
 
     def _clear(self, _=None) -> None:
-        self.heard.clear()
+        self.recordings.clear()
         self._refresh()
 
     def _choose_model(self, _) -> None:
+        """Load another model and predict all recordings again."""
         self._load()
-        for one in self.heard:
-            if one.source is not None and self.predictor is not None:
-                self._predict(one)
+        for recording in self.recordings:
+            if recording.source is not None and self.predictor is not None:
+                self._predict(recording)
         self._refresh(keep=self.shown.value)
 
     def _choose_sample(self, change) -> None:
         if change["new"] in self._samples:
             mark, path = self._samples[change["new"]]
             self.give(path, change["new"], mark=mark)
-            self.sample.value = self.sample.options[0]  # so that it can be picked again
+            self.sample.value = self.sample.options[0]  # so that it can be chosen again
 
     def _choose_shown(self, change) -> None:
         if not self._offering:
@@ -244,88 +315,96 @@ class PredictorPanel(ipywidgets.VBox):
         if not self._offering:
             self._play(change["new"])
 
-    # What the page shows
+    # Output
 
     def _offer(self, drop: ipywidgets.Dropdown, options: list, value) -> None:
-        """Give a list other options, without taking this for the reader's choice."""
+        """Set a list's options and value, without reacting as to a choice by the reader."""
         self._offering = True
         drop.options = options
         drop.value = value
         self._offering = False
 
     def _play(self, start: int) -> None:
-        """Load the player from ``start`` seconds on."""
+        """Load one piece into the player, from ``start`` seconds on."""
         first = start * audio.SAMPLE_RATE
-        self.player.value = wav_bytes(self._listened[first : first + PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)
+        self.player.value = wav_bytes(self._waveform[first : first + PIECE * audio.SAMPLE_RATE], audio.SAMPLE_RATE)
 
-    def _say(self, text: str) -> None:
-        self.message.value = f'<p class="ser-told" role="status">{html.escape(text)}</p>' if text else ""
+    def _show_status(self, text: str) -> None:
+        self.message.value = paragraph(text) if text else ""
 
     def _load(self) -> None:
+        """Load the chosen model and show its limits, or why it cannot be used."""
         from ser_core.inference.predict import Predictor
 
         try:
             self.predictor = Predictor(self._models[self.model.value])
             self.limits.value = limitations(self.predictor, self._models[self.model.value])
-            self._say("")
+            self._show_status("")
         except SerError as error:
             self.predictor = None
-            self.limits.value = f'<p class="ser-error">{html.escape(str(error))}</p>'
+            self.limits.value = paragraph(str(error), "error", announced=False)
 
     def _refresh(self, keep: int | None = None) -> None:
-        """Draw everything from ``self.heard``; ``keep`` is the place shown before."""
-        good = [place for place, one in enumerate(self.heard) if one.prediction is not None]
-        bad = [one for one in self.heard if one.error]
-        last = self.heard[-1:] if self.heard and self.heard[-1].error else []
-        lines = [f'<p class="ser-error" role="alert">{html.escape(f"{one.name}: {one.error}")}</p>' for one in last]
-        if len(self.heard) > 1:
-            told = f"{len(good)} of {len(self.heard)} recordings answered"
-            lines.insert(0, f'<p class="ser-told" role="status">{told}{f", {len(bad)} not usable" if bad else ""}.</p>')
+        """Redraw everything from ``self.recordings``; ``keep`` is the index of the one shown before."""
+        answered = [place for place, recording in enumerate(self.recordings) if recording.prediction is not None]
+        unusable = sum(1 for recording in self.recordings if recording.error)
+        lines = []
+        if len(self.recordings) > 1:
+            count = f"{len(answered)} of {len(self.recordings)} recordings answered"
+            lines.append(paragraph(f"{count}{f', {unusable} not usable' if unusable else ''}."))
+        if self.recordings and self.recordings[-1].error:
+            last = self.recordings[-1]
+            lines.append(paragraph(f"{last.name}: {last.error}", "error"))
         self.message.value = "".join(lines)
-        self.table.value = self._listing() if len(self.heard) > 1 else ""
-        display(self.several, bool(self.heard))
-        display(self.shown, len(good) > 1)
-        place = keep if keep in good else good[-1] if good else None
-        self._offer(self.shown, [(f"{number + 1}. {self.heard[number].name}", number) for number in good], place)
+        self.table.value = self._listing() if len(self.recordings) > 1 else ""
+        display(self.several, bool(self.recordings))
+        display(self.shown, len(answered) > 1)
+        place = keep if keep in answered else answered[-1] if answered else None
+        options = [(f"{number + 1}. {self.recordings[number].name}", number) for number in answered]
+        self._offer(self.shown, options, place)
         self._show(place)
 
     def _listing(self) -> str:
-        rows = [one.row for one in self.heard]
+        """Return the table of all recordings with its CSV file, as HTML."""
+        rows = [recording.row for recording in self.recordings]
         brief = [
             {"file": row["file"], "emotion": row.get("emotion", "–"),
              "confidence": f"{100 * row['confidence']:.0f} %" if "confidence" in row else "–",
-             "seconds": row.get("seconds", "–"), "remark": row.get("error", "" if row.get("sure") else "not sure")}
+             "seconds": row.get("seconds", "–"), "remark": row.get("error", "" if row.get("sure") else "uncertain")}
             for row in rows
         ]  # fmt: skip
-        data = base64.b64encode(records_csv(rows).encode()).decode()
-        link = f'<a download="predictions.csv" href="data:text/csv;charset=utf-8;base64,{data}">Download as CSV</a>'
-        return f"{svg.html_table(brief)}<p>{link}</p>"
+        address = data_address(records_csv(rows).encode(), "text/csv;charset=utf-8")
+        return render("listing", table=svg.html_table(brief), csv=address)
 
     def _show(self, place: int | None) -> None:
-        one = self.heard[place] if place is not None and place < len(self.heard) else None
-        there = one is not None and one.prediction is not None
-        self.result.value = answer_html(one.prediction, mark=one.mark) if there else ""
-        kept = there and one.source is not None
-        self._listened = read_for_network(one.source, one.name) if kept else np.zeros(0, np.float32)
-        self.pictures.value = pictures_html(one.prediction, self._listened) if kept else ""
-        if there and not kept:
-            self.pictures.value = '<p class="ser-note">This recording is no longer kept; give it again to see it.</p>'
-        seconds = len(self._listened) / audio.SAMPLE_RATE
+        """Show the answer at an index of ``self.recordings``, with pictures and player while its audio is kept."""
+        recording = self.recordings[place] if place is not None and place < len(self.recordings) else None
+        self._waveform = np.zeros(0, np.float32)
+        self.result.value = self.pictures.value = ""
+        if recording is not None and recording.prediction is not None:
+            self.result.value = answer_html(recording.prediction, mark=recording.mark)
+            if recording.source is None:
+                text = "This recording is no longer kept; upload it again to see it."
+                self.pictures.value = paragraph(text, "note")
+            else:
+                self._waveform = read_for_network(recording.source, recording.name)
+                self.pictures.value = pictures_html(recording.prediction, self._waveform)
+        seconds = len(self._waveform) / audio.SAMPLE_RATE
         starts = range(0, max(1, int(np.ceil(seconds))), PIECE)
         self._offer(self.part, [(f"from {svg.format_seconds(start)}", start) for start in starts], 0)
-        if kept:
+        if seconds:
             self._play(0)
-        display(self.part, kept and seconds > PIECE)
-        display(self.player, kept)
+        display(self.part, seconds > PIECE)
+        display(self.player, seconds > 0)
 
 
-def display(widget, there: bool) -> None:
-    """Show a widget or take it out of the page."""
-    widget.layout.display = None if there else "none"
+def display(widget: ipywidgets.Widget, visible: bool) -> None:
+    """Show or hide a widget."""
+    widget.layout.display = None if visible else "none"
 
 
 def is_decodable(content: bytes) -> bool:
-    """Whether libsndfile knows what these bytes are."""
+    """Return whether libsndfile can open a file with these bytes."""
     import soundfile
 
     try:
@@ -335,10 +414,15 @@ def is_decodable(content: bytes) -> bool:
     return True
 
 
-def predictor(models: dict | None = None, samples: dict | None = None) -> PredictorPanel:
-    """The prediction widget: upload or record or pick, read the answer, see why, download a table.
+def predictor(models: dict[str, Path | None] | None = None, samples: dict | None = None) -> PredictorPanel:
+    """Return the prediction widget: upload, record or choose; read the answer and its pictures; download a table.
 
-    models, samples : what can be chosen (:func:`models_here`, :func:`samples_here`)
+    Parameters
+    ----------
+    models : dict, optional
+        Models to choose from; by default :func:`ser_core.widgets.model_card.available_models`.
+    samples : dict, optional
+        Recordings to choose from; by default :func:`ser_core.widgets.model_card.available_samples`.
     """
     return PredictorPanel(
         available_models() if models is None else models, available_samples() if samples is None else samples

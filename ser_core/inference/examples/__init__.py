@@ -1,1 +1,1 @@
-"""Exported networks with their runtimes alone: each file is a whole example to copy from."""
+"""Run exported networks with their runtimes only; each file is a complete example to copy."""

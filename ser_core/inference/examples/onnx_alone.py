@@ -1,6 +1,7 @@
-"""Runs an exported ONNX file with onnxruntime alone: ``python -m ser_core.inference.examples.onnx_alone FILE.onnx VOICE.wav``.
+"""Predict with an exported ONNX file and onnxruntime only.
 
-The graph takes the waveform, so that nothing of this package is needed: numpy, soundfile and soxr read the recording.
+``python -m ser_core.inference.examples.onnx_alone FILE.onnx VOICE.wav`` prints the probabilities as JSON. The graph
+takes the waveform, so that only numpy, soundfile and soxr are needed to read the recording.
 """
 
 import json
@@ -14,7 +15,13 @@ import soxr
 
 
 def main(model: str, recording: str) -> dict[str, float]:
-    """Probability of each emotion of one recording; what is longer than 4 s is cut."""
+    """Return the probability of each emotion of one recording, cut after 4 s.
+
+    Parameters
+    ----------
+    model, recording : str
+        Paths of the ONNX file and of the recording.
+    """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ser"])
     samples, rate = soundfile.read(recording, dtype="float32", always_2d=True)
@@ -24,7 +31,7 @@ def main(model: str, recording: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    missing = [one for one in sys.argv[1:] if not Path(one).is_file()]
+    missing = [name for name in sys.argv[1:] if not Path(name).is_file()]
     if missing or len(sys.argv) != 3:
-        sys.exit(f"{missing[0]}: no such file" if missing else "wanted: FILE.onnx VOICE.wav")
+        sys.exit(f"{missing[0]}: no such file" if missing else "usage: FILE.onnx VOICE.wav")
     print(json.dumps(main(*sys.argv[1:])))

@@ -1,7 +1,8 @@
-"""Runs an exported TFLite file with LiteRT alone: ``python -m ser_core.inference.examples.tflite_alone FILE.tflite VOICE.wav``.
+"""Predict with an exported TFLite file and LiteRT only.
 
-The network takes features, which ``ser_core.features`` computes with numpy. What it was trained for stands in the JSON
-file beside it.
+``python -m ser_core.inference.examples.tflite_alone FILE.tflite VOICE.wav`` prints the probabilities as JSON. The
+network takes features, which ``ser_core.features`` computes with numpy. Its labels and spec are in the JSON file of
+the same name.
 """
 
 import json
@@ -14,21 +15,27 @@ from ser_core import audio, features
 
 
 def main(model: str, recording: str) -> dict[str, float]:
-    """Probability of each emotion of one recording; what is longer than 4 s is cut."""
+    """Return the probability of each emotion of one recording, cut after 4 s.
+
+    Parameters
+    ----------
+    model, recording : str
+        Paths of the TFLite file and of the recording.
+    """
     facts = json.loads(Path(model).with_suffix(".json").read_text(encoding="utf-8"))
     spec = facts["spec"]
     samples = audio.read(recording, rate=facts["rate"], normalise=spec["normalise"], denoise=spec["denoise"])
-    given = {name: spec[name] for name in ("features", "frames", "znorm", "rate")}
+    settings = {name: spec[name] for name in ("features", "frames", "znorm", "rate")}
     interpreter = Interpreter(model)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features.extract(samples, **given)[None])
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features.extract(samples, **settings)[None])
     interpreter.invoke()
     probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
     return dict(zip(facts["labels"], probabilities.tolist()))
 
 
 if __name__ == "__main__":
-    missing = [one for one in sys.argv[1:] if not Path(one).is_file()]
+    missing = [name for name in sys.argv[1:] if not Path(name).is_file()]
     if missing or len(sys.argv) != 3:
-        sys.exit(f"{missing[0]}: no such file" if missing else "wanted: FILE.tflite VOICE.wav")
+        sys.exit(f"{missing[0]}: no such file" if missing else "usage: FILE.tflite VOICE.wav")
     print(json.dumps(main(*sys.argv[1:])))

@@ -1,1 +1,1 @@
-"""The network that comes with the package: ``model.onnx``, its card, its licence, and how it was chosen and made."""
+"""The pretrained network: ``model.onnx``, its card, its licence, and the script that chose and trained it."""

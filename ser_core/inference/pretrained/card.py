@@ -1,4 +1,4 @@
-"""The model card of the shipped network, made from the published rows that ``choice.json`` names and nothing else."""
+"""Write the model card of the pretrained network from the published results that ``choice.json`` names."""
 
 from pathlib import Path
 
@@ -11,23 +11,31 @@ from ser_core.experiments.store import load_predictions, load_rows
 from ser_core.metrics import temperature_scaling, uncertainty
 
 BINS = 15
-"""Bins of equal width of the expected calibration error (Guo et al. 2017)."""
+"""Number of equal-width bins of the expected calibration error (Guo et al. 2017)."""
 
 
 def reliability_summary(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """How far probabilities can be taken at their word.
+    """Compute the calibration of probabilities.
 
     Parameters
     ----------
     probabilities : float [utterances, labels]
+        Predicted probabilities.
     truth : int [utterances]
+        Index of the true label.
 
     Returns
     -------
     dict
-        ``ece``: mean over utterances of the distance between confidence and accuracy of their bin (0 to 1);
-        ``nll``: mean of -ln of the truth's probability; ``brier``: mean squared distance to the truth, 0 to 2;
-        ``confidence`` and ``accuracy``: means
+        ``ece``: expected calibration error, the mean over utterances of the distance between confidence and accuracy
+        of their bin (0 to 1); ``nll``: mean cross-entropy; ``brier``: mean squared distance to the truth (0 to 2);
+        ``confidence`` and ``accuracy``: means.
+
+    Examples
+    --------
+    >>> found = reliability_summary(np.array([[0.75, 0.25]] * 4), np.array([0, 0, 0, 1]))
+    >>> found["ece"], found["confidence"], found["accuracy"]
+    (0.0, 0.75, 0.75)
     """
     rows = np.arange(len(truth))
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
@@ -46,26 +54,34 @@ def reliability_summary(probabilities: np.ndarray, truth: np.ndarray) -> dict[st
 
 
 def card_figures(choice: dict, folder: Path) -> dict:
-    """Every figure of the card, from the rows of the chosen network's folds.
+    """Compute every number of the card from the results of the chosen network's folds.
+
+    Parameters
+    ----------
+    choice : dict
+        Content of ``choice.json``.
+    folder : Path
+        Folder of the published results.
 
     Returns
     -------
     dict
-        ``test`` (scores, intervals), ``by_sex`` (sex to scores, intervals, n), ``per_class``, ``calibration`` (before
-        and after, on the test side, each fold with the temperature of its own validation side), ``n_test``, ``seeds``
+        ``test`` (scores, intervals, n), ``by_sex`` (the same per sex), ``per_class``, ``calibration`` (before and
+        after, on test utterances, each fold with the temperature of its own validation subset), ``labels``,
+        ``seeds``, ``train_speakers`` and ``parameters``.
 
     Raises
     ------
     SerError
-        where a row is not there
+        Where a result is missing.
     """
     rows = [row for row in load_rows(folder) if row["hash"] in choice["rows"]]
     if len(rows) != len(choice["rows"]):
-        raise SerError(f"{folder}: {len(choice['rows']) - len(rows)} rows that choice.json names are not there")
+        raise SerError(f"{folder}: {len(choice['rows']) - len(rows)} results that choice.json names are missing")
     labels, tests, calibrated = rows[0]["labels"], [], []
     for row in rows:
-        sides = dict(list(load_predictions(row, folder).groupby("side")))
-        validation, test = sides["validation"], sides["test"]
+        subsets = dict(list(load_predictions(row, folder).groupby("side")))
+        validation, test = subsets["validation"], subsets["test"]
         index = lambda frame: frame["truth"].map(labels.index).to_numpy()  # noqa: E731
         own = temperature_scaling.fit_temperature(validation[labels].to_numpy(), index(validation))
         tests.append(test)
@@ -73,13 +89,13 @@ def card_figures(choice: dict, folder: Path) -> dict:
     test = pd.concat(tests, ignore_index=True)
     truth = test["truth"].map(labels.index).to_numpy()
 
-    def judged(part):
+    def evaluate(part: pd.DataFrame) -> dict:
         scores = metrics.scores(part["truth"], part["prediction"], labels)
         return {"scores": scores, "intervals": uncertainty.intervals(part, labels), "n": part["id"].nunique()}
 
     return {
-        "test": judged(test),
-        "by_sex": {sex: judged(part) for sex, part in test.groupby("sex")},
+        "test": evaluate(test),
+        "by_sex": {sex: evaluate(part) for sex, part in test.groupby("sex")},
         "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
         "calibration": {
             "before": reliability_summary(test[labels].to_numpy(dtype=float), truth),
@@ -92,83 +108,129 @@ def card_figures(choice: dict, folder: Path) -> dict:
     }
 
 
-def _percent(judged: dict, score: str) -> str:
-    low, high = judged["intervals"][score] or (None, None)
-    limits = f" [{100 * low:.1f}, {100 * high:.1f}]" if low is not None else ""
-    return f"{100 * judged['scores'][score]:.1f}{limits}"
+def _percent(evaluated: dict, score: str) -> str:
+    """Format a score with its interval in %."""
+    interval = evaluated["intervals"][score]
+    limits = f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
+    return f"{100 * evaluated['scores'][score]:.1f}{limits}"
 
 
 def _network(spec: dict) -> str:
+    """Name a network with its features and augmentation."""
     augmented = spec["augment"].replace(",", ", ") or "none"
     channels = len(features.CHANNELS[spec["features"]])
     return f"{models.get_model(spec['model']).title}, {channels} channels, augmentation {augmented}"
 
 
 def card_markdown(choice: dict, folder: Path) -> str:
-    """The card as Markdown."""
-    f = card_figures(choice, folder)
-    spec, test = choice["spec"], f["test"]
-    before, after = f["calibration"]["before"], f["calibration"]["after"]
-    speakers = test["intervals"]["n"]
-    lines = [
-        "# Model card: the shipped network",
-        "",
-        "Generated by `python -m ser_core.inference.pretrained.make card` from published rows; every figure can be made again so.",
-        "",
+    """Return the card as Markdown.
+
+    Parameters
+    ----------
+    choice : dict
+        Content of ``choice.json``.
+    folder : Path
+        Folder of the published results.
+
+    Raises
+    ------
+    SerError
+        Where a result is missing.
+    """
+    figures = card_figures(choice, folder)
+    sections = (
+        [
+            "# Model card: the pretrained network",
+            "",
+            "Generated by `python -m ser_core.inference.pretrained.make card` from published results, which recomputes "
+            "every number.",
+            "",
+        ],
+        _description(choice, figures),
+        _selection(choice),
+        _scores(figures),
+        _calibration(choice, figures),
+        _uses(),
+        _origin(choice),
+    )
+    return "\n".join(line for section in sections for line in section)
+
+
+def _description(choice: dict, figures: dict) -> list[str]:
+    spec, labels = choice["spec"], figures["labels"]
+    if "attention" in spec["model"]:
+        attention = " and attention weights."
+    else:
+        attention = (
+            ". It takes the mean over time, so that its attention weights are all equal: it cannot say which moments "
+            "matter."
+        )
+    return [
         "## What it is",
         "",
-        f"- **Network:** {_network(spec)}; {f['parameters']:,} parameters.",
+        f"- **Network:** {_network(spec)}; {figures['parameters']:,} parameters.",
         f"- **File:** `model.onnx`, {choice['bytes']:,} bytes. It takes mono sound at 16 kHz and gives a probability "
-        f"for each of {len(f['labels'])} emotions ({', '.join(f['labels'])})"
-        + (
-            " and attention weights."
-            if "attention" in spec["model"]
-            else ". It takes the mean over time, so that its attention weights are all equal: it cannot say where in "
-            "time it listened."
-        ),
+        f"for each of {len(labels)} emotions ({', '.join(labels)}){attention}",
         "- **Data:** RAVDESS speech, all 1,440 utterances of 24 professional actors who say two English sentences with "
         "acted emotions in a studio (Livingstone and Russo 2018, doi:10.5281/zenodo.1188976).",
         f"- **Training:** {choice['epochs']} epochs, the median of the folds' best; all else as in the folds "
         f"(learning rate {spec['learning_rate']:g}, batches of {spec['batch']}, {spec['precision']}, seed 0).",
         "- **Licence:** CC BY-NC-SA 4.0, as the recordings: `LICENSE.md`.",
         "",
+    ]
+
+
+def _selection(choice: dict) -> list[str]:
+    lines = [
         "## How it was chosen",
         "",
-        "Among the networks measured on all six folds of RAVDESS, protocol `speaker`, the best UAR over the "
-        "*validation* utterances. Test utterances played no part. Learners such as a support vector machine, and "
-        "networks on other inputs, cannot be written as one ONNX graph and were no candidates.",
+        "It has the best UAR over the *validation* utterances among the networks measured on all six folds of RAVDESS, "
+        "protocol `speaker`. Test utterances were not used. Learners such as a support vector machine, and networks on "
+        "other inputs, cannot be written as one ONNX graph and were no candidates.",
         "",
         "| network | folds | validation UAR, % | |",
         "| --- | --- | --- | --- |",
     ]
-    for one, word in [(choice, "shipped"), *((o, "") for o in choice["others"])]:
-        lines.append(f"| {_network(one['spec'])} | {len(one['folds'])} | {100 * one['validation_uar']:.1f} | {word} |")
-    left = "; ".join(f"{_network(one['spec'])} ({len(one['folds'])} of 6 folds)" for one in choice["incomplete"])
-    if left:
-        lines += ["", f"Not compared, because not all folds were measured: {left}."]
-    lines += [
-        "",
+    for candidate, word in [(choice, "chosen"), *((other, "") for other in choice["others"])]:
+        network, uar = _network(candidate["spec"]), 100 * candidate["validation_uar"]
+        lines.append(f"| {network} | {len(candidate['folds'])} | {uar:.1f} | {word} |")
+    incomplete = "; ".join(
+        f"{_network(candidate['spec'])} ({len(candidate['folds'])} of 6 folds)" for candidate in choice["incomplete"]
+    )
+    if incomplete:
+        lines += ["", f"Not compared, because not all folds were measured: {incomplete}."]
+    return [*lines, ""]
+
+
+def _scores(figures: dict) -> list[str]:
+    test, seeds = figures["test"], figures["seeds"]
+    lines = [
         "## How well it does",
         "",
-        f"The figures are those of the six fold networks, each tested on four actors whom it had not heard (RAVDESS, "
-        f"protocol `speaker`, 6 folds, {f['seeds']} seed{'s' if f['seeds'] > 1 else ''}). The shipped network was "
-        f"trained on all actors, so that no recording is left to test it on. Intervals at 95 %, over {speakers} "
-        f"speakers. Chance is {100 / len(f['labels']):.1f} %.",
+        f"The scores are those of the six fold networks, each tested on four actors who are not in its training data "
+        f"(RAVDESS, protocol `speaker`, 6 folds, {seeds} seed{'s' if seeds > 1 else ''}). The pretrained network was "
+        f"trained on all actors, so that no recording is left to test it on. Intervals are at 95 %, over "
+        f"{test['intervals']['n']} speakers. Chance is {100 / len(figures['labels']):.1f} %.",
         "",
         "| test utterances | n | UAR, % | accuracy, % |",
         "| --- | --- | --- | --- |",
         f"| all | {test['n']:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
     ]
-    for sex, part in f["by_sex"].items():
+    for sex, part in figures["by_sex"].items():
         word = {"female": "women", "male": "men", "F": "women", "M": "men"}.get(sex, sex)
         lines.append(f"| {word} | {part['n']:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
     lines += ["", "| emotion | recall, % | precision, % |", "| --- | --- | --- |"]
-    lines += [f"| {k} | {100 * v['recall']:.1f} | {100 * v['precision']:.1f} |" for k, v in f["per_class"].items()]
-    lines += [
-        "",
+    for label, values in figures["per_class"].items():
+        lines.append(f"| {label} | {100 * values['recall']:.1f} | {100 * values['precision']:.1f} |")
+    return [*lines, ""]
+
+
+def _calibration(choice: dict, figures: dict) -> list[str]:
+    before, after = figures["calibration"]["before"], figures["calibration"]["after"]
+    return [
         "## How far its probabilities can be trusted",
         "",
-        f"The shipped temperature, {choice['temperature']:.2f}, was fitted on the validation predictions of all folds. "
+        f"The temperature, {choice['temperature']:.2f}, was fitted on the validation predictions of all folds. "
         "The table is of the folds' test utterances, each fold with a temperature fitted on its own validation "
         "utterances.",
         "",
@@ -183,24 +245,34 @@ def card_markdown(choice: dict, folder: Path) -> str:
         "A prediction is called sure from a probability of 50 % on. On voices unlike the corpus (another language, a "
         "real emotion, a telephone) the probabilities are not calibrated.",
         "",
+    ]
+
+
+def _uses() -> list[str]:
+    return [
         "## What it must not be used for",
         "",
-        "- **Not to judge people.** It errs as often as the accuracy above says, and it knows acted emotions only. "
-        "No decision about a person (work, school, police, border, insurance, health) may rest on it. In the European "
-        "Union, inferring emotions at work and in education is prohibited but for medical or safety reasons "
-        "(Regulation (EU) 2024/1689, Article 5).",
+        "- **Not to judge people.** It errs as often as the accuracy above says, and it was trained on acted emotions "
+        "only. No decision about a person (work, school, police, border, insurance, health) may be based on it. In the "
+        "European Union, inferring emotions at work and in education is prohibited except for medical or safety "
+        "reasons (Regulation (EU) 2024/1689, Article 5).",
         "- **Not to watch people** who have not agreed.",
         "- **Not commercially:** the licence of the recordings forbids it.",
-        "- **Not as a measure of this paper's claim:** for that there are the tables of the README.",
+        "- **Not to check the paper's claim:** the tables of the README do that.",
         "",
-        "It can be used to try the method on your own voice, to teach, and as a baseline to do better than.",
-        "",
-        "## Where it comes from",
-        "",
-        f"- Rows: {', '.join(f'`{name}`' for name in choice['rows'])} in `runs/published/`.",
-        f"- Trained with Keras {choice['made']['versions'].get('keras', '–')} on {choice['made']['processor']}.",
-        f"- The ONNX file and the Keras network differ by at most {choice['check']['largest_difference']:.0e} in a "
-        f"probability, on {choice['check']['utterances']} utterances.",
+        "It can be used to try the method on your own voice, to teach, and as a baseline.",
         "",
     ]
-    return "\n".join(lines)
+
+
+def _origin(choice: dict) -> list[str]:
+    made, check = choice["made"], choice["check"]
+    return [
+        "## Where it comes from",
+        "",
+        f"- Results: {', '.join(f'`{name}`' for name in choice['rows'])} in `runs/published/`.",
+        f"- Trained with Keras {made['versions'].get('keras', '–')} on {made['processor']}.",
+        f"- The ONNX file and the Keras network differ by at most {check['largest_difference']:.0e} in a "
+        f"probability, on {check['utterances']} utterances.",
+        "",
+    ]

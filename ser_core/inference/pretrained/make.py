@@ -1,15 +1,16 @@
-"""Chooses, trains and writes the shipped network: ``python -m ser_core.inference.pretrained.make``.
+"""Choose, train and write the pretrained network: ``python -m ser_core.inference.pretrained.make``.
 
-1. Choose: among the networks whose rows of all six folds under protocol ``speaker`` on RAVDESS are published and that
-   ``ser export`` can write as ONNX, the one with the best UAR over the folds' *validation* utterances. Test utterances
-   play no part. Learners (such as a support vector machine) are no networks; what has fewer folds is not compared.
+1. Choose a network that ``ser export`` can write as ONNX and whose results of all six folds of RAVDESS, protocol
+   ``speaker``, are published: the one with the best UAR over the *validation* utterances. Test utterances are not used.
+   Learners, such as a support vector machine, and networks with fewer folds are not compared.
 2. Train it on all of RAVDESS for the median of the folds' best epochs, all else as in the folds, seed 0.
 3. Fit its temperature on the folds' validation predictions.
-4. Write ``model.onnx``, ``choice.json`` (which rows it came from) and ``CARD.md``; the Keras file goes to
+4. Write ``model.onnx``, ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to
    ``<runs>/shipped/``, which is not committed.
 
-``python -m ser_core.inference.pretrained.make card`` writes the card again from the published rows that ``choice.json`` names, and
-needs neither TensorFlow nor recordings; ``... choose`` only says what would be chosen from the rows of today.
+``python -m ser_core.inference.pretrained.make card`` only rewrites the card from the published results that
+``choice.json`` names, without TensorFlow or recordings. ``... choose`` only prints the choice by the current results.
+``... export`` writes the files from the network that was trained before.
 """
 
 import json
@@ -33,12 +34,19 @@ from ser_core.metrics import temperature_scaling
 HERE = Path(__file__).parent
 MODEL, CHOICE, CARD = HERE / "model.onnx", HERE / "choice.json", HERE / "CARD.md"
 CORPUS, PROTOCOL, FOLDS = "ravdess", "speaker", 6
+"""Results that are compared."""
 LARGEST = 3_000_000
-"""Bytes that the shipped file may have."""
+"""Maximum size of ``model.onnx`` in bytes."""
 
 
 def exportable(spec: dict) -> bool:
-    """Whether a stored spec is of a network whose input is written as ONNX."""
+    """Return whether a stored spec's network can be written as ONNX with its features.
+
+    Parameters
+    ----------
+    spec : dict
+        Spec of a result.
+    """
     try:
         kind = models.get_model(spec["model"]).kind
     except SerError:
@@ -48,16 +56,18 @@ def exportable(spec: dict) -> bool:
 
 
 def candidates(folder: Path) -> list[dict]:
-    """Every network that could be shipped, best first, those with fewer than six folds after them.
+    """Return the networks that could be chosen, the best first, those with fewer than six folds last.
 
     Parameters
     ----------
-    folder : of published rows
+    folder : Path
+        Folder of the published results.
 
     Returns
     -------
-    list of dict: ``spec`` (without fold and seed), ``folds``, ``rows`` (hashes), ``epochs`` (median of the best),
-    ``validation_uar`` (over the validation utterances of all folds and seeds)
+    list of dict
+        ``spec`` (without fold and seed), ``folds``, ``rows`` (hashes), ``epochs`` (median of the best) and
+        ``validation_uar`` (over the validation utterances of all folds and seeds).
     """
     groups: dict[str, list[dict]] = {}
     for row in load_rows(folder):
@@ -71,24 +81,40 @@ def candidates(folder: Path) -> list[dict]:
         if fitting and spec["test_corpus"] is None and exportable(spec):
             alike = {key: value for key, value in spec.items() if key not in ("fold", "seed")}
             groups.setdefault(json.dumps(alike, sort_keys=True), []).append(row)
-    found = [_candidate(json.loads(key), rows, folder) for key, rows in groups.items()]
-    return sorted(found, key=lambda one: (-len(one["folds"]), -one["validation_uar"]))
+    networks = [_candidate(json.loads(key), rows, folder) for key, rows in groups.items()]
+    return sorted(networks, key=lambda network: (-len(network["folds"]), -network["validation_uar"]))
 
 
 def _candidate(spec: dict, rows: list[dict], folder: Path) -> dict:
+    """Return one network with its validation UAR."""
     probabilities, truth, labels = validation(rows, folder)
-    guessed = np.asarray(labels)[probabilities.argmax(axis=1)]
+    predicted = np.asarray(labels)[probabilities.argmax(axis=1)]
     return {
         "spec": spec,
         "folds": sorted({row["spec"]["fold"] for row in rows}),
         "rows": [row["hash"] for row in rows],
         "epochs": int(statistics.median(row["best_epoch"] for row in rows)),
-        "validation_uar": round(metrics.uar(np.asarray(labels)[truth], guessed, labels), 6),
+        "validation_uar": round(metrics.uar(np.asarray(labels)[truth], predicted, labels), 6),
     }
 
 
 def validation(rows: list[dict], folder: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Probabilities and truth (indices) of the validation utterances of rows, and the labels."""
+    """Load the validation predictions of several results.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Results with the same labels.
+    folder : Path
+        Folder of their predictions.
+
+    Returns
+    -------
+    probabilities : float [utterances, labels]
+    truth : int [utterances]
+        Index of the true label.
+    labels : list of str
+    """
     import pandas as pd
 
     labels = rows[0]["labels"]
@@ -97,32 +123,53 @@ def validation(rows: list[dict], folder: Path) -> tuple[np.ndarray, np.ndarray, 
 
 
 def choose_network(folder: Path) -> dict:
-    """The network to ship, and between which it was chosen: what ``choice.json`` holds.
+    """Choose the network with the best validation UAR.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the published results.
+
+    Returns
+    -------
+    dict
+        The first part of ``choice.json``: the candidate, ``rule``, ``temperature``, ``others`` and ``incomplete``.
 
     Raises
     ------
     SerError
-        where no network has all folds
+        Where no network has all folds.
     """
-    found = candidates(folder)
-    whole = [one for one in found if len(one["folds"]) == FOLDS]
-    if not whole:
+    networks = candidates(folder)
+    complete = [network for network in networks if len(network["folds"]) == FOLDS]
+    if not complete:
         raise SerError(
             f"{folder}: no network has all {FOLDS} folds of {CORPUS}, protocol {PROTOCOL}; nothing to choose"
         )
-    chosen = whole[0]
+    chosen = complete[0]
     rows = [row for row in load_rows(folder) if row["hash"] in chosen["rows"]]
     probabilities, truth, _ = validation(rows, folder)
     return chosen | {
-        "rule": "best UAR over the validation utterances of the six folds; test utterances play no part",
+        "rule": "best UAR over the validation utterances of the six folds; test utterances are not used",
         "temperature": temperature_scaling.fit_temperature(probabilities, truth),
-        "others": whole[1:],
-        "incomplete": [one for one in found if one not in whole],
+        "others": complete[1:],
+        "incomplete": [network for network in networks if network not in complete],
     }
 
 
 def train_final(choice: dict) -> saved_models.SavedModel:
-    """Train the chosen network on all of the corpus, into ``<runs>/shipped/``."""
+    """Train the chosen network on all of the corpus, and store it in ``<runs>/shipped/``.
+
+    Parameters
+    ----------
+    choice : dict
+        Made by :func:`choose_network`.
+
+    Raises
+    ------
+    SerError
+        Where utterances of the corpus are missing.
+    """
     from ser_core import corpora
     from ser_core.experiments import data
     from ser_core.features import cache
@@ -130,7 +177,7 @@ def train_final(choice: dict) -> saved_models.SavedModel:
 
     table = corpora.load(CORPUS)
     if table.attrs.get("missing"):
-        raise SerError(f"{CORPUS}: {len(table.attrs['missing'])} utterances missing; the shipped network needs all")
+        raise SerError(f"{CORPUS}: {len(table.attrs['missing'])} utterances missing; the pretrained network needs all")
     labels = corpora.labels(CORPUS)
     spec = Spec(**choice["spec"], fold=0, seed=0)
     batches = [cache.jobs_for(table, spec.settings, **data.copy_treatment(spec, copy) if copy else {})
@@ -164,53 +211,83 @@ def train_final(choice: dict) -> saved_models.SavedModel:
 
 
 def trained_before(choice: dict) -> saved_models.SavedModel:
-    """The network in ``<runs>/shipped/``, where it was trained as this choice says.
+    """Load the network in ``<runs>/shipped/`` that was trained for this choice.
+
+    Parameters
+    ----------
+    choice : dict
+        Made by :func:`choose_network`.
 
     Raises
     ------
     SerError
-        where there is none, or it was trained after another choice
+        Where it is missing, or was trained for another choice.
     """
     network = saved_models.load_model(runs_dir() / "shipped" / "network.keras")
     row = json.loads(network.path.with_suffix(".json").read_text())
-    kept = {name: value for name, value in row["spec"].items() if name not in ("fold", "seed")}
-    if (kept, len(row["losses"]), row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
+    spec = {name: value for name, value in row["spec"].items() if name not in ("fold", "seed")}
+    if (spec, len(row["losses"]), row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
         raise SerError(
-            f"{network.path}: was trained after another choice; python -m ser_core.inference.pretrained.make trains anew"
+            f"{network.path}: was trained for another choice; "
+            "`python -m ser_core.inference.pretrained.make` trains it again"
         )
     return network
 
 
 def write_onnx(choice: dict, network: saved_models.SavedModel) -> None:
-    """``model.onnx`` and ``choice.json`` from the trained network, checked against it on real utterances."""
+    """Write ``model.onnx`` and ``choice.json``, and compare the file with the Keras network on real utterances.
+
+    Parameters
+    ----------
+    choice : dict
+        Made by :func:`choose_network`.
+    network : SavedModel
+        The trained network.
+
+    Raises
+    ------
+    SerError
+        Where the file is too large.
+    """
     export.to_onnx(network, MODEL)
     if MODEL.stat().st_size > LARGEST:
-        raise SerError(f"{MODEL}: {MODEL.stat().st_size} bytes; at most {LARGEST} are shipped")
+        raise SerError(f"{MODEL}: {MODEL.stat().st_size} bytes; at most {LARGEST} are allowed")
     table, _ = export.comparison_utterances(network)
     checked = export.compare_with_keras(network, MODEL, table)
     row = json.loads(network.path.with_suffix(".json").read_text())
     made = {name: row[name] for name in ("losses", "data_version", "versions", "processor")}
-    known = choice | {"made": made, "bytes": MODEL.stat().st_size, "check": checked}
-    write_atomically(CHOICE, (json.dumps(known, indent=1) + "\n").encode())
+    record = choice | {"made": made, "bytes": MODEL.stat().st_size, "check": checked}
+    write_atomically(CHOICE, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def write_card() -> None:
-    """``CARD.md`` from ``choice.json`` and the published rows that it names."""
+    """Write ``CARD.md`` from ``choice.json`` and the published results that it names."""
     from ser_core.inference.pretrained import card
 
     write_atomically(CARD, card.card_markdown(json.loads(CHOICE.read_text()), published_dir()).encode())
 
 
 def main(words: list[str]) -> None:
-    """What the command does: everything, ``choose``, ``export`` (from the network trained before), or ``card``."""
+    """Run the command.
+
+    Parameters
+    ----------
+    words : list of str
+        Nothing for all steps, or one of "choose", "export" (from the network trained before) and "card".
+
+    Raises
+    ------
+    SerError
+        For other words, and where a step fails.
+    """
     if words not in ([], ["choose"], ["export"], ["card"]):
         raise SerError("python -m ser_core.inference.pretrained.make [choose|export|card]")
     if words != ["card"]:
         choice = choose_network(published_dir())
-        for one in (choice, *choice["others"], *choice["incomplete"]):
-            spec, uar = one["spec"], 100 * one["validation_uar"]
+        for network in (choice, *choice["others"], *choice["incomplete"]):
+            spec, uar = network["spec"], 100 * network["validation_uar"]
             where = f"{spec['model']}, {spec['features']} features, augment {spec['augment'] or 'none'}"
-            print(f"{where}: {len(one['folds'])} folds, validation UAR {uar:.1f} %")
+            print(f"{where}: {len(network['folds'])} folds, validation UAR {uar:.1f} %")
         if words == ["choose"]:
             return
         write_onnx(choice, trained_before(choice) if words == ["export"] else train_final(choice))

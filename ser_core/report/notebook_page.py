@@ -1,0 +1,100 @@
+"""Convert an executed notebook to HTML: nbconvert with a preprocessor, then edits of the parsed page."""
+
+import re
+
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat.v4 import new_output
+from traitlets import Bool
+
+WIDGET = (
+    "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves notebook 10.)"
+)
+BANNER = "papermill-error-cell-tag"
+"""Tag of the cells that papermill adds to a notebook that failed; the first one only repeats the page's top line."""
+
+
+class ReportPreprocessor(Preprocessor):
+    """Drop what a report does not show, and give each picture an alternative text.
+
+    Dropped are papermill's upper banner and standard error, which holds warnings and progress bars. A line replaces
+    each widget, which needs a running kernel. The alternative text is the caption: a Markdown cell in italics below.
+    """
+
+    enabled = Bool(True)
+
+    def preprocess(self, nb, resources):
+        """Edit a notebook in place, before nbconvert's own preprocessors."""
+        nb.metadata.pop("widgets", None)
+        if nb.cells and BANNER in nb.cells[0].metadata.get("tags", []):
+            nb.cells = nb.cells[1:]
+        for cell, following in zip(nb.cells, [*nb.cells[1:], None], strict=True):
+            if cell.cell_type != "code":
+                continue
+            cell.outputs = [
+                _replace_widget(output)
+                for output in cell.outputs
+                if not (output.output_type == "stream" and output.name == "stderr")
+            ]
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    output.metadata.setdefault("image/png", {})["alt"] = _caption(following)
+        return nb, resources
+
+
+def _replace_widget(output):
+    """Return an output unchanged, or the line that replaces a widget."""
+    if not any("widget" in kind for kind in output.get("data", {})):
+        return output
+    return new_output("display_data", {"text/markdown": f"*{WIDGET}*"})
+
+
+def _caption(cell) -> str:
+    """Return the caption in a cell as plain text, or "figure" where the cell is none."""
+    source = cell.source.strip() if cell is not None and cell.cell_type == "markdown" else ""
+    caption = source.strip("*_").split("\n")[0] if source[:1] in ("*", "_") else "figure"
+    return caption.translate(str.maketrans("", "", '`*_"<>'))
+
+
+class ReportExporter(HTMLExporter):
+    """Export the cells of a notebook for a report's page: pictures embedded, no prompts, no script, no outside link."""
+
+    def __init__(self, **options):
+        defaults = HTMLExporter.default_preprocessors.default()
+        super().__init__(
+            template_name="basic",
+            embed_images=True,
+            exclude_input_prompt=True,
+            exclude_output_prompt=True,
+            default_preprocessors=[ReportPreprocessor, *defaults],
+            **options,
+        )
+
+    def from_notebook_node(self, nb, resources=None, **options):
+        """Return the HTML of the cells and nbconvert's resources."""
+        body, resources = super().from_notebook_node(nb, resources, **options)
+        return clean_html(body), resources
+
+
+def clean_html(body: str) -> str:
+    """Return HTML without scripts and outside links; links to notebooks lead to their pages, "leaky" is marked.
+
+    Examples
+    --------
+    >>> clean_html('<a href="https://example.org">a</a>, <a href="10_predict.ipynb">b</a><script>c()</script>')
+    'a, <a href="10_predict.html">b</a>'
+    """
+    soup = BeautifulSoup(body, features="html.parser")
+    for script in soup.find_all("script"):
+        script.decompose()
+    for link in soup.find_all("a", href=re.compile(r"^([a-z]+:)?//", re.IGNORECASE)):
+        link.unwrap()
+    for element in soup.find_all(href=re.compile(r"^[\w.-]+\.ipynb$")):
+        element["href"] = str(element["href"]).removesuffix(".ipynb") + ".html"
+    for element in soup.find_all(["code", "td", "strong"], string="leaky"):
+        mark = soup.new_tag("span", attrs={"class": "leaky"})
+        mark.string = "leaky"
+        element.clear()
+        element.append(mark)
+    return str(soup)
