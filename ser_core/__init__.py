@@ -13,33 +13,38 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-FRONT_DOOR = (
-    *("list_corpora", "load_corpus", "read_audio", "extract_features", "augment", "degrade"),
-    *("list_models", "build_model", "split", "check_split"),
-    *("run", "make_spec", "sweep", "load_results", "compare", "evaluate", "check_claims"),
-    *("predict", "export"),
-)
-"""Functions of ``ser_core.api``."""
-CLASSES = {"Predictor": "inference.predict", "Spec": "experiments.spec", "SerError": "_utils.errors"}
-"""Classes of the front door and the module that defines each."""
+FRONT_DOOR = {
+    "api.data": (
+        *("list_corpora", "load_corpus", "read_audio", "extract_features", "augment", "degrade", "split"),
+        "check_split",
+    ),
+    "api.experiments": (
+        *("list_models", "build_model", "run", "make_spec", "sweep", "load_results", "compare", "evaluate"),
+        "check_claims",
+    ),
+    "api.inference": ("predict", "export"),
+    "inference.predict": ("Predictor",),
+    "experiments.spec": ("Spec",),
+    "_utils.errors": ("SerError",),
+}
+"""What the suite offers at its front door: module to names."""
 ROOMS = (
     *("audio", "claims", "cli", "corpora", "experiments", "features", "figures", "inference", "metrics", "models"),
     *("protocols", "report", "results", "training", "widgets"),
 )
 """The sub-packages."""
 
-__all__ = [*FRONT_DOOR, *CLASSES]
+__all__ = [name for names in FRONT_DOOR.values() for name in names]
 
 
 def __getattr__(name: str) -> Any:
-    if name in FRONT_DOOR:
-        return getattr(importlib.import_module("ser_core.api"), name)
-    if name in CLASSES:
-        return getattr(importlib.import_module(f"ser_core.{CLASSES[name]}"), name)
+    for module, names in FRONT_DOOR.items():
+        if name in names:
+            return getattr(importlib.import_module(f"ser_core.{module}"), name)
     if name in ROOMS:
         return importlib.import_module(f"ser_core.{name}")
     raise AttributeError(f"module 'ser_core' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FRONT_DOOR, *CLASSES, *ROOMS})
+    return sorted({*globals(), *__all__, *ROOMS})
