@@ -120,6 +120,14 @@ def test_docs_explain_every_protocol_and_variable():
         assert re.search(rf"^\| `{name}` \|", DOCS, flags=re.MULTILINE), name
 
 
+def test_docs_explain_every_fidelity():
+    from ser_core.models import FIDELITY
+
+    page = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8")
+    section = page.split("## Fidelity to the source\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| (\w+) \|", section, flags=re.MULTILINE)) - {"fidelity"} == set(FIDELITY)
+
+
 def test_corpora_and_profiles_in_commands_exist():
     from ser_core.experiments import grids, presets
 
