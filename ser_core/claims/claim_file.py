@@ -1,6 +1,6 @@
 """Read the claims of a paper from a TOML or JSON file.
 
-The README describes the format under "Check a paper's arithmetic". Numbers are written as the paper prints them, so
+``docs/claims.md`` describes the format. Numbers are written as the paper prints them, so
 that ``98.10`` keeps its two decimals.
 """
 

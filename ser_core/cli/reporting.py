@@ -56,7 +56,7 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
     from ser_core.results import tables as rendering
 
     if readme and store:
-        raise SerError("--readme and --store: the README has only published results; leave out one of the two")
+        raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
     folder = store_module.store_dir() if store else store_module.published_dir()
     pooled = rendering.pool_results(store_module.load_rows(folder), folder)
     if as_json:

@@ -258,7 +258,7 @@ def _uses() -> list[str]:
         "reasons (Regulation (EU) 2024/1689, Article 5).",
         "- **Not to watch people** who have not agreed.",
         "- **Not commercially:** the licence of the recordings forbids it.",
-        "- **Not to check the paper's claim:** the tables of the README do that.",
+        "- **Not to check the paper's claim:** the published results do that (`ser tables`).",
         "",
         "It can be used to try the method on your own voice, to teach, and as a baseline.",
         "",
