@@ -107,7 +107,7 @@ def sizes_of_whole_speakers(each: int, most: int, *, fewest: int = 1, plus: int 
     most, fewest : int
         largest and smallest number of speakers
     plus : int
-        utterances of the test set that are there in any case
+        utterances of every test set, in addition to those of the speakers
 
     Returns
     -------
