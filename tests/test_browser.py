@@ -90,21 +90,21 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     table = corpora.load("demo_ravdess")
     speech = {row.emotion: row.path for row in table.drop_duplicates("emotion").itertuples()}
-    found = {"speech": folder / "Stimme für den Test.ogg", "flac": folder / "two.flac", "tone": folder / "tone.wav"}
-    shutil.copy(speech["angry"], found["speech"])
+    files = {"speech": folder / "Stimme für den Test.ogg", "flac": folder / "two.flac", "tone": folder / "tone.wav"}
+    shutil.copy(speech["angry"], files["speech"])
     samples, rate = soundfile.read(speech["sad"])
-    soundfile.write(found["flac"], samples, rate)
+    soundfile.write(files["flac"], samples, rate)
     time_ = np.arange(3 * 48_000) / 48_000
-    soundfile.write(found["tone"], 0.5 * np.sin(2 * np.pi * 440 * time_), 48_000)
-    found["broken"] = folder / "broken.wav"
-    found["broken"].write_bytes(b"RIFF this was a recording once")
-    found["large"] = folder / "large.wav"
+    soundfile.write(files["tone"], 0.5 * np.sin(2 * np.pi * 440 * time_), 48_000)
+    files["broken"] = folder / "broken.wav"
+    files["broken"].write_bytes(b"RIFF this was a recording once")
+    files["large"] = folder / "large.wav"
     noise = np.random.default_rng(0).normal(0, 0.1, (12_500_000, 2)).astype(np.float32)
-    soundfile.write(found["large"], noise, 48_000, subtype="PCM_16")
-    found["too large"] = folder / "too large.wav"
-    with found["too large"].open("wb") as file:
+    soundfile.write(files["large"], noise, 48_000, subtype="PCM_16")
+    files["too large"] = folder / "too large.wav"
+    with files["too large"].open("wb") as file:
         file.truncate(61_000_000)
-    return found
+    return files
 
 
 @pytest.fixture(scope="module")
@@ -249,8 +249,8 @@ def test_many_files_give_a_table_and_a_csv(page, sounds, tmp_path):
     assert download.value.suggested_filename == "predictions.csv"
     download.value.save_as(tmp_path / "predictions.csv")
     rows = list(csv.DictReader((tmp_path / "predictions.csv").open(encoding="utf-8")))
-    found = {row["file"]: bool(row["error"]) for row in rows}
-    assert found == {"Stimme für den Test.ogg": False, "broken.wav": True, "two.flac": False}
+    unusable = {row["file"]: bool(row["error"]) for row in rows}
+    assert unusable == {"Stimme für den Test.ogg": False, "broken.wav": True, "two.flac": False}
     page.get_by_label("Show").select_option(label="1. Stimme für den Test.ogg")
     answered(page, "Stimme für den Test.ogg")
 

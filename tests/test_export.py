@@ -36,9 +36,9 @@ def expected(network, table):
     """Compute the Keras network's calibrated probabilities by hand: features by the suite, softmax(log p / T)."""
     from ser_core import audio, features
 
-    found = saved_models.load_model(network)
+    trained = saved_models.load_model(network)
     given = np.stack([features.extract(audio.read(path)) for path in table["path"]])
-    logits = np.log(found.network.predict(given, verbose=0).astype(float)) / 1.3
+    logits = np.log(trained.network.predict(given, verbose=0).astype(float)) / 1.3
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
@@ -94,10 +94,10 @@ def test_a_keras_copy_is_loaded_with_its_labels(network, tmp_path, monkeypatch):
 
 
 def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, tmp_path):
-    found = saved_models.load_model(network)
-    export.to_onnx(found, tmp_path / "a.onnx")
+    trained = saved_models.load_model(network)
+    export.to_onnx(trained, tmp_path / "a.onnx")
     table = corpora.load("ravdess").iloc[::14].iloc[:100]
-    report = export.compare_with_keras(found, tmp_path / "a.onnx", table)
+    report = export.compare_with_keras(trained, tmp_path / "a.onnx", table)
     assert report["utterances"] == 100 and report["largest_difference"] < 1e-4 and report["same_emotion"] == 100
 
 

@@ -54,37 +54,37 @@ def test_features_equal_those_of_the_suite(utterances, channels, znorm):
     settings = FeatureSettings(features=channels, znorm=znorm)
     run = features_session(settings)
     for samples in utterances:
-        found = run.run(None, {"waveform": (0.3 * samples)[None].astype(np.float32)})[0][0]
+        computed = run.run(None, {"waveform": (0.3 * samples)[None].astype(np.float32)})[0][0]
         expected = features.extract(audio.peak_normalise(samples), features=channels, znorm=znorm)
-        assert found.shape == expected.shape == (400, len(features.CHANNELS[channels]))
+        assert computed.shape == expected.shape == (400, len(features.CHANNELS[channels]))
         scale = 1.0 if znorm else 100.0
-        assert np.abs(found - expected).max() < 2e-3 * scale and np.abs(found - expected).mean() < 2e-5 * scale
+        assert np.abs(computed - expected).max() < 2e-3 * scale and np.abs(computed - expected).mean() < 2e-5 * scale
 
 
 def test_features_equal_those_of_librosa(utterances):
     run = features_session(FeatureSettings(features="14", znorm=False))
     for samples in utterances[:4]:
-        found = run.run(None, {"waveform": samples[None]})[0][0]
+        computed = run.run(None, {"waveform": samples[None]})[0][0]
         count = min(400, 1 + len(samples) // 160)
         common = {"y": samples, "hop_length": 160}
         mfcc = librosa.feature.mfcc(sr=16_000, n_mfcc=13, n_fft=400, n_mels=40, **common).T
         rms = librosa.feature.rms(frame_length=400, **common).T
-        assert np.allclose(found[:count, :13], mfcc[:count], atol=0.05)
-        assert np.allclose(found[:count, 13:], rms[:count], atol=1e-5)
-        assert not found[count:].any()
+        assert np.allclose(computed[:count, :13], mfcc[:count], atol=0.05)
+        assert np.allclose(computed[:count, 13:], rms[:count], atol=1e-5)
+        assert not computed[count:].any()
 
 
 def test_a_batch_equals_its_members_one_by_one(utterances):
     run = features_session(FeatureSettings())
     together = np.stack([utterances[0][:16_000], utterances[1][:16_000]])
-    found = run.run(None, {"waveform": together})[0]
-    for one, expected in zip(together, found):
-        assert np.allclose(run.run(None, {"waveform": one[None]})[0][0], expected, atol=1e-5)
+    computed = run.run(None, {"waveform": together})[0]
+    for waveform, expected in zip(together, computed):
+        assert np.allclose(run.run(None, {"waveform": waveform[None]})[0][0], expected, atol=1e-5)
 
 
 def test_a_constant_waveform_gives_zeros_and_no_nan():
-    found = features_session(FeatureSettings()).run(None, {"waveform": np.zeros((1, 16_000), np.float32)})[0]
-    assert np.array_equal(found, np.zeros((1, 400, 42), np.float32))
+    computed = features_session(FeatureSettings()).run(None, {"waveform": np.zeros((1, 16_000), np.float32)})[0]
+    assert np.array_equal(computed, np.zeros((1, 400, 42), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -148,12 +148,12 @@ def test_each_layer_equals_keras(piece):
     given = random.normal(0, 1, (3, 23, 6)).astype(np.float32)
     graph = onnx_features.Graph()
     outputs = onnx_graph.add_network(graph, network, "features", temperature=2.0)
-    found = session(graph, "features", [None, 23, 6], outputs).run(None, {"features": given})
+    outputs = session(graph, "features", [None, 23, 6], outputs).run(None, {"features": given})
     expected = temperature_scaling.apply_temperature(network.predict(given, verbose=0), 2.0)
-    assert np.abs(found[0] - expected).max() < 1e-5
-    assert len(found) == (2 if piece == "attention" else 1)
+    assert np.abs(outputs[0] - expected).max() < 1e-5
+    assert len(outputs) == (2 if piece == "attention" else 1)
     if piece == "attention":
-        assert found[1].shape == (3, 23) and np.allclose(found[1].sum(axis=1), 1.0, atol=1e-5)
+        assert outputs[1].shape == (3, 23) and np.allclose(outputs[1].sum(axis=1), 1.0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_the_papers_networks_equal_keras_from_the_waveform_on(tmp_path, utteranc
         ]
     )
     expected = temperature_scaling.apply_temperature(network.network.predict(given, verbose=0), 1.3)
-    found = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
+    computed = np.concatenate([run.run(["probabilities"], {"waveform": x[None]})[0] for x in utterances])
     weights = run.run(["attention"], {"waveform": np.stack([utterances[0][:8_000]] * 2)})[0]
     assert weights.shape == (2, settings.frames // 8) and np.allclose(weights.sum(axis=1), 1.0, atol=1e-5)
     assert (np.ptp(weights) > 0) == facts["attends"] == (name not in ("a1", "a3"))
-    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(computed - expected).max() < 1e-4
     assert np.ptp(expected, axis=0).max() > 0.2  # the networks distinguish these utterances

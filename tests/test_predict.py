@@ -49,8 +49,8 @@ def run_graph(model):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def run(waveform):
-        found = session.run(["probabilities", "attention"], {"waveform": np.asarray(waveform, np.float32)[None]})
-        return found[0][0], found[1][0]
+        outputs = session.run(["probabilities", "attention"], {"waveform": np.asarray(waveform, np.float32)[None]})
+        return outputs[0][0], outputs[1][0]
 
     return run
 
@@ -67,41 +67,48 @@ def ser(*arguments, **settings):
 
 
 def test_a_short_recording_is_padded_with_a_note(predictor, run_graph, voice):
-    found = predictor.predict((voice[:32_000], 16_000), name="me")
+    prediction = predictor.predict((voice[:32_000], 16_000), name="me")
     expected, attention = run_graph(voice[:32_000])
-    assert np.allclose(values(found), expected, atol=1e-6) and np.allclose(found.attention, attention, atol=1e-6)
-    assert values(found).sum() == pytest.approx(1.0, abs=1e-12)
-    assert tuple(found.probabilities) == predictor.labels == corpora.labels("demo")
-    assert found.emotion == predictor.labels[int(expected.argmax())]
-    assert found.confidence == max(found.probabilities.values()) and found.sure == (found.confidence >= 0.5)
-    assert (found.file, found.seconds) == ("me", 2.0)
-    assert "padded to 4 s" in found.notes and any("demo" in note for note in found.notes)
-    assert len(found.windows) == 1 and found.windows[0].end == 2.0
-    assert len(found.attention_times) == 50 and np.allclose(np.diff(found.attention_times), 0.08)
+    assert np.allclose(values(prediction), expected, atol=1e-6) and np.allclose(
+        prediction.attention, attention, atol=1e-6
+    )
+    assert values(prediction).sum() == pytest.approx(1.0, abs=1e-12)
+    assert tuple(prediction.probabilities) == predictor.labels == corpora.labels("demo")
+    assert prediction.emotion == predictor.labels[int(expected.argmax())]
+    assert prediction.confidence == max(prediction.probabilities.values()) and prediction.sure == (
+        prediction.confidence >= 0.5
+    )
+    assert (prediction.file, prediction.seconds) == ("me", 2.0)
+    assert "padded to 4 s" in prediction.notes and any("demo" in note for note in prediction.notes)
+    assert len(prediction.windows) == 1 and prediction.windows[0].end == 2.0
+    assert len(prediction.attention_times) == 50 and np.allclose(np.diff(prediction.attention_times), 0.08)
 
 
 def test_a_long_recording_is_the_mean_of_its_windows(predictor, run_graph, voice):
-    found = predictor.predict((voice[:150_000], 16_000))
+    prediction = predictor.predict((voice[:150_000], 16_000))
     starts = [0, 32_000, 64_000, 87_040]  # the last on the grid of 1,280 samples, to the end
     prepared = audio.peak_normalise(voice[:150_000])
     each = [run_graph(prepared[start : start + 64_000])[0] for start in starts]
-    assert np.allclose(values(found), np.mean(each, axis=0), atol=1e-5)
-    assert [round(window.start * 16_000) for window in found.windows] == starts
-    assert found.windows[-1].end == pytest.approx(found.seconds) and "averaged over 4 windows of 4 s" in found.notes
-    for window, expected in zip(found.windows, each):
+    assert np.allclose(values(prediction), np.mean(each, axis=0), atol=1e-5)
+    assert [round(window.start * 16_000) for window in prediction.windows] == starts
+    assert (
+        prediction.windows[-1].end == pytest.approx(prediction.seconds)
+        and "averaged over 4 windows of 4 s" in prediction.notes
+    )
+    for window, expected in zip(prediction.windows, each):
         assert np.allclose(list(window.probabilities.values()), expected, atol=1e-5)
-    assert found.attention.sum() == pytest.approx(1.0) and len(found.attention) == 87_040 // 1_280 + 50
-    assert found.attention_times[-1] == pytest.approx(found.seconds, abs=0.1)
+    assert prediction.attention.sum() == pytest.approx(1.0) and len(prediction.attention) == 87_040 // 1_280 + 50
+    assert prediction.attention_times[-1] == pytest.approx(prediction.seconds, abs=0.1)
 
 
 def test_silent_windows_of_a_long_recording_are_ignored(predictor, voice):
     short = voice[:64_000]
-    found = predictor.predict((np.r_[np.zeros(128_000), short], 16_000))
-    assert [window.silent for window in found.windows] == [True, True, True, False, False]
-    assert "3 silent windows left out" in found.notes
-    assert found.attention[:40].sum() == 0.0
-    counted = [list(window.probabilities.values()) for window in found.windows[3:]]
-    assert np.allclose(values(found), np.mean(counted, axis=0), atol=1e-6)
+    prediction = predictor.predict((np.r_[np.zeros(128_000), short], 16_000))
+    assert [window.silent for window in prediction.windows] == [True, True, True, False, False]
+    assert "3 silent windows left out" in prediction.notes
+    assert prediction.attention[:40].sum() == 0.0
+    counted = [list(window.probabilities.values()) for window in prediction.windows[3:]]
+    assert np.allclose(values(prediction), np.mean(counted, axis=0), atol=1e-6)
 
 
 def test_path_bytes_array_and_integers_give_the_same(predictor, voice, tmp_path):
@@ -139,8 +146,8 @@ def test_the_level_of_a_recording_has_no_effect(predictor, voice):
 def test_every_unusual_recording_is_predicted_and_every_bad_one_gives_one_line(predictor, tmp_path):
     for name, content in bad_files.accepted().items():
         (tmp_path / name).write_bytes(content)
-        found = predictor.predict(tmp_path / name)
-        assert np.isfinite(values(found)).all() and values(found).sum() == pytest.approx(1.0), name
+        prediction = predictor.predict(tmp_path / name)
+        assert np.isfinite(values(prediction)).all() and values(prediction).sum() == pytest.approx(1.0), name
     for name, (content, word) in bad_files.contents().items():
         with pytest.raises(SerError, match=word or None) as caught:
             predictor.predict(content, name=name)
@@ -151,9 +158,9 @@ def test_an_hour_is_predicted_and_more_is_refused(predictor, voice, monkeypatch)
     even = lambda waveforms: (np.full((len(waveforms), 8), 1 / 8), np.full((len(waveforms), 50), 1 / 50))  # noqa: E731
     monkeypatch.setattr(predictor, "_network", even)  # only the windows are counted here
     hour = np.tile(voice[:40_000], 720)  # 3600 s at 8 kHz
-    found = predictor.predict((hour[: 3_300 * 8_000], 8_000))
-    assert found.seconds == 3_300.0 and len(found.windows) == 1_649
-    assert found.windows[-1].end == pytest.approx(3_300.0, abs=0.01)
+    prediction = predictor.predict((hour[: 3_300 * 8_000], 8_000))
+    assert prediction.seconds == 3_300.0 and len(prediction.windows) == 1_649
+    assert prediction.windows[-1].end == pytest.approx(3_300.0, abs=0.01)
     with pytest.raises(SerError, match="3601 s"):
         predictor.predict((np.r_[hour, voice[:8_000]], 8_000))
 
@@ -163,16 +170,18 @@ def test_an_hour_is_predicted_and_more_is_refused(predictor, voice, monkeypatch)
 
 def test_a_bad_recording_among_many_is_named_and_the_others_are_predicted(predictor, voice, tmp_path):
     soundfile.write(tmp_path / "a.wav", voice[:16_000], 16_000)
-    found = list(predictor.predict_many([tmp_path / "a.wav", tmp_path / "no.wav", ("x", b"text"), tmp_path / "a.wav"]))
-    assert [isinstance(result, UnusableRecording) for result in found] == [False, True, True, False]
-    assert [result.file for result in found] == [
+    results = list(
+        predictor.predict_many([tmp_path / "a.wav", tmp_path / "no.wav", ("x", b"text"), tmp_path / "a.wav"])
+    )
+    assert [isinstance(result, UnusableRecording) for result in results] == [False, True, True, False]
+    assert [result.file for result in results] == [
         str(tmp_path / "a.wav"),
         str(tmp_path / "no.wav"),
         "x",
         str(tmp_path / "a.wav"),
     ]
-    assert str(found[1]) == f"{tmp_path}/no.wav: no such file; check the name"
-    assert found[0].record() == found[3].record()
+    assert str(results[1]) == f"{tmp_path}/no.wav: no such file; check the name"
+    assert results[0].record() == results[3].record()
 
 
 # Streams
@@ -180,42 +189,45 @@ def test_a_bad_recording_among_many_is_named_and_the_others_are_predicted(predic
 
 @pytest.mark.parametrize("hop", [0.5, 0.3])
 def test_a_stream_equals_the_offline_prediction_of_its_windows(predictor, voice, hop):
-    stream, random, found, place = predictor.stream(hop), np.random.default_rng(0), [], 0
+    stream, random, predictions, place = predictor.stream(hop), np.random.default_rng(0), [], 0
     while place < len(voice):
         size = int(random.integers(1, 20_000))
-        found += stream.feed(voice[place : place + size], 16_000)
+        predictions += stream.feed(voice[place : place + size], 16_000)
         place += size
         assert len(stream.window) <= 64_000
     step = round(hop * 16_000)
-    assert len(found) == len(voice) // step
-    for number, one in enumerate(found, start=1):
+    assert len(predictions) == len(voice) // step
+    for number, prediction in enumerate(predictions, start=1):
         end = number * step
         start = max(0, end - 64_000)
         offline = predictor.predict((voice[start:end], 16_000))
-        assert np.allclose(values(one), values(offline), atol=1e-5)
-        assert one.windows[0].start == pytest.approx(start / 16_000) and one.windows[0].end == pytest.approx(
-            end / 16_000
-        )
-    assert len({one.emotion for one in found}) > 1 or np.ptp([values(one) for one in found], axis=0).max() > 0.01
+        assert np.allclose(values(prediction), values(offline), atol=1e-5)
+        assert prediction.windows[0].start == pytest.approx(start / 16_000) and prediction.windows[
+            0
+        ].end == pytest.approx(end / 16_000)
+    assert (
+        len({prediction.emotion for prediction in predictions}) > 1
+        or np.ptp([values(prediction) for prediction in predictions], axis=0).max() > 0.01
+    )
 
 
 def test_a_stream_at_another_rate_is_resampled_without_seams(predictor, voice):
     fast = audio.resample(voice[:96_000], 16_000, 48_000)
-    stream, found = predictor.stream(0.5), []
+    stream, predictions = predictor.stream(0.5), []
     for place in range(0, len(fast), 1_111):
-        found += stream.feed(fast[place : place + 1_111], 48_000)
+        predictions += stream.feed(fast[place : place + 1_111], 48_000)
     slow = audio.resample(fast, 48_000, 16_000)
-    assert 10 <= len(found) <= 12  # the resampler holds a few milliseconds back
-    for number, one in enumerate(found[3:], start=4):
+    assert 10 <= len(predictions) <= 12  # the resampler holds a few milliseconds back
+    for number, prediction in enumerate(predictions[3:], start=4):
         end = number * 8_000
         assert np.allclose(
-            values(one), values(predictor.predict((slow[max(0, end - 64_000) : end], 16_000))), atol=0.02
+            values(prediction), values(predictor.predict((slow[max(0, end - 64_000) : end], 16_000))), atol=0.02
         )
 
 
 def test_a_silent_stream_is_not_sure(predictor):
-    (found,) = predictor.stream(0.5).feed(np.zeros(8_000), 16_000)
-    assert not found.sure and "silent" in found.notes and values(found).sum() == pytest.approx(1.0)
+    (prediction,) = predictor.stream(0.5).feed(np.zeros(8_000), 16_000)
+    assert not prediction.sure and "silent" in prediction.notes and values(prediction).sum() == pytest.approx(1.0)
 
 
 def test_unusable_samples_of_a_stream_give_one_line(predictor):
@@ -239,17 +251,22 @@ def test_a_keras_network_by_hash_or_file_equals_the_exported_one(predictor, mode
         (own_store / f"0123456789abcdef{suffix}").write_bytes(model.with_suffix(suffix).read_bytes())
     expected = predictor.predict((voice, 16_000))
     for name in ("0123456789abcdef", "0123", model.with_suffix(".keras")):
-        found = Predictor(name)
-        assert (found.labels, found.rate, found.window_seconds, found.demo) == (predictor.labels, 16_000, 4.0, True)
-        one = found.predict((voice, 16_000))
-        assert np.allclose(values(one), values(expected), atol=1e-4)
-        assert np.allclose(one.attention, expected.attention, atol=1e-4) and one.notes == expected.notes
+        keras_predictor = Predictor(name)
+        assert (keras_predictor.labels, keras_predictor.rate, keras_predictor.window_seconds, keras_predictor.demo) == (
+            predictor.labels,
+            16_000,
+            4.0,
+            True,
+        )
+        prediction = keras_predictor.predict((voice, 16_000))
+        assert np.allclose(values(prediction), values(expected), atol=1e-4)
+        assert np.allclose(prediction.attention, expected.attention, atol=1e-4) and prediction.notes == expected.notes
 
 
 def test_a_network_with_another_input_predicts_through_keras(tmp_path, voice):
     path = made_network.keep(tmp_path, "issa", stem="issa")
-    found = Predictor(path).predict((voice[:32_000], 16_000))
-    assert values(found).sum() == pytest.approx(1.0) and found.attention.size == 0
+    prediction = Predictor(path).predict((voice[:32_000], 16_000))
+    assert values(prediction).sum() == pytest.approx(1.0) and prediction.attention.size == 0
 
 
 def test_unusable_models_give_one_line(tmp_path, own_store):

@@ -17,7 +17,7 @@ from ser_core import audio, corpora
 from ser_core.inference import predict, saved_models
 from ser_core.inference.export import to_onnx
 from ser_core.results import tables
-from ser_core.widgets import explorer, model_card, predictor, svg
+from ser_core.widgets import explorer, model_card, predictor, recordings, svg
 from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
 
 
@@ -108,11 +108,11 @@ BAD = {
     "empty.wav": (b"", "empty"),
     "text.wav": (b"this is no audio", "not audio"),
     "archive.zip": (Path(corpora.demo.ARCHIVE).read_bytes()[:5000], "not audio"),
-    "silent.wav": (predictor.wav_bytes(np.zeros(16_000, np.float32), 16_000), "silent"),
-    "short.wav": (predictor.wav_bytes(tone(0.05), 16_000), "at least 0.1 s"),
-    "cut.wav": (predictor.wav_bytes(tone(), 16_000)[:30_000], "truncated"),
-    "header.wav": (predictor.wav_bytes(tone(), 16_000)[:20], "not audio"),
-    "rate.wav": (predictor.wav_bytes(tone(), 100), "sampling rate"),
+    "silent.wav": (recordings.wav_bytes(np.zeros(16_000, np.float32), 16_000), "silent"),
+    "short.wav": (recordings.wav_bytes(tone(0.05), 16_000), "at least 0.1 s"),
+    "cut.wav": (recordings.wav_bytes(tone(), 16_000)[:30_000], "truncated"),
+    "header.wav": (recordings.wav_bytes(tone(), 16_000)[:20], "not audio"),
+    "rate.wav": (recordings.wav_bytes(tone(), 100), "sampling rate"),
     "<b>name</b>.wav": (b"x", "not audio"),
 }
 
@@ -237,7 +237,7 @@ def test_the_pretrained_networks_limitations_have_the_published_score(panel):
 def test_the_oldest_recordings_are_dropped(panel, monkeypatch):
     monkeypatch.setattr(predictor, "KEPT", 200_000)
     for name in "abc":
-        panel.give(predictor.wav_bytes(tone(4), 16_000), name)
+        panel.give(recordings.wav_bytes(tone(4), 16_000), name)
     assert [recording.source is None for recording in panel.recordings] == [True, False, False]
     panel.shown.value = 0
     assert "no longer kept" in panel.pictures.value and "ser-answer" in panel.result.value

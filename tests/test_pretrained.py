@@ -42,11 +42,11 @@ def test_the_file_is_small_and_has_its_metadata(choice):
 @needs_model
 def test_the_pretrained_network_predicts():
     path = corpora.load("demo")["path"].iloc[0]
-    found = Predictor().predict(path)
-    assert sum(found.probabilities.values()) == pytest.approx(1.0) and not Predictor().demo
+    prediction = Predictor().predict(path)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0) and not Predictor().demo
     command = [sys.executable, "-m", "ser_core.cli", "predict", path, "--json"]
     (row,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert row["probabilities"] == pytest.approx(found.probabilities, abs=1e-5)
+    assert row["probabilities"] == pytest.approx(prediction.probabilities, abs=1e-5)
 
 
 @needs_model
@@ -108,20 +108,24 @@ def test_the_choice_is_by_validation_among_networks_with_all_folds(tmp_path):
         row(f"e{fold}", fold, "cnn_lstm_1d", 0.9, 0.9, tmp_path)  # cannot be exported
         row(f"f{fold}", fold, "a3", 0.9, 0.9, tmp_path, protocol="random")
     row("g0", 0, "cnn_bilstm_attention", 0.9, 0.9, tmp_path)  # one fold
-    found = make.choose_network(tmp_path)
-    assert found["spec"]["model"] == "a4" and found["validation_uar"] == pytest.approx(0.6)
-    assert found["epochs"] == 12 and found["rows"] == [f"b{fold}" for fold in range(6)]
-    assert [other["spec"]["model"] for other in found["others"]] == ["a1"]
-    assert [other["spec"]["model"] for other in found["incomplete"]] == ["cnn_bilstm_attention"]
+    choice = make.choose_network(tmp_path)
+    assert choice["spec"]["model"] == "a4" and choice["validation_uar"] == pytest.approx(0.6)
+    assert choice["epochs"] == 12 and choice["rows"] == [f"b{fold}" for fold in range(6)]
+    assert [other["spec"]["model"] for other in choice["others"]] == ["a1"]
+    assert [other["spec"]["model"] for other in choice["incomplete"]] == ["cnn_bilstm_attention"]
     best = np.log(0.65 / 0.05) / np.log(0.6 / (0.4 / 7))  # six in ten right, the rest spread evenly
-    assert found["temperature"] == pytest.approx(best, rel=0.01)
+    assert choice["temperature"] == pytest.approx(best, rel=0.01)
 
 
 def test_calibration_equals_a_calculation_by_hand():
     sure_and_right = np.array([[0.9, 0.1], [0.1, 0.9]])
-    found = card.reliability_summary(sure_and_right, np.array([0, 1]))
-    assert found["ece"] == pytest.approx(0.1) and found["accuracy"] == 1.0 and found["confidence"] == pytest.approx(0.9)
-    assert found["nll"] == pytest.approx(-np.log(0.9)) and found["brier"] == pytest.approx(0.02)
+    calibration = card.reliability_summary(sure_and_right, np.array([0, 1]))
+    assert (
+        calibration["ece"] == pytest.approx(0.1)
+        and calibration["accuracy"] == 1.0
+        and calibration["confidence"] == pytest.approx(0.9)
+    )
+    assert calibration["nll"] == pytest.approx(-np.log(0.9)) and calibration["brier"] == pytest.approx(0.02)
     half = card.reliability_summary(np.tile([0.75, 0.25], (4, 1)), np.array([0, 0, 0, 1]))
     assert half["ece"] == pytest.approx(0.0)
 

@@ -17,7 +17,8 @@ from ser_core._utils import machine, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
 from ser_core.report import build
-from ser_core.report.build import build_report, is_current, notebook_key, render, render_page, run_notebooks
+from ser_core.report.build import build_report, is_current, render, render_page, run_notebooks
+from ser_core.report.execution import notebook_key
 from ser_core.report.html import headline, headline_table
 from ser_core.results import tables
 
@@ -163,13 +164,13 @@ class Addresses(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.found, self.tags = [], set()
+        self.addresses, self.tags = [], set()
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         for name, value in attrs:
             if name in ("src", "href", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href"):
-                self.found.append(value)
+                self.addresses.append(value)
             if name == "style":
                 assert "url(" not in value
 
@@ -178,7 +179,7 @@ def assert_self_contained(text, where):
     parser = Addresses()
     parser.feed(text)
     assert not parser.tags & {"script", "iframe", "object", "embed", "base"}, where
-    for address in parser.found:
+    for address in parser.addresses:
         inside = address.startswith(("data:", "#")) or re.fullmatch(r"[\w.-]+\.html(#[\w.-]*)?", address)
         assert inside, f"{where}: {address[:80]}"
     styles = "".join(re.findall(r"<style.*?</style>", text, flags=re.DOTALL))
@@ -186,15 +187,15 @@ def assert_self_contained(text, where):
 
 
 def test_pages_are_self_contained(made):
-    found = sorted((made.home / "report").glob("*.html"))
-    assert [path.name for path in found] == [
+    pages = sorted((made.home / "report").glob("*.html"))
+    assert [path.name for path in pages] == [
         "01_good.html",
         "02_bad.html",
         "03_dying.html",
         "05_late.html",
         "index.html",
     ]
-    for path in found:
+    for path in pages:
         assert_self_contained(path.read_text(encoding="utf-8"), path.name)
     text = page(made, "01_good.html")
     assert "data:audio/wav;base64," in text and "data:image/png;base64," in text

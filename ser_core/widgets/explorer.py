@@ -13,7 +13,8 @@ import pandas as pd
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core.widgets import svg
-from ser_core.widgets.predictor import SILENCE, display, read_for_network, wav_bytes
+from ser_core.widgets.predictor import display
+from ser_core.widgets.recordings import SILENCE, read_for_network, wav_bytes
 from ser_core.widgets.rendering import data_address, paragraph, render, style_html
 
 ANY = "any"
