@@ -210,12 +210,13 @@ def fit_with_rules(
         evaluated, accuracy_name = emotion_only(model), f"{model.output_names[0]}_accuracy"
         evaluated.compile(loss=LOSS, metrics=["accuracy"], jit_compile=False)
     by_uar = tuple(rules) != ("loss",)
+    x, y = train
     bar = tqdm(total=config.epochs, initial=done.epochs, desc=label, unit="epoch", disable=None if progress else True)
     while done.epochs < config.epochs and done.epochs - last_improvement(done.loss, done.uar) < config.patience:
         start = time.perf_counter()
-        fitted = _epoch(model, *train, config, done.epochs)
+        fitted = _epoch(model, x, y, config, done.epochs)
         if config.batch_norm == "precise":
-            batch_norm.recompute_statistics(model, train[0], EVALUATION_BATCH)
+            batch_norm.recompute_statistics(model, x, EVALUATION_BATCH)
         loss, accuracy = evaluated.evaluate(**speedups.batches(*validation, size=EVALUATION_BATCH), verbose=0)
         values = (fitted["loss"][0], fitted[accuracy_name][0], loss, accuracy)
         for name, value in zip(CURVES, values, strict=True):
@@ -302,11 +303,12 @@ def fit_without_validation(
 
     _compile(model, config)
     speedups.enable_fast_kernels(model, True)
+    x, y = train
     curve = []
     for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):
-        curve.append(round(float(_epoch(model, *train, config, number)["loss"][0]), DIGITS))
+        curve.append(round(float(_epoch(model, x, y, config, number)["loss"][0]), DIGITS))
     if config.batch_norm == "precise":
-        batch_norm.recompute_statistics(model, train[0], EVALUATION_BATCH)
+        batch_norm.recompute_statistics(model, x, EVALUATION_BATCH)
     speedups.enable_fast_kernels(model, False)
     return model, curve
 
