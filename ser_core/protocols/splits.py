@@ -34,7 +34,7 @@ SIDES = ("train", "validation", "test")
 PROTOCOLS: dict[str, str] = {
     "speaker": "no speaker both in test and elsewhere",
     "speaker-text": "no speaker and no sentence both in test and elsewhere",
-    "random": "six folds stratified over utterances; a speaker's voice is on every side",
+    "random": "six folds stratified over utterances; every speaker is in training, validation and test",
     "leaky": "augmented before splitting: copies of test utterances are in training; included to show the leak",
     "cross": "trained on one corpus, tested on another, on the emotions that both have",
 }
