@@ -34,8 +34,6 @@ ROOMS = (
 )
 """The sub-packages."""
 
-__all__ = [name for names in FRONT_DOOR.values() for name in names]
-
 
 def __getattr__(name: str) -> Any:
     for module, names in FRONT_DOOR.items():
@@ -47,4 +45,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *ROOMS})
+    return sorted({*globals(), *ROOMS, *(name for names in FRONT_DOOR.values() for name in names)})
