@@ -17,6 +17,7 @@ from ser_core._utils import machine, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
 from ser_core.report import build
+from ser_core.report import html as report_html
 from ser_core.report.build import build_report, is_current, render, render_page, run_notebooks
 from ser_core.report.execution import notebook_key
 from ser_core.report.html import headline, headline_table
@@ -157,6 +158,16 @@ def test_a_changed_recording_changes_the_key_of_a_notebook(tmp_path, monkeypatch
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "03-01-05-02-01-01-02.wav").write_bytes(b"x")
     assert notebook_key(source, plan, {}) != before
+
+
+def test_a_template_escapes_text_and_refuses_a_missing_value():
+    from jinja2 import UndefinedError
+
+    values = {"title": "<b>", "style": "", "badge": "", "failure": "'<i>'", "content": "&"}
+    text = report_html.render("notebook.html.j2", **values)
+    assert "<title>&lt;b&gt;</title>" in text and "&#39;&lt;i&gt;&#39;" in text and ">&amp;</main>" in text
+    with pytest.raises(UndefinedError, match="content"):
+        report_html.render("notebook.html.j2", **{name: values[name] for name in values if name != "content"})
 
 
 class Addresses(HTMLParser):
