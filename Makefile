@@ -95,7 +95,7 @@ coverage: env ## Measure which lines the unit tests run, against the floor in py
 	@$(BIN)/python -m pytest $(both) --cov --cov-report=term:skip-covered tests ser_core
 
 docs: env ## Build the API pages from the docstrings into runs/docs/
-	@$(BIN)/pdoc --docformat numpy --no-show-source --output-directory runs/docs ser_core
+	@TF_CPP_MIN_LOG_LEVEL=3 nice $(BIN)/pdoc --docformat numpy --no-show-source --output-directory runs/docs ser_core
 	@echo runs/docs/index.html
 
 # Uploads from the notebooks' own controls fit any limit; those of others meet the server's, 10 MB, which is raised here.
