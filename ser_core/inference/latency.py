@@ -193,8 +193,8 @@ def measure_networks(
 def _code() -> str:
     """Return a digest of the timed code, so that results of other code are not reused."""
     package = paths.package_dir()
-    timed = (package / "audio" / "io.py", package / "features" / "frames.py", Path(stage_timing.__file__))
-    files = [*timed, *sorted((package / "models").glob("*.py"))]
+    timed = ("audio/io.py", "audio/processing.py", "features/frames.py", "features/spectral.py")
+    files = [*(package / name for name in timed), Path(stage_timing.__file__), *sorted((package / "models").glob("*.py"))]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
