@@ -194,7 +194,8 @@ def _code() -> str:
     """Return a digest of the timed code, so that results of other code are not reused."""
     package = paths.package_dir()
     timed = ("audio/io.py", "audio/processing.py", "features/frames.py", "features/spectral.py")
-    files = [*(package / name for name in timed), Path(stage_timing.__file__), *sorted((package / "models").glob("*.py"))]
+    models_code = sorted((package / "models").glob("*.py"))
+    files = [*(package / name for name in timed), Path(stage_timing.__file__), *models_code]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
