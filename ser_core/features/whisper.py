@@ -17,7 +17,7 @@ from ser_core._utils.errors import SerError
 from ser_core._utils.paths import weights_dir
 from ser_core.audio import SAMPLE_RATE
 from ser_core.features import encoders
-from ser_core.features.frames import mel_filters
+from ser_core.features.spectral import mel_filters
 
 BANDS, WINDOW, HOP = 80, 400, 160
 """Mel bands; window (as long as the FFT) and hop, samples: 25 and 10 ms."""

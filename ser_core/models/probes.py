@@ -1,8 +1,8 @@
-"""Build models on frozen speech encoders: a linear probe, an attention probe, a mixture of experts.
+"""Build models on frozen speech encoders: linear, logistic and attention probes, a mixture of experts.
 
-The encoders are those of :mod:`ser_core.features.encoders`. The probes are learners as in
-:mod:`ser_core.models.classical`: the layer is chosen by folds of training speakers. The mixture is a network that
-weights the layers itself.
+The encoders are those of :mod:`ser_core.features.encoders`; the logistic probe is for one vector per utterance, as
+:mod:`ser_core.features.whisper` computes. The probes are learners as in :mod:`ser_core.models.classical`: the layer is
+chosen by folds of training speakers. The mixture is a network that weights the layers itself.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,7 @@ class LogisticProbe:
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
-        self.chosen: dict = {}
+        self.chosen: dict[str, Any] = {}
 
     def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "LogisticProbe":
         """Fit to vectors [utterances, size], class indices and speakers."""
