@@ -16,7 +16,10 @@ endif
 ifneq ($(SER_RUNS),)
 override SER_RUNS := $(call here,$(SER_RUNS))
 endif
-export SER_DATA SER_CACHE SER_RUNS SER_QUICK
+ifneq ($(SER_WEIGHTS),)
+override SER_WEIGHTS := $(call here,$(SER_WEIGHTS))
+endif
+export SER_DATA SER_CACHE SER_RUNS SER_WEIGHTS SER_QUICK
 
 .DEFAULT_GOAL := help
 .PHONY: help env reproduce test lint test-notebooks coverage docs lab app report data lock clean

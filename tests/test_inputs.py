@@ -10,7 +10,7 @@ from ser_core import audio, corpora, features
 from ser_core._utils.errors import SerError
 from ser_core.features import cache, inputs
 
-NAMES = [name for name, made_for in inputs.INPUTS.items() if made_for.extra != "ssl"]
+NAMES = [name for name, made_for in inputs.INPUTS.items() if made_for.extra not in ("ssl", "encoders")]
 
 
 def settings(name, **changed):

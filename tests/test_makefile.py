@@ -159,7 +159,7 @@ def test_the_gpu_build_replaces_the_other_and_stays(folder):
     assert folder.make("env", "EXTRA=tpu")[0] != 0
 
 
-@pytest.mark.parametrize("variable", ["SER_DATA", "SER_CACHE", "SER_RUNS"])
+@pytest.mark.parametrize("variable", ["SER_DATA", "SER_CACHE", "SER_RUNS", "SER_WEIGHTS"])
 def test_relative_folders_count_from_the_makefile(folder, variable):
     """Notebooks run in their own folder: what they get must not depend on it."""
     folder.make("env")

@@ -51,6 +51,20 @@ def test_the_linear_probe_with_one_speaker_and_two_emotions():
     assert probe.predict_proba(x).shape == (160, 2) and 0.0 <= probe.chosen["inner_uar"] <= 1.0
 
 
+def test_the_logistic_probe_chooses_its_penalty_and_class_weights_within_the_training_speakers():
+    x, y, groups = layers_of()
+    kept = (y > 0) | (np.arange(len(y)) % 3 == 0)  # the first class has a third of its utterances
+    x, y, groups = x[kept, 2], y[kept], groups[kept]
+    probe = models.build_learner("whisper_base", 5, 0).fit(x, y, groups)
+    assert isinstance(probe, probes.LogisticProbe) and set(probe.chosen) == {"C", "class_weight", "inner_uar"}
+    assert probe.chosen["C"] in probes.C_CHOICES and probe.parameters == 4 * (6 + 1)
+    unseen, truth, _ = layers_of(seed=1)
+    probabilities = probe.predict_proba(unseen[:, 2])
+    assert np.allclose(probabilities.sum(axis=1), 1.0) and not probabilities[:, 4].any()
+    assert np.mean(probabilities.argmax(axis=1) == truth) > 0.9
+    assert probe.chosen == models.build_learner("whisper_base", 5, 0).fit(x, y, groups).chosen
+
+
 def steps_of(n=192, steps=10, layers=3, size=8, classes=4, seed=0):
     """Utterances of 4 to 10 steps; one step of layer 1 encodes the emotion, and is marked by its last value."""
     random = np.random.default_rng(seed)

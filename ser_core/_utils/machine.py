@@ -7,7 +7,7 @@ from pathlib import Path
 
 DEPENDENCIES = (
     *("ser-core", "keras", "tensorflow", "tensorflow-cpu", "numpy", "scipy", "librosa", "soundfile", "soxr"),
-    *("scikit-learn", "hmmlearn", "opensmile", "torch", "transformers"),
+    *("scikit-learn", "hmmlearn", "opensmile", "torch", "transformers", "ctranslate2"),
 )
 """Distributions whose versions are stored with a result."""
 

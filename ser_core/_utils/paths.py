@@ -2,7 +2,8 @@
 
 ``SER_DATA``, ``SER_CACHE`` and ``SER_RUNS`` name the folders; relative paths are resolved against the current folder.
 The defaults are ``data/``, ``.cache/`` and ``runs/``, in the checkout or else in the current folder. Notebooks take
-every path from here, never from the folder in which they are started.
+every path from here, never from the folder in which they are started. ``SER_WEIGHTS`` names the folder of pretrained
+weights; its default is ``weights/`` in the folder of the corpora.
 """
 
 import os
@@ -28,6 +29,11 @@ def _folder(variable: str, default: str) -> Path:
 def data_dir() -> Path:
     """Return the folder of the corpora (``SER_DATA``, default ``data/``)."""
     return _folder("SER_DATA", "data")
+
+
+def weights_dir() -> Path:
+    """Return the folder of pretrained weights (``SER_WEIGHTS``, default ``weights/`` in the folder of the corpora)."""
+    return _folder("SER_WEIGHTS", str(data_dir() / "weights"))
 
 
 def cache_dir() -> Path:

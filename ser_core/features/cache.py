@@ -24,7 +24,7 @@ from ser_core import audio, features
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core.audio import augmentation
-from ser_core.features import encoders, inputs
+from ser_core.features import inputs
 
 VERSION = 1
 """Increased whenever :mod:`ser_core.audio` or :mod:`ser_core.features` changes what it computes."""
@@ -83,8 +83,8 @@ def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
         parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
     if job.condition != "clean":
         parameters |= {"key": job.key, "condition": [job.condition, CONDITION_VERSION, *others]}
-    if job.raw in inputs.ENCODER:
-        parameters["weights"] = encoders.fingerprint(inputs.ENCODER[job.raw])
+    if weights := inputs.weights_fingerprint(job.raw):
+        parameters["weights"] = weights
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 

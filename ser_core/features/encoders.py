@@ -1,6 +1,6 @@
 """Run frozen self-supervised speech encoders: wav2vec 2.0, HuBERT and WavLM, through ``transformers``.
 
-This repository has no weights. They come from the folder ``<SER_DATA>/weights/<name>``, else from the hub's cache on
+This repository has no weights. They come from the folder ``<SER_WEIGHTS>/<name>``, else from the hub's cache on
 this machine, else from the hub. Where none of these has them, a run ends with an error that begins with
 :data:`NOT_MEASURED`. ``transformers`` and ``torch`` load when first used: ``pip install '.[ssl]'``.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core._utils.errors import SerError
-from ser_core._utils.paths import data_dir
+from ser_core._utils.paths import weights_dir
 from ser_core.audio import SAMPLE_RATE
 
 NOT_MEASURED = "not measured here"
@@ -74,7 +74,7 @@ def _libraries(name: str):
 def find_weights(name: str) -> Path:
     """Find the folder with the configuration and the weights of a checkpoint.
 
-    The order is ``<SER_DATA>/weights/<name>``, the hub's cache on this machine, the hub itself. From the hub the
+    The order is ``<SER_WEIGHTS>/<name>``, the hub's cache on this machine, the hub itself. From the hub the
     checkpoint is downloaded, unless ``HF_HUB_OFFLINE=1`` forbids it.
 
     Parameters
@@ -91,7 +91,7 @@ def find_weights(name: str) -> Path:
     SerError
         beginning with :data:`NOT_MEASURED` where the weights are unavailable
     """
-    checkpoint, folder = CHECKPOINTS[name], data_dir() / "weights" / name
+    checkpoint, folder = CHECKPOINTS[name], weights_dir() / name
     if (folder / "config.json").is_file():
         return folder
     _libraries(name)
@@ -153,7 +153,11 @@ def fingerprint(name: str) -> str:
     SerError
         beginning with :data:`NOT_MEASURED` where the weights are unavailable
     """
-    folder = find_weights(name)
+    return folder_fingerprint(find_weights(name))
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Compute the SHA-256 over the configuration and the weights in a folder, hexadecimal."""
     files = [*folder.glob("*config.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")]
     facts = [(path, path.stat()) for path in sorted(files)]
     lines = [f"{path.name} {_digest(path, stat.st_size, stat.st_mtime_ns)}\n" for path, stat in facts]

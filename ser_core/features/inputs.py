@@ -15,7 +15,7 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features import FeatureSettings, encoders
+from ser_core.features import FeatureSettings, encoders, whisper
 
 MEL_BANDS, MEL_WINDOW, MEL_FFT, MEL_HOP, MEL_RATE = 128, 512, 1024, 256, 48_000
 """Of the log-mel image: bands; window, Fourier transform and hop in samples; sampling rate, Hz."""
@@ -207,10 +207,18 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     **{name: partial(encoders.layer_means, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
+    **{name: partial(whisper.utterance_vector, names=names) for name, names in whisper.COMBINATIONS.items()},
 }
 """Functions from (samples, rate in Hz) to the raw features that are cached: float32, ``*_steps`` float16."""
 ENCODER = {raw: name for name in encoders.CHECKPOINTS for raw in (name, f"{name}_steps", f"{name}_functionals")}
 """Encoder (a key of ``encoders.CHECKPOINTS``) of each raw feature that depends on pretrained weights."""
+
+
+def weights_fingerprint(raw: str) -> str | None:
+    """Identify the pretrained weights that raw features depend on; None where they depend on the samples alone."""
+    if raw in whisper.COMBINATIONS:
+        return whisper.fingerprint(raw)
+    return encoders.fingerprint(ENCODER[raw]) if raw in ENCODER else None
 
 
 def _fit(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
@@ -291,6 +299,14 @@ def _layers_and_functionals(name: str) -> Input:
     return Input(title, f"{name}_functionals", lambda values, settings: values, shape, extra="ssl")
 
 
+def _whisper(name: str) -> Input:
+    def shape(frames: int) -> tuple[int, ...]:
+        return (whisper.vector_size(name),)
+
+    title = f"{whisper.title(name)}, mean and deviation"
+    return Input(title, name, lambda values, settings: values, shape, extra="encoders")
+
+
 MEL_FRAMES = 1 + round(MEL_SECONDS * MEL_RATE) // MEL_HOP
 _FUNCTIONALS = (2 + len(PERCENTILES)) * len(features.CHANNELS["42"])
 INPUTS: dict[str, Input] = {
@@ -317,6 +333,7 @@ INPUTS: dict[str, Input] = {
     **{name: _layers(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},
+    **{name: _whisper(name) for name in whisper.COMBINATIONS},
 }  # fmt: skip
 """Every network input by name: the value of a spec's ``features``."""
 

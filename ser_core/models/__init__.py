@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ser_core._utils.errors import SerError
-from ser_core.features import encoders
+from ser_core.features import encoders, whisper
 from ser_core.models import custom
 
 FIDELITY = {
@@ -156,6 +156,13 @@ MODELS: dict[str, Model] = {
         "Mixture of experts, WavLM and spectral", f"{_PROBES}:mixture_of_experts", "wavlm_base_functionals",
         "[11], Hyeon et al. 2024", "reconstruction", recipe=_RAW,
     ),
+    **{
+        name: Model(
+            f"{whisper.title(name)}, logistic probe", f"{_PROBES}:LogisticProbe", name, whisper.SOURCE, "standard",
+            recipe=_RAW, kind="learner",
+        )
+        for name in whisper.COMBINATIONS
+    },
 }  # fmt: skip
 """Every system of the suite by name."""
 

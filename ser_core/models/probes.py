@@ -1,8 +1,8 @@
-"""Build models on frozen speech encoders: a linear probe, an attention probe, a mixture of experts.
+"""Build models on frozen speech encoders: linear, logistic and attention probes, a mixture of experts.
 
-The encoders are those of :mod:`ser_core.features.encoders`. The probes are learners as in
-:mod:`ser_core.models.classical`: the layer is chosen by folds of training speakers. The mixture is a network that
-weights the layers itself.
+The encoders are those of :mod:`ser_core.features.encoders`; the logistic probe is for one vector per utterance, as
+:mod:`ser_core.features.whisper` computes. The probes are learners as in :mod:`ser_core.models.classical`: the layer is
+chosen by folds of training speakers. The mixture is a network that weights the layers itself.
 """
 
 from collections.abc import Callable
@@ -68,6 +68,57 @@ class LinearProbe:
             self.search = search.fit(x, y, groups=groups)
         best = search.best_params_
         self.chosen = {"layer": best["layer__kw_args"]["layer"], "C": best["regression__C"]}
+        self.chosen["inner_uar"] = round(float(search.best_score_), 6)
+        regression = search.best_estimator_["regression"]
+        self.parameters = regression.coef_.size + regression.intercept_.size
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]."""
+        full = np.zeros((len(x), self.classes))
+        full[:, self.search.classes_] = self.search.predict_proba(x)
+        return full
+
+
+class LogisticProbe:
+    """Classify one vector per utterance by multinomial logistic regression, on standard scores.
+
+    C and the weights of the classes (equal, or such that each class counts the same) are chosen together, by UAR over
+    folds of training speakers.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    chosen : dict
+        after ``fit``: ``C``, ``class_weight`` and their ``inner_uar``
+    parameters : int
+        after ``fit``: number of weights
+    """
+
+    def __init__(self, classes: int, seed: int):
+        self.classes, self.seed = classes, seed
+        self.chosen: dict[str, Any] = {}
+
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "LogisticProbe":
+        """Fit to vectors [utterances, size], class indices and speakers."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import StandardScaler
+        from threadpoolctl import threadpool_limits
+
+        probe = Pipeline([("scores", StandardScaler()), ("regression", LogisticRegression(max_iter=1000))])
+        choices = {"regression__C": C_CHOICES, "regression__class_weight": [None, "balanced"]}
+        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed))
+        with threadpool_limits(1):  # small matrices: several threads of BLAS are ten times as slow
+            self.search = search.fit(x, y, groups=groups)
+        best = search.best_params_
+        self.chosen = {"C": best["regression__C"], "class_weight": best["regression__class_weight"]}
         self.chosen["inner_uar"] = round(float(search.best_score_), 6)
         regression = search.best_estimator_["regression"]
         self.parameters = regression.coef_.size + regression.intercept_.size
