@@ -7,8 +7,9 @@ import pytest
 from made_trees import plant
 
 from ser_core import corpora
+from ser_core._utils import segments
 from ser_core._utils.errors import SerError
-from ser_core.corpora import folder
+from ser_core.corpora import folder, table
 
 # --- differently arranged folders
 
@@ -245,3 +246,50 @@ def test_a_file_that_is_no_csv(tmp_path):
 )
 def test_emotion_spellings(spelt, meant):
     assert folder.normalise_emotion(spelt) == meant
+
+
+# --- segments of longer recordings
+
+
+def test_csv_with_segments(tmp_path):
+    plant(tmp_path, "talk.wav", "whole.wav")
+    (tmp_path / "list.csv").write_text(
+        "path,emotion,speaker,start,end\n"
+        "talk.wav,sad,anna,1.5,2.25\n"
+        "talk.wav,angry,ben,0 days 00:00:02.250000,NaT\n"
+        "whole.wav,sad,anna,,\n"
+        "talk.wav,happy,anna,0,1.5\n"
+    )
+    found = corpora.load(f"csv:{tmp_path / 'list.csv'}")
+    assert list(found["id"]) == ["talk@0-1.5", "talk@1.5-2.25", "talk@2.25-", "whole"]
+    assert list(found["emotion"]) == ["happy", "sad", "angry", "sad"]
+    assert segments.sources(found) == [
+        segments.Segment(str(tmp_path / "talk.wav"), 0.0, 1.5),
+        segments.Segment(str(tmp_path / "talk.wav"), 1.5, 2.25),
+        segments.Segment(str(tmp_path / "talk.wav"), 2.25),
+        str(tmp_path / "whole.wav"),
+    ]
+
+
+def test_csv_of_whole_recordings_has_no_columns_of_segments(tmp_path):
+    plant(tmp_path, "a.wav", "b.wav")
+    (tmp_path / "list.csv").write_text("path,emotion,start,end\na.wav,sad,0,\nb.wav,happy,,NaT\n")
+    found = corpora.load(f"csv:{tmp_path / 'list.csv'}")
+    assert list(found.columns) == list(table.COLUMNS) and list(found["id"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ("soon,2", "line 2: start is 'soon', wanted seconds from 0 on, such as 1.5"),
+        ("-1,2", "line 2: start is '-1', wanted seconds"),
+        ("0,inf", "line 2: end is 'inf', wanted seconds"),
+        ("2,1", "line 2: a.wav: ends at 1 s and starts at 2 s"),
+        ("2,2", "line 2: a.wav: ends at 2 s and starts at 2 s"),
+    ],
+)
+def test_csv_with_limits_that_cannot_be_meant(tmp_path, limits, message):
+    plant(tmp_path, "a.wav")
+    (tmp_path / "list.csv").write_text(f"path,emotion,start,end\na.wav,sad,{limits}\n")
+    with pytest.raises(SerError, match=re.escape(message)):
+        corpora.load(f"csv:{tmp_path / 'list.csv'}")

@@ -19,7 +19,8 @@ def list_corpora() -> list[str]:
     Returns
     -------
     list of str
-        In their usual order. Your own recordings are ``folder:PATH`` or ``csv:PATH``.
+        In their usual order. Your own recordings are ``folder:PATH`` or ``csv:PATH``, a corpus in the format of
+        another tool ``KIND:PATH``, such as ``audformat:PATH`` or ``kaldi:PATH``.
 
     Examples
     --------
@@ -37,7 +38,7 @@ def load_corpus(name: str, root: str | os.PathLike | None = None) -> pd.DataFram
     Parameters
     ----------
     name : str
-        One of :func:`list_corpora`, ``folder:PATH`` or ``csv:PATH``.
+        One of :func:`list_corpora`, ``folder:PATH``, ``csv:PATH`` or ``KIND:PATH``.
     root : path, optional
         Folder of the corpus, or one that holds it; by default ``SER_DATA``.
 
@@ -207,10 +208,10 @@ def check_split(source: str | Path, protocol: str = "speaker", *, fold: int | No
     SerError
         For an unknown protocol or fold, or a CSV file that cannot be used.
     """
-    from ser_core.corpora import CORPORA, folder
+    from ser_core.corpora import CORPORA, formats
     from ser_core.protocols import leakage
 
     name = str(source)
-    if name in CORPORA or name.startswith(folder.PREFIXES):
+    if name in CORPORA or formats.is_path(name):
         return leakage.audit_protocol(name, protocol, fold)
     return leakage.audit_split_file(source)

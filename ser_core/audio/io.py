@@ -16,6 +16,7 @@ import numpy as np
 
 from ser_core._utils.console import silence_stderr
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import Segment, sample_range
 from ser_core.audio.processing import SAMPLE_RATE, preprocess
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
@@ -28,7 +29,11 @@ HIGHEST_SAMPLE = 1e12
 """Largest accepted sample: far above the full scale of 32-bit integers, which some programs write as floats."""
 SILENCE = 1e-4
 """Peak deviation from the mean below which a signal is silent: -80 dBFS (full scale is 1)."""
+OVERSHOOT = 0.1
+"""How far a segment may end after its recording, seconds: many lists give rounded limits."""
 _KNOWN_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
+_SEEK_EXACTLY = ("WAV", "WAVEX", "RF64", "FLAC", "AIFF")
+"""Containers whose decoder finds a sample by its number; the others are read from the beginning."""
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 
@@ -85,7 +90,7 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
 
     Parameters
     ----------
-    source : path, or bytes of a file
+    source : path, :class:`~ser_core._utils.segments.Segment` of a recording, or bytes of a file
     name : str, optional
         name of the recording in messages; by default the path
 
@@ -110,20 +115,44 @@ def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[
     with _open(source, name) as file:
         rate, expected = file.samplerate, file.frames
         check_rate(rate, name)
-        _check_longest(expected, rate, name)
+        first, count = _extent(source, rate, expected, name)
+        _check_longest(count, rate, name)
         sizes = _CUT_SHORT.search(file.extra_info) if file.format in ("WAV", "WAVEX", "AIFF") else None
         if sizes and int(sizes[2]) < int(sizes[1]) and int(sizes[1]) < 0x7FFFFF00:
             raise SerError(f"{name}: truncated ({sizes[2]} of {sizes[1]} bytes present); copy it again")
         try:
             with silence_stderr() if file.format == "MPEG" else contextlib.nullcontext():
-                samples = file.read(dtype="float32", always_2d=True)
+                samples = _read_samples(file, first, count)
         except soundfile.LibsndfileError:
             raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
         container = {"format": file.format, "subtype": file.subtype}
-    if len(samples) < expected and expected - len(samples) > 0.01 * rate:
-        raise SerError(f"{name}: truncated ({len(samples)} of {expected} samples present); copy it again")
+    if len(samples) < count and count - len(samples) > 0.01 * rate:
+        raise SerError(f"{name}: truncated ({len(samples)} of {count} samples present); copy it again")
     _check(samples, rate, name)
     return samples, rate, container
+
+
+def _extent(source, rate: int, frames: int, name: str) -> tuple[int, int]:
+    """Return the first sample and the number of samples of a recording or a segment of it."""
+    first, count = sample_range(source, rate, frames)
+    if isinstance(source, Segment) and not 0 <= first < min(first + count, frames):
+        raise SerError(f"{name}: holds nothing of its recording, which is {frames / rate:.2f} s long; check the limits")
+    beyond = first + count - frames
+    if beyond > OVERSHOOT * rate:
+        raise SerError(
+            f"{name}: ends {beyond / rate:.2f} s after its recording ({frames / rate:.2f} s); check the limits"
+        )
+    return first, count - max(0, beyond)
+
+
+def _read_samples(file, first: int, count: int) -> np.ndarray:
+    """Read ``count`` samples of an open file from ``first`` on; float32 [samples, channels]."""
+    if (first, count) == (0, file.frames):
+        return file.read(dtype="float32", always_2d=True)
+    if file.format in _SEEK_EXACTLY:
+        file.seek(first)
+        return file.read(count, dtype="float32", always_2d=True)
+    return file.read(first + count, dtype="float32", always_2d=True)[first:]
 
 
 def check_rate(rate: int, name: str) -> None:

@@ -77,7 +77,7 @@ class RenamedOption(click.Option):
             self.opts = every_name
 
 
-PROTOCOL_HELP = "speaker (or speaker-independent), speaker-text, random, leaky, cross (or cross-corpus)"
+PROTOCOL_HELP = "speaker (or speaker-independent), speaker-text, random, leaky, official, cross (or cross-corpus)"
 """Names of the protocols, for help texts."""
 
 force_option = click.option(
@@ -104,7 +104,7 @@ def spec_options(command: Callable) -> Callable:
 def _data_options() -> list[Callable]:
     """Return the options for corpus, protocol and test condition."""
     return [
-        click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, csv:PATH, ... [demo]"),
+        click.option("--corpus", help="Corpus: ravdess, tess, ravtess, demo, folder:PATH, kaldi:PATH, ... [demo]"),
         click.option("--protocol", help=PROTOCOL_HELP + " [speaker]"),
         click.option("--test-corpus", help="Test on this corpus, on the common emotions (protocol cross)."),
         click.option("--condition", help="Degradation of the test audio, such as white:10, reverb:0.6 [clean]"),

@@ -34,6 +34,31 @@ def data_list(as_json: bool) -> None:
         click.echo(f"{row['name']:26} {row['found']:>5} of {row['expected']:>5}  {row['licence']}")
 
 
+@data.command("show")
+@click.argument("name")
+@click.option("--csv", "as_csv", is_flag=True, help="The whole utterance table.")
+@as_json
+def data_show(name: str, as_csv: bool, as_json: bool) -> None:
+    """Show what was read of a corpus, KIND:PATH or a known one: utterances, speakers, emotions, and their hash."""
+    from ser_core import corpora
+    from ser_core.corpora import formats
+
+    table = corpora.load(name)
+    if as_csv:
+        return click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
+    facts = formats.describe(table)
+    if as_json:
+        return emit(facts)
+    emotions = ", ".join(f"{emotion} {count:,}" for emotion, count in facts["emotions"].items())
+    click.echo(f"{name}: {facts['utterances']:,} utterances of {facts['speakers']:,} speakers, hash {facts['hash']}")
+    click.echo(f"  emotions: {emotions}")
+    for key in ("segments", "folds", "missing", "unlabelled", "extra"):
+        if facts[key]:
+            click.echo(f"  {key + ':':11} {facts[key]:,}")
+    if facts["continuous"]:
+        click.echo(f"  continuous labels: {', '.join(facts['continuous'])}, {facts['scale'] or 'scale unknown'}")
+
+
 @data.command("fetch")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Accept the licence without being asked.")
@@ -75,6 +100,8 @@ def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
             names = result[kind]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
             click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
+        if "note" in result:
+            click.echo(f"  note: {result['note']}")
         if result["unverifiable"]:
             click.echo("  (unverifiable: in another container than the published one, or without a published checksum)")
     ctx.exit(1 if result["changed"] else 0)

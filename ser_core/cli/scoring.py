@@ -62,19 +62,32 @@ def leaks(
 @click.argument("protocol")
 @test_corpus_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per utterance: its subset in every fold.")
+@click.option("--format", "form", type=click.Choice(["csv", "emobox", "audformat"]), help="Write the folds for a tool.")
+@click.option("--output", type=click.Path(), help="File (csv) or folder to write to [csv: standard output]")
 @as_json
-def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_json: bool) -> None:
+def folds(
+    corpus: str,
+    protocol: str,
+    test_corpus: str | None,
+    as_csv: bool,
+    form: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
     """Print the folds of a corpus under a protocol.
 
     They are the training, validation and test utterances. PROTOCOL is speaker (or speaker-independent), speaker-text,
-    random, leaky or cross (or cross-corpus). No recordings are needed.
+    random, leaky, official or cross (or cross-corpus). No recordings are needed. With --format the folds are written
+    for another tool: as CSV, as EmoBox's JSON Lines or as an audformat database.
     """
     from ser_core.protocols import assignment, splits
 
+    if form and (form != "csv" or output):
+        return _write_folds(corpus, protocol, test_corpus, form, output, as_json)
     protocol = splits.canonical_protocol(protocol)
     frame = assignment.utterance_sides(corpus, protocol, test_corpus)
     fold_columns = [column for column in frame if column.isdigit()]
-    if as_csv:
+    if as_csv or form == "csv":
         return click.echo(frame.to_csv(index=False, lineterminator="\n"), nl=False)
     if as_json:
         return emit({"corpus": corpus, "protocol": protocol, "folds": len(fold_columns),
@@ -87,9 +100,26 @@ def folds(corpus: str, protocol: str, test_corpus: str | None, as_csv: bool, as_
         click.echo(f"  fold {fold}: {sizes}; {len(speakers)} test speakers: {', '.join(speakers)}")
 
 
+def _write_folds(
+    corpus: str, protocol: str, test_corpus: str | None, form: str, output: str | None, as_json: bool
+) -> None:
+    """Write folds for another tool and say where they are."""
+    from ser_core.protocols import export
+
+    if not output:
+        raise SerError(f"folds --format {form}: name a folder with --output")
+    report = export.export_folds(corpus, protocol, form, output, test_corpus)
+    if as_json:
+        return emit(report)
+    click.echo(f"{report['folds']} folds of {report['utterances']:,} utterances written to {output}")
+
+
 @click.command()
 @click.option(
-    "--predictions", required=True, type=click.Path(), help="CSV or Parquet: id, one probability per emotion."
+    "--predictions",
+    required=True,
+    type=click.Path(),
+    help="CSV or Parquet: id, one probability per emotion. Also audformat tables and EmoBox's JSON Lines.",
 )
 @click.option("--corpus", required=True, help="Corpus of the predictions.")
 @click.option("--protocol", default="speaker", show_default=True, help=PROTOCOL_HELP)

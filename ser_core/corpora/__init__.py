@@ -5,8 +5,9 @@
 >>> corpora.labels("tess")
 ('neutral', 'happy', 'sad', 'angry', 'fearful', 'disgust', 'surprised')
 
-:func:`load` takes a key of :data:`CORPORA`, or ``folder:PATH`` or ``csv:PATH`` for the user's own recordings
-(:mod:`ser_core.corpora.folder`). No audio is opened; pandas is imported when the first table is made.
+:func:`load` takes a key of :data:`CORPORA`, ``folder:PATH`` or ``csv:PATH`` for the user's own recordings
+(:mod:`ser_core.corpora.folder`), or ``KIND:PATH`` for a corpus in the format of another tool
+(:mod:`ser_core.corpora.formats`). No audio is opened; pandas is imported when the first table is made.
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
-from ser_core.corpora import cremad, demo, emodb, folder, ravdess, ravtess, savee, table, tess
+from ser_core.corpora import cremad, demo, emodb, formats, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CORPORA", "Corpus", "canonical_name", "corpus_title", "get_corpus", "is_demo", "labels", "load", "manifest"]
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "canonical_name",
+    "corpus_title",
+    "get_corpus",
+    "is_demo",
+    "is_listed",
+    "labels",
+    "load",
+    "manifest",
+]
 
 CORPORA: dict[str, Corpus] = {
     "ravdess": ravdess.CORPUS,
@@ -30,6 +42,7 @@ CORPORA: dict[str, Corpus] = {
     "ravtess": ravtess.CORPUS,
     "ravtess_calm_merged": ravtess.CALM_MERGED,
     "emodb": emodb.CORPUS,
+    "emodb2": emodb.CORPUS_2,
     "savee": savee.CORPUS,
     "cremad": cremad.CORPUS,
     "demo": demo.DEMO_RAVDESS,
@@ -47,7 +60,7 @@ def get_corpus(name: str) -> Corpus:
     Parameters
     ----------
     name : str
-        Key of :data:`CORPORA` (case is ignored), ``folder:PATH`` or ``csv:PATH``; the latter two are read.
+        Key of :data:`CORPORA` (case is ignored), ``folder:PATH``, ``csv:PATH`` or ``KIND:PATH``; the latter are read.
 
     Returns
     -------
@@ -65,9 +78,10 @@ def get_corpus(name: str) -> Corpus:
     """
     if name.lower() in CORPORA:
         return CORPORA[name.lower()]
-    if name.startswith(folder.PREFIXES):
-        return folder.corpus(name)
-    raise SerError(f"no corpus named {name!r}: choose one of {', '.join(CORPORA)}, folder:PATH or csv:PATH")
+    if formats.is_path(name):
+        return formats.corpus(name)
+    kinds = f"{', '.join(f'{kind}:PATH' for kind in formats.KINDS[:-1])} or {formats.KINDS[-1]}:PATH"
+    raise SerError(f"no corpus named {name!r}: choose one of {', '.join(CORPORA)}, {kinds}")
 
 
 def canonical_name(name: str) -> str:
@@ -83,7 +97,7 @@ def canonical_name(name: str) -> str:
     >>> canonical_name("demo")
     'demo_ravdess'
     """
-    return name if name.startswith(folder.PREFIXES) else get_corpus(name).name
+    return name if formats.is_path(name) else get_corpus(name).name
 
 
 def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -92,7 +106,7 @@ def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
     Parameters
     ----------
     name : str
-        Key of :data:`CORPORA`, ``folder:PATH`` or ``csv:PATH``.
+        Key of :data:`CORPORA`, ``folder:PATH``, ``csv:PATH`` or ``KIND:PATH`` (:data:`formats.FORMATS`).
     root : path, optional
         Folder of the corpus, or one that holds it. By default ``SER_DATA``; for the demo corpus the cache.
 
@@ -107,14 +121,22 @@ def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
     SerError
         For an unknown name, or a folder without recordings of this corpus.
     """
-    if name.startswith(folder.PREFIXES):
-        return folder.load(name)
+    if formats.is_path(name):
+        return formats.load(name)
     corpus = get_corpus(name)
     if corpus.parts:
         return ravtess.compose(corpus, [load(part, root) for part in corpus.parts])
     embedded = corpus.demo and root is None
     corpus_folder = demo.unpack() / corpus.folder if embedded else table.locate(corpus, root)
-    return table.build(corpus, corpus_folder, [*manifest(corpus.name)["id"], *corpus.unlisted])
+    if not corpus.extends:
+        return table.build(corpus, corpus_folder, [*manifest(corpus.name)["id"], *corpus.unlisted])
+    utterances, part = table.build(corpus, corpus_folder), get_corpus(corpus.extends)
+    if not set(utterances["id"]) - set(manifest(part.name)["id"]):
+        raise SerError(
+            f"{corpus_folder} holds {part.title} ({len(utterances)} of {part.expected} utterances) and nothing that only "
+            f"{corpus.title} ({corpus.expected}) has; load it as {part.name}"
+        )
+    return utterances
 
 
 def labels(name: str) -> tuple[str, ...]:
@@ -172,6 +194,15 @@ def corpus_title(name: str) -> str:
     corpus = CORPORA.get(name)
     title = corpus.title if corpus else name
     return title if not is_demo(name) or "demo" in title.lower() else f"{title} (demo)"
+
+
+def is_listed(name: str) -> bool:
+    """Return whether a corpus has a published list of all its files (:func:`manifest`).
+
+    >>> is_listed("emodb"), is_listed("emodb2"), is_listed("folder:voices")
+    (True, False, False)
+    """
+    return name in CORPORA and not CORPORA[name].extends
 
 
 def is_demo(corpus: str) -> bool:

@@ -9,12 +9,17 @@ disgust 46.
 File name: ``03a01Fa.wav``: speaker (03, 08 to 16), sentence (a01, a02, a04, a05, a07 short; b01, b02, b03, b09, b10
 long), emotion by its German name (W Wut, L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral), version.
 
+Version 2 (``emodb2``) has 816 files of the same speakers and with the same names, among them those that the listeners
+did not agree on. This suite has no list of them: every file with such a name counts. ``ser data verify`` compares the
+files of version 1 and says which version a folder holds.
+
 Oddities: the published archive also holds label files (``lablaut``, ``labsilb``, ``silb``), which are not audio.
 
 Licence: free for research; the authors ask for the citation of the 2005 paper.
 """
 
 import re
+from dataclasses import replace
 
 from ser_core.corpora.table import Corpus, stem
 
@@ -71,3 +76,4 @@ CORPUS = Corpus(
     ),
     parse=parse,
 )
+CORPUS_2 = replace(CORPUS, name="emodb2", title="EmoDB 2", expected=816, folder="emodb2", extends="emodb")

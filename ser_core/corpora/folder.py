@@ -6,8 +6,8 @@ from file names such as ``<speaker>_...``, otherwise it is ``unknown``. The ``sp
 ``id`` is the relative path without suffix.
 
 ``csv:PATH``: a UTF-8 table with a header and the columns ``path`` (relative to the CSV) and ``emotion``. The columns
-``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong) and ``take`` are optional. The separator
-is a comma, semicolon or tab. Listed files that do not exist are ``missing``.
+``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong), ``take``, and ``start`` and ``end`` of a
+segment (seconds) are optional. The separator is a comma, semicolon or tab. Listed files that do not exist are ``missing``.
 
 Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the labels of the other
 corpora, so that a network trained on one of them can be tested. Any other name is kept, in lower case.
@@ -18,10 +18,11 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError
-from ser_core.corpora.table import COLUMNS, LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem
+from ser_core._utils.segments import parse_limits, segment_mark
+from ser_core.corpora.table import LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem, utterance_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,8 +147,6 @@ def _load_folder(name: str, where: Path) -> pd.DataFrame:
 
 
 def _load_csv(name: str, where: Path) -> pd.DataFrame:
-    import pandas as pd
-
     lines = read_csv(where)
     rows, missing = [], []
     seen: dict[str, int] = {}
@@ -162,17 +161,15 @@ def _load_csv(name: str, where: Path) -> pd.DataFrame:
             missing.append(row["id"])
     if not rows:
         raise SerError(f"{where}: none of its {len(lines)} files exists; paths are relative to the folder of the CSV")
-    rows.sort(key=lambda row: row["id"])
-    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
-    table.attrs = {
-        "corpus": name,
-        "expected": len(lines),
-        "missing": sorted(missing),
-        "duplicates": [],
-        "extra": [],
-        "folder": str(where.parent),
-    }
-    return table
+    return utterance_frame(
+        rows,
+        corpus=name,
+        expected=len(lines),
+        missing=sorted(missing),
+        duplicates=[],
+        extra=[],
+        folder=str(where.parent),
+    )
 
 
 def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
@@ -216,7 +213,7 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     return lines
 
 
-def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
+def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:
     """Check one line of the CSV, and return its utterance columns.
 
     Parameters
@@ -231,12 +228,13 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
     Returns
     -------
     dict
-        All columns of ``table.COLUMNS`` but ``corpus``.
+        All columns of ``table.COLUMNS`` but ``corpus``, and ``start`` and ``end`` (None for a whole recording).
 
     Raises
     ------
     SerError
-        For an empty path or emotion, a file that is no audio, or an unknown sex or intensity.
+        For an empty path or emotion, a file that is no audio, an unknown sex or intensity, or limits of a segment that
+        are no time.
     """
     path, label = line["path"], normalise_emotion(line["emotion"])
     for value, column in ((path, "path"), (label, "emotion")):
@@ -252,13 +250,15 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, str]:
             accepted = " or ".join(sorted(set(allowed.values())))
             raise SerError(f"{where}, line {number}: {column} is {value!r}, must be {accepted}")
         choices[column] = allowed[value]
+    limits = parse_limits(line, f"{where}, line {number}", path)
     relative = PurePosixPath(Path(os.path.relpath(full, where.parent)).as_posix())
     return {
-        "id": str(relative.with_suffix("")),
+        "id": str(relative.with_suffix("")) + segment_mark(limits["start"], limits["end"]),
         "path": full,
         "speaker": line.get("speaker") or "unknown",
         "emotion": label,
         "text": line.get("text") or "unknown",
         "take": line.get("take") or "01",
         **choices,
+        **limits,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import sample_range, sources
 from ser_core.corpora import corpus_title, load, manifest
 
 
@@ -89,10 +91,11 @@ def read_headers(name: str, *, listed: bool = False) -> pd.DataFrame:
         table.attrs = {"corpus": name, "expected": len(table), "missing": [], "source": "published list"}
         return table
     columns: dict[str, list] = {"seconds": [], "rate": [], "channels": [], "container": []}
-    for path in table["path"]:
+    for source in sources(table):
         try:
-            header = soundfile.info(path)
-            facts = (header.duration, header.samplerate, header.channels, header.format)
+            header = soundfile.info(os.fspath(source))
+            seconds = sample_range(source, header.samplerate, header.frames)[1] / header.samplerate
+            facts = (seconds, header.samplerate, header.channels, header.format)
         except (soundfile.LibsndfileError, OSError):
             facts = (np.nan, np.nan, np.nan, "not readable")
         for values, fact in zip(columns.values(), facts, strict=True):

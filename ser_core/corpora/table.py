@@ -5,7 +5,8 @@ rest is the same for every corpus: find the folder, ignore other files, keep one
 utterances. No audio is opened.
 
 The table has one row per utterance, sorted by ``id``. Its columns are ``id, path, corpus, speaker, sex, emotion, text,
-intensity, take`` (all strings). ``table.attrs`` holds
+intensity, take`` (all strings). Tables of segments and of corpora with continuous labels also have :data:`NUMBERS`, and
+corpora that come with folds one column per fold ("0", "1", ...). ``table.attrs`` holds
 
 - ``corpus``: name of the corpus,
 - ``expected``: number of utterances of the complete corpus,
@@ -20,7 +21,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import data_dir
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "path", "corpus", "speaker", "sex", "emotion", "text", "intensity", "take")
 """Columns of every utterance table."""
+
+NUMBERS = ("start", "end", "arousal", "valence", "dominance")
+"""Columns of numbers that a table has if its corpus gives them: limits of a segment (seconds), continuous labels."""
 
 SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 """Suffixes of the audio containers that are read, in order of preference (case is ignored)."""
@@ -109,6 +113,8 @@ class Corpus:
         Corpora of which a composition consists; ``parse`` then tries theirs.
     unlisted : tuple of str, optional
         Ids of published utterances that the manifest lacks.
+    extends : str, optional
+        Corpus whose recordings are a part of this one, which has no manifest: every valid name counts.
     demo : bool, default False
         Embedded synthetic speech.
     remotes : tuple of Remote, optional
@@ -128,6 +134,7 @@ class Corpus:
     parse: Callable[[str], dict[str, str] | None]
     parts: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    extends: str = ""
     demo: bool = False
     remotes: tuple[Remote, ...] = ()
 
@@ -270,6 +277,38 @@ def build(corpus: Corpus, folder: Path, canonical: Iterable[str] = ()) -> pd.Dat
         "extra": extra,
         "folder": str(folder),
     }
+    return table
+
+
+def utterance_frame(rows: list[dict[str, Any]], **attrs: Any) -> pd.DataFrame:
+    """Build the utterance table of utterances that a list names.
+
+    Parameters
+    ----------
+    rows : list of dict
+        :data:`COLUMNS` of each utterance. Optional: :data:`NUMBERS` (float or None) and the subset in each fold of a
+        published partition ("0", "1", ...).
+    **attrs
+        ``attrs`` of the table.
+
+    Returns
+    -------
+    DataFrame
+        Sorted by ``id``, with :data:`COLUMNS` and those of the other columns that any utterance has.
+    """
+    import pandas as pd
+
+    rows = sorted(rows, key=lambda row: row["id"])
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
+    present = {name for row in rows for name, value in row.items() if value is not None}
+    if "start" in present or "end" in present:
+        present |= {"start", "end"}
+    for name in NUMBERS:
+        if name in present:
+            table[name] = pd.Series([row.get(name) for row in rows], dtype="float64")
+    for fold in sorted((name for name in present if name.isdigit()), key=int):
+        table[fold] = [row.get(fold) or "none" for row in rows]
+    table.attrs = attrs
     return table
 
 

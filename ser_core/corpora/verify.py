@@ -10,7 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from ser_core._utils.errors import SerError
-from ser_core.corpora import get_corpus, load, manifest
+from ser_core.corpora import CORPORA, formats, get_corpus, load, manifest
 from ser_core.corpora.ravtess import foreign
 from ser_core.corpora.table import Corpus
 
@@ -24,7 +24,7 @@ def verify(name: str, root: str | os.PathLike | None = None, *, progress: bool =
     Parameters
     ----------
     name : str
-        A corpus with a published list (all but ``folder:`` and ``csv:``).
+        A corpus with a published list, or one that holds such a corpus (EmoDB 2).
     root : path, optional
         Folder of the corpus or one that holds it; by default ``SER_DATA``.
     progress : bool, default False
@@ -42,6 +42,8 @@ def verify(name: str, root: str | os.PathLike | None = None, *, progress: bool =
         - ``extra``: files that are no utterance of the corpus,
         - ``unverifiable``: utterances in another container, or without a published checksum.
 
+        ``note`` says which version of the corpus the folder holds, if there are several.
+
     Raises
     ------
     SerError
@@ -49,7 +51,7 @@ def verify(name: str, root: str | os.PathLike | None = None, *, progress: bool =
     """
     corpus = get_corpus(name)
     if not corpus.parts:
-        if corpus.name.startswith(("folder:", "csv:")):
+        if formats.is_path(corpus.name):
             raise SerError(f"{name} has no published file list to verify it against: name another corpus")
         return _verify(corpus, root, progress)
     parts = [_verify(get_corpus(part), root, progress) for part in corpus.parts]
@@ -69,7 +71,7 @@ def _verify(corpus: Corpus, root: str | os.PathLike | None, progress: bool) -> d
     from tqdm import tqdm
 
     table = load(corpus.name, root)
-    listed = manifest(corpus.name)
+    listed = manifest(corpus.extends or corpus.name)
     published = dict(zip(listed["id"], listed[["file", "sha256", "bytes"]].to_numpy().tolist(), strict=True))
     folder = Path(table.attrs["folder"])
     changed, unverifiable = [], []
@@ -91,17 +93,39 @@ def _verify(corpus: Corpus, root: str | os.PathLike | None, progress: bool) -> d
             unverifiable.append(relative)
         elif os.path.getsize(path) != size or sha256(path) != checksum:
             changed.append(relative)
-    return {
+    missing = sorted(set(published) - set(table["id"])) if corpus.extends else table.attrs["missing"]
+    report = {
         "corpus": corpus.name,
         "folder": str(folder),
         "expected": corpus.expected,
         "found": len(table),
-        "missing": [published.get(utterance, [f"{utterance}.wav"])[0] for utterance in table.attrs["missing"]],
+        "missing": [published.get(utterance, [f"{utterance}.wav"])[0] for utterance in missing],
         "changed": changed,
         "duplicates": list(table.attrs["duplicates"]),
         "extra": list(table.attrs["extra"]),
         "unverifiable": unverifiable,
     }
+    note = _other_version(corpus, table, published)
+    return report | ({"note": note} if note else {})
+
+
+def _other_version(corpus: Corpus, table, published: dict) -> str:
+    """Say that a folder holds a larger version of the corpus, or what of it is compared; "" if neither applies."""
+    if corpus.extends:
+        part = get_corpus(corpus.extends)
+        inside = len(set(table["id"]) & set(published))
+        return (
+            f"{inside} of the {part.expected} recordings of {part.title} and {len(table) - inside} others; the others "
+            f"({corpus.expected - part.expected} in the complete {corpus.title}) have no published checksum here"
+        )
+    larger = next((other for other in CORPORA.values() if other.extends == corpus.name), None)
+    beyond = [path for path in table.attrs["extra"] if larger and larger.parse(path)]
+    if not larger or not beyond:
+        return ""
+    return (
+        f"this is {larger.title}: {len(beyond)} further recordings follow its names; {larger.name} loads them too, "
+        f"{corpus.name} the {corpus.expected} of {corpus.title}"
+    )
 
 
 def sha256(path: str | os.PathLike) -> str:

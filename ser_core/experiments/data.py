@@ -13,6 +13,7 @@ import numpy as np
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import Segment, sources
 from ser_core.audio.augmentation import parse_techniques
 from ser_core.experiments.spec import Spec
 from ser_core.features import cache
@@ -112,14 +113,17 @@ def copy_jobs(spec: Spec, sides: Subsets) -> list[list[cache.Job]]:
     return [cache.jobs_for(sides.train, spec.settings, **copy_treatment(spec, copy)) for copy in augmented_copies(spec)]
 
 
-def babble_talkers(part, table) -> list[tuple[str, ...]]:
+def babble_talkers(part, table) -> list[tuple[str | Segment, ...]]:
     """Who talks in babble: for each row of ``part``, paths of recordings by others, drawn from ``table`` by its id.
 
     As many as ``conditions.TALKERS``, each by another speaker as long as there are any.
     """
     from ser_core.audio.degradation import TALKERS
 
-    by_speaker = {speaker: sorted(paths) for speaker, paths in table.groupby("speaker")["path"]}
+    by_speaker: dict[str, list[str | Segment]] = {}
+    for speaker, source in zip(table["speaker"], sources(table), strict=True):
+        by_speaker.setdefault(speaker, []).append(source)
+    by_speaker = {speaker: sorted(recordings, key=str) for speaker, recordings in by_speaker.items()}
     if len(by_speaker) < 2 or "unknown" in by_speaker:
         raise SerError("condition babble: needs recordings of at least two speakers, all of them named")
     chosen = []

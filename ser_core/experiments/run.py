@@ -26,6 +26,7 @@ from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.experiments.store import checkpoint_folder, claimed, load_row, result_lock, store_dir, weights_path
 from ser_core.features import cache
 from ser_core.models import custom
+from ser_core.protocols import splits
 from ser_core.training import fit, speedups
 
 
@@ -53,7 +54,10 @@ def corpus_version(corpus: str) -> str:
 
 def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) -> str:
     """Version of all the data of a cell: of its corpus and, under ``cross``, of the one that it tests on."""
-    return "-".join(version_of(name) for name in (spec.corpus, spec.test_corpus) if name)
+    versions = [version_of(name) for name in (spec.corpus, spec.test_corpus) if name]
+    if spec.protocol == "official":  # who is in which subset is a fact of the corpus
+        versions.append(splits.folds_digest(corpora.load(spec.corpus)))
+    return "-".join(versions)
 
 
 def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:

@@ -115,7 +115,8 @@ class Spec:
         if (self.test_corpus is not None) != (self.protocol == "cross"):
             raise SerError("test_corpus belongs to protocol cross: give both, or neither")
         if self.test_corpus is not None:
-            first, second = ({*(corpora.get_corpus(name).parts or (name,))} for name in (self.corpus, self.test_corpus))
+            known = [(name, corpora.get_corpus(name)) for name in (self.corpus, self.test_corpus)]
+            first, second = ({*(corpus.parts or (name,)), corpus.extends or name} for name, corpus in known)
             if first & second:
                 raise SerError(f"test_corpus {self.test_corpus}: shares recordings with {self.corpus}")
         if self.adapt != "none" and self.protocol != "cross":

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context, parent_process
@@ -23,6 +23,7 @@ import numpy as np
 from ser_core import audio, features
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
+from ser_core._utils.segments import Segment, segment_mark, sources
 from ser_core.audio import augmentation
 from ser_core.features import inputs
 
@@ -38,7 +39,7 @@ PARALLEL_FROM = 64
 class Job:
     """Describe one utterance under one treatment: everything that its raw features depend on."""
 
-    path: str
+    path: str | Segment
     key: str  # id of the utterance, part of the augmentation's seed
     rate: int  # Hz
     normalise: bool
@@ -49,13 +50,35 @@ class Job:
     copy: int = 0
     ranges: augmentation.Ranges = augmentation.Ranges()
     condition: str = "clean"  # applied to the recording after an augmentation
-    others: tuple[str, ...] = ()  # paths of recordings of other speakers, for a condition that needs them
+    others: tuple[str | Segment, ...] = ()  # paths of recordings of other speakers, for a condition that needs them
 
 
 def file_digest(path: str | os.PathLike) -> str:
     """Compute the SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_digests(chosen: Iterable[str | Segment]) -> dict[str | Segment, str]:
+    """Compute the digest of each source: SHA-256 of its file, followed by the limits of a segment.
+
+    Parameters
+    ----------
+    chosen : iterable of str or Segment
+        a file is read once, however many of its segments there are
+
+    Returns
+    -------
+    dict
+        source to digest
+    """
+    chosen = set(chosen)
+    known = {path: file_digest(path) for path in {os.fspath(source) for source in chosen}}
+    return {
+        source: known[os.fspath(source)]
+        + (segment_mark(source.start, source.end) if isinstance(source, Segment) else "")
+        for source in chosen
+    }
 
 
 def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
@@ -99,7 +122,7 @@ def cache_paths(jobs: list[Job]) -> list[Path]:
     -------
     list of Path, in the order of ``jobs``
     """
-    digests = {path: file_digest(path) for path in {path for job in jobs for path in (job.path, *job.others)}}
+    digests = source_digests(path for job in jobs for path in (job.path, *job.others))
     names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
     return [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
 
@@ -252,7 +275,7 @@ def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job
     """
     raw = inputs.get_input(settings.features).raw
     common: dict[str, Any] = {"rate": settings.rate, "normalise": settings.normalise, "denoise": settings.denoise}
-    return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(table["path"], table["id"])]
+    return [Job(path=path, key=key, raw=raw, **common, **treatment) for path, key in zip(sources(table), table["id"])]
 
 
 def feature_matrix(
@@ -335,19 +358,20 @@ def data_version(table) -> str:
         known = json.loads(store.read_text())
     except (OSError, ValueError):
         known = {}
-    digests = {path: file_digest(path) for path in table["path"]}
-    fresh = {}
+    recordings = sources(table)
+    digests = source_digests(recordings)
+    fresh: dict[str, str] = {}
     for path, digest in digests.items():
         if digest not in known and digest not in fresh:
             fresh[digest] = _decoded_digest(path)
     if fresh:
         known |= fresh
         write_atomically(store, json.dumps(known).encode())
-    lines = sorted(f"{key} {known[digests[path]]}" for key, path in zip(table["id"], table["path"]))
+    lines = sorted(f"{key} {known[digests[path]]}" for key, path in zip(table["id"], recordings))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _decoded_digest(path: str) -> str:
+def _decoded_digest(path: str | Segment) -> str:
     """Compute the hash of a recording's decoded samples and sampling rate."""
     samples, rate, _ = audio.decode(path)
     return hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32]

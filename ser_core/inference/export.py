@@ -18,6 +18,7 @@ from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.console import quiet_loading, silence_stderr
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import sources
 from ser_core.features import inputs
 from ser_core.inference import saved_models
 from ser_core.inference.networks import window_seconds
@@ -234,7 +235,8 @@ def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> d
     """
     settings = network.settings
     waveforms = [
-        audio.read(p, rate=settings.rate, normalise=settings.normalise, denoise=settings.denoise) for p in table["path"]
+        audio.read(p, rate=settings.rate, normalise=settings.normalise, denoise=settings.denoise)
+        for p in sources(table)
     ]
     features = [
         inputs.to_input(inputs.RAW[inputs.get_input(settings.features).raw](w, settings.rate), settings)

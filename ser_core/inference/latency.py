@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils import paths
+from ser_core._utils import paths, segments
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor_name
@@ -74,7 +74,7 @@ def measure_latency(model_name: str, table, *, repeats: int = 100, warmup: int =
     places = np.unique(np.linspace(0, len(table) - 1, CLIPS).round().astype(int))
     job = {
         "model": model_name,
-        "paths": [str(path) for path in table["path"].iloc[places]],
+        "paths": [segments.as_json(source) for source in segments.sources(table.iloc[places])],
         "classes": int(table["emotion"].nunique()),
         "repeats": repeats,
         "warmup": warmup,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ser_core._utils import segments
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor_name
 
@@ -148,7 +149,7 @@ def measure_here(job: dict) -> dict:
     """
     from ser_core import audio, features, models
 
-    paths = job["paths"]
+    paths = [segments.from_json(path) for path in job["paths"]]
     feature_set = models.get_model(job["model"]).features
     samples = [audio.read(path) for path in paths]
     lengths = [len(waveform) / audio.SAMPLE_RATE for waveform in samples]

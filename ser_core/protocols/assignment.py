@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def load_utterances(corpus: str) -> pd.DataFrame:
     """Load the utterance table of a corpus, from the published file list if it has one; that needs no recordings."""
-    return corpora.manifest(corpus) if corpus in corpora.CORPORA else corpora.load(corpus)
+    return corpora.manifest(corpus) if corpora.is_listed(corpus) else corpora.load(corpus)
 
 
 def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None) -> pd.DataFrame:

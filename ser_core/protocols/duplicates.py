@@ -21,6 +21,7 @@ import numpy as np
 from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
+from ser_core._utils.segments import Segment
 from ser_core.features import cache
 from ser_core.protocols.acoustic_cues import measure_cues
 
@@ -38,12 +39,12 @@ different recordings reach 0.46 in RAVDESS and 0.65 in TESS.
 """
 
 
-def find_duplicates(paths: Sequence[str], *, progress: bool = True) -> dict[str, Any]:
+def find_duplicates(paths: Sequence[str | Segment], *, progress: bool = True) -> dict[str, Any]:
     """Find copies among recordings, and measure their acoustic cues; results are cached.
 
     Parameters
     ----------
-    paths : sequence of str
+    paths : sequence of str or Segment
         recordings; a path may occur twice
     progress : bool
         show progress bars on a terminal
@@ -62,7 +63,8 @@ def find_duplicates(paths: Sequence[str], *, progress: bool = True) -> dict[str,
     """
     if not paths:
         return {"digests": [], "facts": {}, "pairs": []}
-    digests = [cache.file_digest(path) for path in paths]
+    known_digests = cache.source_digests(paths)
+    digests = [known_digests[path] for path in paths]
     path_of = dict(zip(digests, paths, strict=True))
     name = hashlib.sha256(json.dumps([VERSION, sorted(path_of)]).encode()).hexdigest()[:32]
     store = cache_dir() / "leaks" / f"{name}.json"
@@ -74,7 +76,7 @@ def find_duplicates(paths: Sequence[str], *, progress: bool = True) -> dict[str,
     return {"digests": digests, **measured}
 
 
-def _measure(path_of: dict[str, str], progress: bool) -> dict[str, Any]:
+def _measure(path_of: dict[str, str | Segment], progress: bool) -> dict[str, Any]:
     """Measure the cues of every recording and find copies among all pairs."""
     from tqdm import tqdm
 
@@ -158,7 +160,7 @@ def candidate_pairs(
     return candidates
 
 
-def _decode_at(path: str, rate: int) -> np.ndarray:
+def _decode_at(path: str | Segment, rate: int) -> np.ndarray:
     """Decode a recording as one channel of mean zero at a sampling rate."""
     samples, original_rate, _ = audio.decode(path)
     mono = audio.resample(samples.mean(axis=1), original_rate, rate)

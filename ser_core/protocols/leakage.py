@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import sources
 from ser_core.corpora import folder
 from ser_core.protocols import acoustic_cues, assignment, duplicates, splits
 
@@ -108,10 +109,11 @@ def _recordings(name: str) -> pd.DataFrame:
     except SerError:
         table = corpora.manifest(name).assign(path="")
     published: dict[str, str] = {}
-    if name in corpora.CORPORA:
+    if corpora.is_listed(name):
         listed = corpora.manifest(name)
         published = dict(zip(listed["id"], listed["sha256"]))
-    return table[["id", "path"]].assign(published=[published.get(key) or "" for key in table["id"]])
+    limits = [column for column in ("start", "end") if column in table]
+    return table[["id", "path", *limits]].assign(published=[published.get(key) or "" for key in table["id"]])
 
 
 def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, Any]:
@@ -180,7 +182,7 @@ def audit_corpus(corpus: str, *, progress: bool = False) -> tuple[list[dict[str,
     rows: list[dict[str, Any]] = []
     cues: list[dict[str, Any]] = []
     for protocol in splits.PROTOCOLS:
-        if protocol == "cross":  # needs two corpora
+        if protocol in ("cross", "official"):  # needs two corpora, or one that comes with folds
             continue
         try:
             result = audit_protocol(corpus, protocol, cues=not rows, progress=progress)
@@ -243,7 +245,7 @@ def audit_split(
     """
     originals = table[table["utterance"] == table["id"]]
     examined = originals[originals["path"] != ""]
-    duplicated = duplicates.find_duplicates(list(examined["path"]), progress=progress)
+    duplicated = duplicates.find_duplicates(sources(examined), progress=progress)
     pairs = _copied_pairs(originals, examined, duplicated)
     per_fold = [_audit_fold(table, number, subset, pairs) for number, subset in folds.items()]
     for pair in pairs:

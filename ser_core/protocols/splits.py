@@ -2,7 +2,8 @@
 
 ``speaker`` is the default everywhere: no speaker is both in test and elsewhere. ``speaker-text`` also keeps sentences
 apart. ``random`` stratifies over utterances, as most published figures do. ``leaky`` does the same over utterances and
-augmented copies together, to show the effect of such a leak. ``cross`` tests on another corpus.
+augmented copies together, to show the effect of such a leak. ``official`` takes the folds that a corpus comes with.
+``cross`` tests on another corpus.
 
 The folds of the known corpora are frozen in ``ser_core/protocols/folds/*.csv``, which anyone can read and compare.
 Columns whose name is not a number are matched with the utterance table. Each numbered column gives the subset of an
@@ -17,6 +18,7 @@ actress trains with the other half, less her validation words.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -36,6 +38,7 @@ PROTOCOLS: dict[str, str] = {
     "speaker-text": "no speaker and no sentence both in test and elsewhere",
     "random": "six folds stratified over utterances; every speaker is in training, validation and test",
     "leaky": "augmented before splitting: copies of test utterances are in training; included to show the leak",
+    "official": "the folds that the corpus comes with, such as a published partition",
     "cross": "trained on one corpus, tested on another, on the emotions that both have",
 }
 """Name of a protocol to what it guarantees."""
@@ -144,6 +147,8 @@ def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     """Return frozen or computed folds of a table with one source corpus, under any protocol but ``leaky``."""
     if protocol not in PROTOCOLS:
         raise SerError(f"protocol {protocol!r}: not known; choose among {', '.join(PROTOCOLS)}")
+    if protocol == "official":
+        return _official_folds(table)
     corpus = table["corpus"].iloc[0]
     frozen = frozen_folds(corpus, protocol)
     if frozen is not None:
@@ -155,6 +160,21 @@ def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     if protocol == "speaker":
         return fold_rules.deal_speakers(table)
     return fold_rules.deal_speaker_text(table) if protocol == "speaker-text" else fold_rules.deal_random(table)
+
+
+def _official_folds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the folds that a corpus comes with: the numbered columns of its utterance table."""
+    columns = _fold_columns(table)
+    if not columns:
+        corpus = table["corpus"].iloc[0]
+        raise SerError(f"protocol official: {corpus} comes with no folds of its own; use --protocol speaker")
+    return table[["id", *columns]]
+
+
+def folds_digest(table: pd.DataFrame) -> str:
+    """Compute the hash of the folds that a corpus comes with (protocol ``official``): 16 hexadecimal digits."""
+    folds = _official_folds(table).sort_values("id")
+    return hashlib.sha256(folds.to_csv(index=False, lineterminator="\n").encode()).hexdigest()[:16]
 
 
 def _fold_columns(frame: pd.DataFrame) -> list[str]:

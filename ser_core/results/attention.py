@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_core import features
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import source_of
 from ser_core.claims import consistency
 
 KINDS = ("speech", "silence", "padding")
@@ -121,7 +122,7 @@ def measure_attention(network, spec, table, ids: Sequence[str] | None = None, *,
     weights = attention_weights(network, cache.feature_matrix(chosen, spec.settings, progress=False, workers=1))
     found = []
     for (_, one), given in zip(chosen.iterrows(), weights, strict=True):
-        samples = audio.read(one["path"], rate=spec.rate, normalise=spec.normalise, denoise=spec.denoise)
+        samples = audio.read(source_of(one), rate=spec.rate, normalise=spec.normalise, denoise=spec.denoise)
         kinds = frame_kinds(features.rmse(samples, spec.rate), spec.frames, silence_db)
         for kind, values in attention_by_kind(given, step_shares(kinds, len(given))).items():
             found.append({"id": one["id"], "emotion": one["emotion"], "kind": kind, **values})

@@ -18,20 +18,23 @@ from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import score_predictions
 from ser_core.protocols import splits
 from ser_core.protocols.assignment import shared_labels, utterance_sides
-from ser_core.results import tables
+from ser_core.results import prediction_files, tables
 
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
 
 
-def read_predictions(path: str | Path, labels):
+def read_predictions(path: str | Path, labels, ids=()):
     """A file of predictions, checked but for which utterances it names.
 
     Parameters
     ----------
     path : CSV (comma, semicolon or tab) or Parquet with ``id`` and a column for each label; where it has ``side``,
         only the lines "test" count; further columns are passed over
+        Also an audformat table (``file``, ``start``, ``end`` in place of ``id``) and EmoBox-style JSON Lines
+        (:mod:`ser_core.results.prediction_files`)
     labels : the emotions
+    ids : utterances of the corpus, which the names of files and the keys of EmoBox are matched with
 
     Returns
     -------
@@ -46,14 +49,21 @@ def read_predictions(path: str | Path, labels):
 
     path = Path(path)
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if path.suffix.lower() in prediction_files.JSON_SUFFIXES:
+            frame = prediction_files.read_json_predictions(path, labels)
+        elif path.suffix.lower() in (".parquet", ".pq"):
             frame = pd.read_parquet(path)
         else:
             frame = pd.read_csv(path, sep=None, engine="python", dtype={"id": "str"}, encoding="utf-8-sig")
+    except SerError:
+        raise
     except OSError as error:
         raise SerError(f"{path}: cannot be read ({error.strerror or error}); give a CSV or Parquet file") from None
     except Exception as error:  # whatever pandas and pyarrow raise for a file that is none of theirs
         raise SerError(f"{path}: no table that can be read ({' '.join(str(error).split())[:120]})") from None
+    if "id" not in frame and "file" in {*frame, *frame.index.names}:
+        frame = frame if "file" in frame else frame.reset_index()
+        frame = prediction_files.from_audformat(frame, labels, path)
     lacking = [name for name in ("id", *labels) if name not in frame]
     if lacking:
         raise SerError(f"{path}: no column {', '.join(lacking)}; wanted are id, {', '.join(labels)}")
@@ -62,6 +72,8 @@ def read_predictions(path: str | Path, labels):
     if frame.empty:
         raise SerError(f"{path}: holds no test utterance")
     frame = frame.assign(id=frame["id"].astype("str"))
+    if ids:
+        frame = frame.assign(id=prediction_files.match_ids(list(frame["id"]), ids))
     doubled = sorted(frame.loc[frame["id"].duplicated(), "id"].unique())
     if doubled:
         raise SerError(f"{path}: {_named(doubled)} stand{'s' if len(doubled) == 1 else ''} there more than once")
@@ -127,7 +139,7 @@ def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None
     where = utterance_sides(corpus, protocol, test_corpus)
     target = test_corpus if protocol == "cross" else corpus
     labels = shared_labels(corpus, target)
-    given = read_predictions(path, labels)
+    given = read_predictions(path, labels, tuple(where["id"]))
     numbers = [column for column in where if column.isdigit()]
     chosen = _folds(where, numbers, set(given["id"]), folds, protocol, path)
     tested = where[(where[chosen] == "test").any(axis=1) & where["emotion"].isin(labels)]

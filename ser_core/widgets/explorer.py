@@ -12,6 +12,7 @@ import pandas as pd
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core._utils.segments import source_of, sources
 from ser_core.widgets import svg
 from ser_core.widgets.predictor import display
 from ser_core.widgets.recordings import SILENCE, read_for_network, wav_bytes
@@ -145,7 +146,7 @@ class Explorer(ipywidgets.VBox):
             named = {"speaker": "speaker", "sex": "", "intensity": "intensity", "text": "text"}
             facts = [row["emotion"], *(f"{word} {row[name]}".strip() for name, word in named.items() if row[name])]
             try:
-                samples = read_for_network(row["path"], Path(row["path"]).name)
+                samples = read_for_network(source_of(row), Path(row["path"]).name)
                 facts.append(svg.format_seconds(len(samples) / audio.SAMPLE_RATE))
                 self.player.value = wav_bytes(samples, audio.SAMPLE_RATE)
                 self._samples = samples
@@ -219,7 +220,8 @@ class Confusions(ipywidgets.VBox):
         self._frame = pd.concat(
             [tables.subset_predictions(row, self._folder) for row in one["rows"]], ignore_index=True
         )
-        self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if inventory.is_available(corpus) else {}
+        table = corpora.load(corpus) if inventory.is_available(corpus) else None
+        self._paths = {} if table is None else dict(zip(table["id"], sources(table), strict=True))
         heading = lambda text: ipywidgets.HTML(render("heading", text=text))  # noqa: E731
         cells = [heading("true \\ answer"), *map(heading, labels)]
         for truth, counts in zip(labels, one["confusion"], strict=True):

@@ -1,0 +1,123 @@
+"""Score predictions of continuous labels: concordance correlation (CCC) with its interval over speakers.
+
+The CCC (Lin 1989, Biometrics 45, 255-268, Eq. 1) is 1 only where every prediction equals its truth: unlike a
+correlation it also falls where predictions are shifted or scaled. Variances are those of the sample as a whole
+(divided by its size), as in AVEC, MSP-Podcast's challenges and ``audmetric``.
+"""
+
+import numpy as np
+
+from ser_core._utils.errors import SerError
+from ser_core.metrics import uncertainty
+
+DIMENSIONS = ("arousal", "valence", "dominance")
+"""Continuous labels of an utterance table, in the order in which they are reported."""
+
+
+def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Compute the concordance correlation coefficient.
+
+    Parameters
+    ----------
+    truth, prediction : float [utterances]
+        any unit, the same for both
+
+    Returns
+    -------
+    float
+        -1 to 1; NaN for fewer than two utterances, and where both are the same constant
+
+    Raises
+    ------
+    SerError
+        for arrays of different shapes, or values that are not finite
+
+    Examples
+    --------
+    >>> ccc([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]), round(ccc([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]), 4)
+    (1.0, 0.5714)
+    """
+    x, y = _checked(truth, prediction)
+    return _ccc(x, y)
+
+
+def _checked(truth, prediction) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1:
+        raise SerError(f"CCC: truth {x.shape} and prediction {y.shape} must be two lists of the same length")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise SerError("CCC: truth and prediction must be finite; leave out utterances without a label")
+    return x, y
+
+
+def _ccc(x: np.ndarray, y: np.ndarray) -> float:
+    if len(x) < 2:
+        return float("nan")
+    shift = x.mean() - y.mean()
+    a, b = x - x.mean(), y - y.mean()
+    spread = a @ a + b @ b + len(x) * shift**2
+    return float(2 * (a @ b) / spread) if spread > 0 else float("nan")
+
+
+def ccc_interval(truth, prediction, speaker, level: float = uncertainty.LEVEL) -> dict:
+    """Compute the CCC with its interval over speakers.
+
+    The jackknife leaves out one speaker at a time (:func:`ser_core.metrics.uncertainty.jackknife`), as for the scores
+    of a classification.
+
+    Parameters
+    ----------
+    truth, prediction : float [utterances]
+    speaker : sequence of str [utterances]
+    level : float, default 0.95
+
+    Returns
+    -------
+    dict
+        ``ccc``; ``interval``, [low, high] within -1 to 1, or None where there are fewer than four speakers, any
+        speaker is unknown, or speakers do not differ; ``unit`` ("speaker" or "none"), ``n`` (speakers), ``level``,
+        ``method``
+
+    Raises
+    ------
+    SerError
+        see :func:`ccc`
+    """
+    x, y = _checked(truth, prediction)
+    names = np.asarray(list(speaker), dtype=str)
+    if names.shape != x.shape:
+        raise SerError(f"CCC: {len(names)} speakers are given for {len(x)} utterances")
+    whole, units = _ccc(x, y), sorted(set(names))
+    result: dict = {"ccc": whole, "interval": None, "unit": "none", "n": len(units), "level": level}
+    if len(units) < uncertainty.FEWEST_UNITS or "unknown" in units:
+        return result | {"method": "none: fewer than four units, or a speaker is unknown"}
+    without = np.array([_ccc(x[names != name], y[names != name]) for name in units])
+    result |= {"unit": "speaker", "method": "jackknife over units, Student's t"}
+    if not np.isfinite(without).all():
+        return result
+    low, high = uncertainty.jackknife(without, whole, level)
+    return result | {"interval": [max(-1.0, low), min(1.0, high)] if high - low > uncertainty.PRINTED else None}
+
+
+def score_dimensions(frame, level: float = uncertainty.LEVEL) -> dict[str, dict]:
+    """Score the continuous labels that a table of predictions has.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``speaker``, and for each of :data:`DIMENSIONS` that is scored the truth (``arousal``) and the prediction
+        (``predicted_arousal``); utterances without a truth are left out
+    level : float, default 0.95
+
+    Returns
+    -------
+    dict
+        name of a dimension to what :func:`ccc_interval` gives, and ``n_test`` (utterances)
+    """
+    scores = {}
+    for name in DIMENSIONS:
+        if name in frame and f"predicted_{name}" in frame:
+            part = frame[frame[name].notna()]
+            found = ccc_interval(part[name], part[f"predicted_{name}"], part["speaker"], level)
+            scores[name] = found | {"n_test": len(part)}
+    return scores

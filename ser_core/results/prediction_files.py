@@ -1,0 +1,171 @@
+"""Predictions in the files of other tools: audformat tables and EmoBox's JSON Lines, with the ids of a corpus.
+
+An audformat table has ``file`` (and ``start`` and ``end``) in place of ``id``, and a column for each emotion or one
+with the predicted emotion. EmoBox's lines have ``key`` and ``pred`` (or ``prediction``), the name of the predicted
+emotion. A predicted emotion without probabilities counts as a probability of 1.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from ser_core._utils.errors import SerError
+from ser_core._utils.segments import parse_limits, segment_mark
+from ser_core.corpora.folder import normalise_emotion
+
+JSON_SUFFIXES = (".jsonl", ".json")
+PREDICTED = ("predicted", "prediction", "pred", "emotion")
+"""Columns or fields that may hold the predicted emotion, the preferred one first."""
+PROBABILITIES = ("probabilities", "probability", "probs", "prob", "scores")
+"""Fields of a JSON line that may hold a probability for each emotion, by its name."""
+
+
+def read_json_predictions(path: Path, labels: Sequence[str]):
+    """Read EmoBox-style predictions: JSON Lines, or a JSON list of the same objects.
+
+    Parameters
+    ----------
+    path : Path
+    labels : sequence of str
+        the emotions
+
+    Returns
+    -------
+    DataFrame
+        ``id`` (the key) and a column for each label
+
+    Raises
+    ------
+    SerError
+        for a file that cannot be read, or a line without a key or a prediction that can be used
+    """
+    import pandas as pd
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SerError(f"{path}: cannot be read ({error.strerror or error}); give a JSON Lines file") from None
+    except UnicodeDecodeError:
+        raise SerError(f"{path}: not UTF-8 text; give a JSON Lines file") from None
+    rows = []
+    for number, line in enumerate(_objects(text, path), 1):
+        at = f"{path}, line {number}"
+        key = line.get("key", line.get("id")) if isinstance(line, dict) else None
+        if not key:
+            raise SerError(f"{at}: no key; wanted an object with key and pred")
+        rows.append({"id": str(key)} | _answer(line, labels, at))
+    if not rows:
+        raise SerError(f"{path}: holds no prediction")
+    return pd.DataFrame(rows)
+
+
+def _objects(text: str, path: Path) -> list:
+    try:
+        whole = json.loads(text)
+        return whole if isinstance(whole, list) else [whole]
+    except ValueError:
+        pass
+    objects = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                objects.append(json.loads(line))
+            except ValueError:
+                raise SerError(f"{path}, line {number}: not a JSON object; wanted one object per line") from None
+    return objects
+
+
+def _answer(line: dict, labels: Sequence[str], at: str) -> dict[str, float]:
+    """A probability for each label, from a line's probabilities or its predicted emotion."""
+    for field in PROBABILITIES:
+        if isinstance(line.get(field), dict):
+            named = {normalise_emotion(str(name)): value for name, value in line[field].items()}
+            lacking = [label for label in labels if label not in named]
+            if lacking:
+                raise SerError(f"{at}: {field} lacks {', '.join(lacking)}")
+            return {label: named[label] for label in labels}
+    for field in PREDICTED:
+        if field in line:
+            return one_hot(line[field], labels, f"{at}: {field}")
+    raise SerError(f"{at}: no prediction; wanted pred (the name of an emotion) or probabilities by emotion")
+
+
+def one_hot(value, labels: Sequence[str], at: str) -> dict[str, float]:
+    """Return a probability of 1 for a predicted emotion; SerError for one that is none of the labels."""
+    name = normalise_emotion(str(value))
+    if isinstance(value, bool | int | float) or name not in labels:
+        raise SerError(f"{at} is {value!r}, wanted the name of an emotion: {', '.join(labels)}")
+    return {label: float(label == name) for label in labels}
+
+
+def from_audformat(frame, labels: Sequence[str], path: Path):
+    """Turn an audformat table of predictions (``file`` in place of ``id``) into ids and probabilities.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        as read from CSV or Parquet: ``file``, perhaps ``start`` and ``end``, and predictions
+    labels : sequence of str
+        the emotions
+    path : Path
+        of the file, for messages
+
+    Returns
+    -------
+    DataFrame
+        ``id`` (path without suffix, followed by the limits of a segment) and a column for each label
+
+    Raises
+    ------
+    SerError
+        for limits that cannot be meant, or a table without predictions
+    """
+    import pandas as pd
+
+    ids = []
+    for number, row in enumerate(frame.to_dict("records"), 2):
+        at = f"{path}, row {number}"
+        limits = parse_limits(row, at, str(row["file"]))
+        stem = str(PurePosixPath(str(row["file"]).replace("\\", "/")).with_suffix(""))
+        ids.append(stem + segment_mark(limits["start"], limits["end"]))
+    columns = {normalise_emotion(str(column)): column for column in frame.columns}
+    given = pd.DataFrame({"id": ids})
+    if all(label in columns for label in labels):
+        for label in labels:
+            given[label] = frame[columns[label]].to_numpy()
+    else:
+        field = next((name for name in PREDICTED if name in frame), None)
+        if field is None:
+            raise SerError(
+                f"{path}: no column {', '.join(label for label in labels if label not in columns)}, and none named "
+                f"{' or '.join(PREDICTED)} with the predicted emotion"
+            )
+        answers = [
+            one_hot(value, labels, f"{path}, row {number}: {field}") for number, value in enumerate(frame[field], 2)
+        ]
+        given = pd.concat([given, pd.DataFrame(answers)], axis=1)
+    if "side" in frame:
+        given["side"] = frame["side"].to_numpy()
+    return given
+
+
+def match_ids(keys: Sequence[str], ids: Iterable[str]) -> list[str]:
+    """Return the utterance of a corpus that each key means; the key itself where there is none.
+
+    A key may carry the name of its data set in front (EmoBox: ``ravdess-03-01-...``), or the folders of a file.
+
+    >>> match_ids(["ravdess-03-01", "Actor_01/03-02.wav", "other"], ["03-01", "03-02"])
+    ['03-01', '03-02', 'other']
+    """
+    known = set(ids)
+    last: dict[str, list[str]] = {}
+    for name in known:
+        last.setdefault(name.rpartition("/")[2], []).append(name)
+    found = []
+    for key in keys:
+        stem = key.rpartition("/")[2].removesuffix(".wav")
+        candidates = [key, key.partition("-")[2], stem, stem.partition("-")[2]]
+        match = next((name for name in candidates if name in known), None)
+        short = last.get(stem, [])
+        found.append(match or (short[0] if len(short) == 1 else key))
+    return found
