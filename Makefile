@@ -131,7 +131,7 @@ nbval = SER_QUICK=1 $(BIN)/python -m pytest $(both) -o addopts= --nbval-lax --nb
 lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit stay
 	@uv=$$(command -v uv || echo $(BIN)/uv); \
 	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --extra training --extra notebooks --extra export --extra app --extra cluster \
+	  --extra training --extra notebooks --extra export --extra app --extra cluster --extra encoders --extra formats \
 	  --extra test --extra docs --extra env pyproject.toml -o requirements.lock
 
 clean: ## Remove .venv, the cache and all results but the published ones; data/ stays

@@ -179,15 +179,17 @@ def test_import_is_instant():
 
 def test_modules_do_not_import_each_other_in_a_circle():
     folder = Path(corpora.__file__).parent
-    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    files = {".".join(path.relative_to(folder).with_suffix("").parts): path for path in folder.rglob("*.py")}
+    modules = {name.removesuffix(".__init__"): path for name, path in files.items()}
     imports: dict[str, set[str]] = {}
-    for name in (*modules, "__init__"):
+    for name, path in modules.items():
         imports[name] = set()
-        for node in ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")).body:  # not those inside functions
-            if isinstance(node, ast.ImportFrom) and node.module == "ser_core.corpora":
-                imports[name] |= {alias.name if alias.name in modules else "__init__" for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ser_core.corpora."):
-                imports[name].add(node.module.removeprefix("ser_core.corpora."))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:  # not those inside functions
+            package = getattr(node, "module", None) or ""
+            if isinstance(node, ast.ImportFrom) and f"{package}.".startswith("ser_core.corpora."):
+                room = package.removeprefix("ser_core.corpora").lstrip(".")
+                inside = {f"{room}.{alias.name}".lstrip(".") for alias in node.names}
+                imports[name] |= (inside & set(modules)) or {room or "__init__"}
     order = list(graphlib.TopologicalSorter(imports).static_order())  # raises CycleError
     assert order.index("table") < order.index("ravtess") < order.index("demo") < order.index("__init__")
 

@@ -39,7 +39,10 @@ def data_list(as_json: bool) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="The whole utterance table.")
 @as_json
 def data_show(name: str, as_csv: bool, as_json: bool) -> None:
-    """Show what was read of a corpus, KIND:PATH or a known one: utterances, speakers, emotions, and their hash."""
+    """Show the utterances, speakers and emotions of a corpus.
+
+    NAME is a known corpus or KIND:PATH. The hash identifies the utterance table.
+    """
     from ser_core import corpora
     from ser_core.corpora import formats
 
