@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ser_core.experiments.spec import Spec
     from ser_core.inference.predict import Prediction
+    from ser_core.metrics.uncertainty import Scored
     from ser_core.protocols.splits import Split
 
 RENAMED = {"batch_size": "batch", "augment_copies": "copies"}
@@ -349,7 +350,7 @@ def compare(results, first: str, second: str, *, corpus: str | None = None, prot
 
 def evaluate(
     truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str], *, speaker: Sequence[str] | None = None
-) -> dict:
+) -> Scored:
     """Evaluate predictions: accuracy, UAR, macro precision, recall and F1, with intervals over speakers.
 
     Parameters
@@ -362,7 +363,7 @@ def evaluate(
 
     Returns
     -------
-    dict
+    Scored
         ``n_test``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``
     """
     import pandas as pd

@@ -16,8 +16,9 @@ torch = pytest.importorskip("torch", reason=REASON)
 
 from ser_core import corpora, features
 from ser_core._utils.errors import SerError  # noqa: E402
-from ser_core.experiments import worker
-from ser_core.experiments.run import run_spec
+from ser_core.experiments import worker  # noqa: E402
+from ser_core.experiments.result import RunResult  # noqa: E402
+from ser_core.experiments.run import run_spec  # noqa: E402
 from ser_core.experiments.spec import Spec  # noqa: E402
 from ser_core.features import cache, encoders, inputs  # noqa: E402
 from ser_core.models import probes  # noqa: E402
@@ -234,16 +235,17 @@ def test_other_weights_are_other_features(tiny, tmp_path, own_cache):
 def test_a_row(model, own_store, monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 2)
     row = run_spec(Spec(corpus="demo", model=model, epochs=2), progress=False)
-    assert json.loads(json.dumps(row)) == row
-    assert row["status"] == "ok" and row["n_augmented"] == 0 and np.sum(row["confusion"]) == row["n_test"]
-    assert 0.0 <= row["scores"]["uar"] <= 1.0 and row["parameters"] > 0
+    assert RunResult.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert row.ok and row.n_augmented == 0 and np.sum(row.confusion) == row.n_test
+    assert 0.0 <= row.scores["uar"] <= 1.0 and row.parameters > 0
     if "moe" in model:
-        assert row["standing"] == "reconstruction" and row["epochs"] == 2
+        assert row.standing == "reconstruction" and row.epochs == 2
     else:
-        assert row["standing"] == "standard" and row["chosen"]["layer"] in range(LAYERS)
+        assert row.standing == "standard" and row.chosen["layer"] in range(LAYERS)
 
 
 def test_a_sweep_says_what_was_not_measured(tiny, own_store):
     shutil.rmtree(tiny / "hubert_base")
     row = worker.run_or_record_failure(Spec(corpus="demo", model="hubert_base"))
-    assert row["status"] == "error" and row["error"].startswith(encoders.NOT_MEASURED + ": ") and "scores" not in row
+    assert row.status == "error" and row.unavailable and row.scores == {}
+    assert row.error.startswith(encoders.NOT_MEASURED + ": ")

@@ -151,8 +151,8 @@ def test_without_the_extra_a_cell_says_that_it_was_not_measured(name, own_store,
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torch", None)
     row = worker.run_or_record_failure(Spec(corpus="demo", model=name))
-    assert row["status"] == "error" and "scores" not in row
-    assert row["error"].startswith("not measured here: ") and "pip install '.[ssl]'" in row["error"]
+    assert row.status == "error" and row.unavailable and row.scores == {}
+    assert row.error.startswith("not measured here: ") and "pip install '.[ssl]'" in row.error
     with pytest.raises(SerError, match="^not measured here"):
         run_spec(Spec(corpus="demo", model=name), progress=False)
     assert [path.suffix for path in own_store.iterdir()] == [".json"], "the row of the error alone"

@@ -32,8 +32,8 @@ def run(fresh: bool, as_json: bool, **choices) -> None:
     """Train and judge one network on one fold, or take the row from the store."""
     from ser_core.experiments.run import run_spec
 
-    row = run_spec(make_spec(choices), fresh=fresh)
-    emit(row) if as_json else click.echo(summary(row))
+    result = run_spec(make_spec(choices), fresh=fresh)
+    emit(result.to_json()) if as_json else click.echo(summary(result))
 
 
 @click.command()
@@ -101,13 +101,13 @@ def sweep(ctx, name, folds, seeds, models, workers, scheduler, unpublished, fres
     if unpublished:
         there = store.published_specs()
         specs = [spec for spec in specs if spec not in there]
-    rows = []
-    for row in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
-        rows.append(row)
+    results = []
+    for result in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
+        results.append(result)
         if json_lines:
-            emit(row)
+            emit(result.to_json())
         elif not as_json:
-            click.echo(summary(row))
+            click.echo(summary(result))
     if as_json:
-        emit(rows)
-    ctx.exit(1 if any(row["status"] != "ok" for row in rows) else 0)
+        emit([result.to_json() for result in results])
+    ctx.exit(0 if all(result.ok for result in results) else 1)

@@ -1,9 +1,17 @@
 """``ser leaks``, ``ser folds`` and ``ser score``: splits audited, folds given, anyone's predictions judged."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from ser_core._utils.errors import SerError
 from ser_core.cli.base import RenamedOption, as_json, emit, numbers
+
+if TYPE_CHECKING:
+    from ser_core.metrics.uncertainty import Scored
+    from ser_core.results.submissions import BaselineComparison, Submission
 
 
 @click.command()
@@ -92,48 +100,47 @@ def score(predictions, corpus, protocol, test_corpus, folds, against, as_json) -
     found = submissions.score_submission(
         predictions, corpus, protocol, folds=chosen, against=against, test_corpus=test_corpus
     )
-    emit(found) if as_json else click.echo("\n".join(_told(found)))
+    emit(found.to_json()) if as_json else click.echo("\n".join(_told(found)))
 
 
-def _told(found: dict) -> list[str]:
-    """A judgement for people."""
-    demo = " (demo)" if found["demo"] else ""
-    target = f" to {found['test_corpus']}" if found["test_corpus"] else ""
+def _told(submission: Submission) -> list[str]:
+    """Format a scored submission for people."""
+    demo = " (demo)" if submission.demo else ""
+    target = f" to {submission.test_corpus}" if submission.test_corpus else ""
     lines = [
-        f"{found['corpus']}{target}{demo}, protocol {found['protocol']}, {len(found['folds'])} of "
-        f"{found['folds_total']} folds, {found['n_test']:,} utterances: {_scored(found)}"
+        f"{submission.corpus}{target}{demo}, protocol {submission.protocol}, {len(submission.folds)} of "
+        f"{submission.folds_total} folds, {submission.scored.n_test:,} utterances: {_scored(submission.scored)}"
     ]
-    for name, part in found.get("parts", {}).items():
-        lines.append(f"  of which {name}, {part['n_test']:,} utterances: {_scored(part)}")
-    if "calm_is_neutral" in found:
-        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scored(found['calm_is_neutral'])}")
-    if found["absent"]:
-        lines.append(f"  not asked for, since the corpus lacks them: {', '.join(found['absent'])}")
-    for one in found["against"]:
-        change, name = one["uar"], f"  against {one['model']} ({one['setting']})"
-        if change["difference"] is None:
-            lines.append(f"{name}: no utterance in common, or other emotions")
-            continue
-        limits = change["interval"]
-        spread = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
-        p = (
-            "untested, too few speakers"
-            if change["p"] is None
-            else f"p {change['p']:.3f}, {change['p_holm']:.3f} after Holm"
-        )
-        least = f"; {100 * change['found']:.1f} points would be found with 80 %" if change["found"] else ""
-        lines.append(
-            f"{name}, {one['utterances']:,} utterances, {one['n']} {one['unit']}s: UAR "
-            f"{100 * change['difference']:+.1f} points{spread}, {p}{least}"
-        )
-    return lines
+    for name, part in submission.parts.items():
+        lines.append(f"  of which {name}, {part.n_test:,} utterances: {_scored(part)}")
+    if submission.calm_is_neutral:
+        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scored(submission.calm_is_neutral)}")
+    if submission.absent:
+        lines.append(f"  not asked for, since the corpus lacks them: {', '.join(submission.absent)}")
+    return lines + [_compared(one) for one in submission.against]
 
 
-def _scored(judged: dict) -> str:
+def _compared(one: BaselineComparison) -> str:
+    change, name = one.differences.uar, f"  against {one.model} ({one.setting})"
+    if change.difference is None:
+        return f"{name}: no utterance in common, or other emotions"
+    spread = f" [{100 * change.interval.low:+.1f}, {100 * change.interval.high:+.1f}]" if change.interval else ""
+    p = "untested, too few speakers"
+    if change.p is not None:
+        p = f"p {change.p:.3f}, {one.p_holm['uar']:.3f} after Holm"
+    effect = change.minimum_detectable
+    least = f"; {100 * effect:.1f} points would be found with 80 %" if effect else ""
+    return (
+        f"{name}, {one.utterances:,} utterances, {one.differences.n} {one.differences.unit}s: UAR "
+        f"{100 * change.difference:+.1f} points{spread}, {p}{least}"
+    )
+
+
+def _scored(scored: Scored) -> str:
     told = []
     for name, score in (("accuracy", "accuracy"), ("UAR", "uar")):
-        limits = judged["intervals"][score]
-        spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
-        told.append(f"{name} {100 * judged['scores'][score]:.1f} %{spread}")
-    unit = judged["intervals"]["unit"]
-    return ", ".join(told) + (f" over {judged['intervals']['n']} {unit}s" if unit != "none" else "")
+        interval = scored.intervals.get(score)
+        spread = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]" if interval else ""
+        told.append(f"{name} {100 * scored.scores[score]:.1f} %{spread}")
+    unit = scored.intervals.unit
+    return ", ".join(told) + (f" over {scored.intervals.n} {unit}s" if unit != "none" else "")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, UnavailableError
 from ser_core._utils.paths import data_dir
 from ser_core.audio import SAMPLE_RATE
 
@@ -66,7 +66,7 @@ def _libraries(name: str):
         import torch
         import transformers
     except ImportError:
-        raise SerError(f"{NOT_MEASURED}: {name} needs torch and transformers; pip install '.[ssl]'") from None
+        raise UnavailableError(f"{NOT_MEASURED}: {name} needs torch and transformers; pip install '.[ssl]'") from None
     return torch, transformers
 
 
@@ -87,7 +87,7 @@ def find_weights(name: str) -> Path:
     _libraries(name)
     found = _from_hub(checkpoint.hub)
     if found is None:
-        raise SerError(
+        raise UnavailableError(
             f"{NOT_MEASURED}: the weights of {name} ({checkpoint.hub}) are not to be had, neither on this machine nor "
             f"from the hub; put them, with config.json, into {folder}"
         )

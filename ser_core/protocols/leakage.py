@@ -262,18 +262,18 @@ def _cues(examined, sound) -> list[dict]:
         judged = uncertainty.score_predictions(
             examined[["speaker", "text"]].assign(truth=truth, prediction=answer), labels
         )
-        limits, chance = judged["intervals"]["uar"], 1 / len(labels)
-        alike = limits is None and judged["intervals"]["unit"] != "none"  # no unit differs: nothing to doubt
+        interval, chance = judged.intervals.uar, 1 / len(labels)
+        alike = interval is None and judged.intervals.unit != "none"  # no unit differs: nothing to doubt
         strongest = duplicates.CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
         found.append(
             {
                 "target": target,
-                "uar": judged["scores"]["uar"],
-                "interval": limits,
-                "over": judged["intervals"]["unit"],
+                "uar": judged.scores["uar"],
+                "interval": interval and list(interval.limits),
+                "over": judged.intervals.unit,
                 "chance": chance,
                 "strongest": strongest,
-                "warning": judged["scores"]["uar"] > chance if alike else bool(limits and limits[0] > chance),
+                "warning": judged.scores["uar"] > chance if alike else bool(interval and interval.low > chance),
             }
         )
     return found

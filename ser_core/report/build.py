@@ -6,6 +6,8 @@ looks. Whether a notebook succeeded is known from papermill raising nothing, and
 leaves its output as well, for reading, and gets no stamp.
 """
 
+from __future__ import annotations
+
 import ast
 import html
 import json
@@ -19,10 +21,15 @@ from datetime import datetime
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core._utils import machine, paths
 from ser_core._utils.errors import SerError
 from ser_core._utils.progress import print_progress, redirect_stderr, report_progress
+
+if TYPE_CHECKING:
+    from ser_core.experiments.result import RunResult
+    from ser_core.results.records import PooledResult
 
 NOT_EXECUTED = ("report", "cli")
 """Rooms of the package that no notebook uses: after a change there no notebook is executed again."""
@@ -46,7 +53,7 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
     index = render(plan, sources, home, failures)
     stopped = "; ".join(f"{name} ({line})" for name, line in failures.items())
-    broken = [f"{_cell(row)} ({row['error']})" for row in failed_runs(plan)]
+    broken = [f"{_cell(result)} ({result.error})" for result in failed_runs(plan)]
     if failures:
         raise SerError(
             f"{len(failures)} of {len(sources)} notebooks stopped: {stopped}. The report says where: {index}"
@@ -56,13 +63,13 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     return index
 
 
-def failed_runs(plan) -> list[dict]:
+def failed_runs(plan) -> list[RunResult]:
     """Rows of a profile that say "error" and were not made good since."""
-    return [] if plan.published else [row for row in profile_rows(plan) if row["status"] != "ok"]
+    return [] if plan.published else [result for result in profile_rows(plan) if not result.ok]
 
 
-def _cell(row: dict) -> str:
-    return " ".join(str(row["spec"][name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
+def _cell(result: RunResult) -> str:
+    return " ".join(str(result.spec[name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
 
 def find_notebooks() -> list[Path]:
@@ -187,31 +194,31 @@ def _listing(folder: Path) -> list[str]:
     return [f"{name} {status.st_size} {status.st_mtime_ns}\n" for name, status in facts]
 
 
-def profile_rows(plan) -> list[dict]:
+def profile_rows(plan) -> list[RunResult]:
     """Result rows that a profile shows, in the order of its specs: of each the newest good one, else a failed one."""
     from ser_core.experiments import store
 
     if plan.published:
         return store.load_rows(store.published_dir())
-    wanted = {_spec_key(asdict(spec)): None for spec in plan.specs}
-    rows = store.load_rows(store.store_dir())
-    for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row))):
-        key = _spec_key(row["spec"])
+    wanted: dict[str, RunResult | None] = {_spec_key(asdict(spec)): None for spec in plan.specs}
+    results = store.load_rows(store.store_dir())
+    for result in sorted(results, key=lambda result: (result.ok, _changed(result))):
+        key = _spec_key(result.spec)
         if key in wanted:
-            wanted[key] = row
-    return [row for row in wanted.values() if row]
+            wanted[key] = result
+    return [result for result in wanted.values() if result]
 
 
 def _spec_key(spec: dict) -> str:
     return json.dumps(spec, sort_keys=True)
 
 
-def _changed(row: dict) -> int:
+def _changed(result: RunResult) -> int:
     """Time of the last change of a row's file, in nanoseconds; 0 when it is gone."""
     from ser_core.experiments import store
 
     try:
-        return (store.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
+        return (store.store_dir() / f"{result.hash}.json").stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -231,7 +238,7 @@ def store_state(plan) -> dict[str, int]:
 
     if plan.published:
         return {path.name: path.stat().st_mtime_ns for path in sorted(store.published_dir().glob("*.json"))}
-    return {row["hash"]: _changed(row) for row in profile_rows(plan)}
+    return {result.hash: _changed(result) for result in profile_rows(plan)}
 
 
 def _valid(stamp: Path, key: str, plan) -> bool:
@@ -253,7 +260,8 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     from ser_core.experiments import store
     from ser_core.figures.protocol_ladder import plot_protocol_ladder
     from ser_core.report.html import index_html, thumbnail, title_and_summary
-    from ser_core.results import protocol_ladder, tables
+    from ser_core.results import ladder_text, protocol_ladder
+    from ser_core.results.pooling import pool_results
 
     report = home / "report"
     _own_folder(report)
@@ -277,7 +285,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
             stale.unlink()
     rows = profile_rows(plan)
     folder = store.published_dir() if plan.published else store.store_dir()
-    pooled = tables.pool_results(rows, folder)
+    pooled = pool_results(rows, folder)
     climbed = [
         (protocol_ladder.ladder_rows(pooled, folder, name), name) for name in protocol_ladder.ladder_corpora(pooled)
     ]
@@ -291,7 +299,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
         ladders=[
-            (plot_protocol_ladder(found, name), protocol_ladder.ladder_sentence(found, name))
+            (plot_protocol_ladder(found, name), ladder_text.ladder_sentence(found, name))
             for found, name in climbed
             if found
         ],
@@ -325,14 +333,14 @@ def _lead(plan, demo: bool) -> str:
     return f"{told}</p><blockquote>{html.escape(DEMO)}</blockquote><p>" if demo else told
 
 
-def _corpora(plan, pooled: list[dict]) -> dict:
+def _corpora(plan, pooled: list[PooledResult]) -> dict:
     """Name to utterance table of the profile's corpora, to what the rows say of it, or to None."""
     from ser_core import corpora
 
     found = {}
     for name in plan.corpora:
-        specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical_name(name)]
-        told = [one["completeness"] for one in specs if "completeness" in one]
+        specs = [one for one in pooled if one.spec["corpus"] == corpora.canonical_name(name)]
+        told = [one.completeness.to_json() for one in specs if one.ok]
         try:
             found[name] = told[0] if plan.published and told else corpora.load(name)
         except SerError:
@@ -340,19 +348,19 @@ def _corpora(plan, pooled: list[dict]) -> dict:
     return found
 
 
-def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
+def _made(plan, rows: list[RunResult]) -> list[tuple[str, str]]:
     """How the figures came about: name and value, as plain text."""
 
-    used = [row for row in rows if row["status"] == "ok"]
-    machines = sorted({row["processor"] for row in used}) or [machine.processor()]
-    known = used[0]["versions"] if used else machine.versions()
+    used = [row for row in rows if row.ok]
+    machines = sorted({row.processor for row in used if row.processor}) or [machine.processor()]
+    known = used[0].versions if used else machine.versions()
     command = "make report" if plan.published else f"make reproduce PROFILE={plan.name}"
     quick = " with SER_QUICK=1 (everything small)" if paths.quick() else ""
     made = [
         ("profile", f"{plan.name}{quick}"),
         ("again", command),
         ("written", datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")),
-        ("results of", ", ".join(sorted({row["when"][:10] for row in used})) or "no run"),
+        ("results of", ", ".join(sorted({row.when[:10] for row in used if row.when})) or "no run"),
         ("processor", "; ".join(machines)),
         ("versions", ", ".join(f"{name} {version}" for name, version in known.items())),
         ("intervals", "95 %, over speakers; over words where a test set has fewer than four speakers, and said so"),

@@ -3,14 +3,20 @@
 No script, no style sheet, font or image from elsewhere: everything is in the file, and nothing leaves the page.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import io
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core import corpora
+
+if TYPE_CHECKING:
+    from ser_core.results.records import PooledResult
 
 STYLE = Path(__file__).with_name("report.css")
 
@@ -133,39 +139,40 @@ def thumbnail(notebook_path, *, width: int = 560) -> str | None:
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
 
 
-def headline(pooled: list[dict]) -> str:
+def headline(pooled: list[PooledResult]) -> str:
     """The answer in one or two sentences, computed from the rows; "" where the paper's network was not judged."""
-    from ser_core.results import ablations, tables
+    from ser_core.results import ablations
+    from ser_core.results.formatting import format_percent
 
-    one = ablations.reference_row([row for row in pooled if row["spec"]["protocol"] == "speaker"])
+    one = ablations.reference_row([row for row in pooled if row.spec["protocol"] == "speaker"])
     if one is None:
         return ""
-    name = corpora.corpus_title(one["spec"]["corpus"])
-    claimed = (one.get("claimed") or {}).get("accuracy")
+    name = corpora.corpus_title(one.spec["corpus"])
+    claimed = one.claimed_accuracy
     told = f"On {name}, tested on speakers that it has never heard, the paper's network recognises {_figure(one)}"
     if claimed is not None:
-        told += f"; the paper claims {tables.format_percent(claimed, 2)} %"
-    alike = {key: value for key, value in one["spec"].items() if key != "protocol"} | {"protocol": "random"}
-    other = next((row for row in pooled if row["spec"] == alike and row["status"] == "ok"), None)
+        told += f"; the paper claims {format_percent(claimed, 2)} %"
+    alike = {key: value for key, value in one.spec.items() if key != "protocol"} | {"protocol": "random"}
+    other = next((row for row in pooled if row.spec == alike and row.ok), None)
     if other:
         told += f". With the voices of the test in training as well it recognises {_figure(other)}"
     return f"{told}."
 
 
-def _figure(one: dict) -> str:
-    from ser_core.results import tables
+def _figure(one: PooledResult) -> str:
+    from ser_core.results.formatting import format_interval, format_percent, format_setting
 
-    spec, limits = one["spec"], tables.format_interval(one["intervals"].get("accuracy"))
-    seeds = ", ".join(map(str, one["seeds"]))
-    between = "" if limits == "–" else f" {limits}"
-    told = f", {tables.format_setting(spec)}" if tables.format_setting(spec) else ""
+    spec, interval = one.spec, one.intervals.accuracy if one.intervals else None
+    seeds = ", ".join(map(str, one.seeds))
+    between = f" {format_interval(interval)}" if interval else ""
+    told = f", {format_setting(spec)}" if format_setting(spec) else ""
     return (
-        f"{tables.format_percent(one['scores']['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
-        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{told})"
+        f"{format_percent(one.scores['accuracy'])} %{between} of utterances (protocol {spec['protocol']}, "
+        f"{len(one.folds)} of {one.folds_total} folds, seed {seeds}{told})"
     )
 
 
-def headline_table(pooled: list[dict]) -> str:
+def headline_table(pooled: list[PooledResult]) -> str:
     """The claim beside ours as HTML tables with bars, a panel a protocol: the paper's network, the others folded away.
 
     A bar shows ours, its 95 % interval, and a mark where the claim is.
@@ -173,15 +180,16 @@ def headline_table(pooled: list[dict]) -> str:
     from ser_core.claims import paper
     from ser_core.experiments.grids import A5
     from ser_core.protocols import splits
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_setting
+    from ser_core.results.pooling import by_protocol, select_clean
 
     blocks = []
-    people = any("calm_is_neutral" in one for one in pooled)
-    for protocol, rows in tables.by_protocol(tables.clean_rows(pooled)).items():
+    people = any(one.calm_is_neutral for one in pooled)
+    for protocol, rows in by_protocol(select_clean(pooled)).items():
         meaning = html.escape(splits.PROTOCOLS.get(protocol, ""))
         red = ' class="badge bad"' if protocol == "leaky" else ""
-        own = [one for one in rows if one["spec"]["model"] == A5] or rows
-        own = sorted(own, key=lambda one: len(tables.format_setting(one["spec"])))
+        own = [one for one in rows if one.spec["model"] == A5] or rows
+        own = sorted(own, key=lambda one: len(format_setting(one.spec)))
         further = [one for one in rows if one not in own]
         folded = ""
         if further:
@@ -201,31 +209,39 @@ def headline_table(pooled: list[dict]) -> str:
     return "\n".join(blocks) + key
 
 
-def _results(rows: list[dict]) -> str:
-    """Rows of one protocol as an HTML table."""
+def _results(pooled: list[PooledResult]) -> str:
+    """Format results of one protocol as an HTML table; scores with calm as neutral are in the row above them."""
+    from ser_core.results.formatting import DASH, format_folds, format_limits, format_percent, format_units, is_missing
+    from ser_core.results.tables import results_table
+
+    merged = []
+    for one in pooled:
+        merged += [_merged(one), *[""] * (len(one.parts) + len(one.by_copy))]
     lines = []
-    for one, line in _lines(rows):
-        score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
-        claimed = line["paper: accuracy %"]
-        bar = "" if score is None else f'<span class="ours" style="width:{100 * score:.1f}%"></span>'
-        if bar and line["95 % interval"] != "–":
-            low, high = (100 * limit for limit in limits)
+    for row, below in zip(results_table(pooled, calm_is_neutral=False).itertuples(), merged, strict=True):
+        failed = row.status != "ok"
+        claimed = format_percent(row.claimed, 2)
+        bar = "" if failed else f'<span class="ours" style="width:{100 * row.accuracy:.1f}%"></span>'
+        if not is_missing(row.accuracy_low):
+            low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
             bar += f'<span class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
-        if claimed != "–":
+        if claimed != DASH:
             bar += f'<span class="claim" style="left:{claimed}%"></span>'
-        leaky = '<br><span class="badge bad">leaky</span>' if line["protocol"] == "leaky" else ""
-        network = f"<code>{html.escape(line['network'])}</code>"
-        if line["setting"] not in ("as the paper", "default"):
-            network += f"<br><span class='small'>{html.escape(line['setting'])}</span>"
+        leaky = '<br><span class="badge bad">leaky</span>' if row.protocol == "leaky" else ""
+        network = f"<code>{html.escape(row.network)}</code>"
+        if row.setting not in ("as the paper", "default"):
+            network += f"<br><span class='small'>{html.escape(row.setting)}</span>"
+        accuracy = "failed" if failed else format_percent(row.accuracy)
+        folds = format_folds(row.folds, row.folds_total)
         cells = {
-            "corpus": html.escape(line["corpus"]) + leaky,
+            "corpus": html.escape(row.corpus) + leaky,
             "network": network,
             "paper, accuracy %": claimed,
-            "ours, accuracy %": f"<b>{line['ours: accuracy %']}</b>{_below(line['95 % interval'])}",
-            "0 to 100 %": f'<div class="track">{bar}</div>{_merged(one)}',
-            "UAR %": line["UAR %"] + _below(line["95 % interval of UAR"]),
-            "folds": f"<span class='nowrap'>{line['folds']}</span>" + _below(f"seed {line['seeds']}"),
-            "tested on": f"{line['test utterances']:,}" + _below(line["over"]),
+            "ours, accuracy %": f"<b>{accuracy}</b>{_below(format_limits(row.accuracy_low, row.accuracy_high))}",
+            "0 to 100 %": f'<div class="track">{bar}</div>{below}',
+            "UAR %": format_percent(row.uar) + _below(format_limits(row.uar_low, row.uar_high)),
+            "folds": f"<span class='nowrap'>{folds}</span>" + _below(f"seed {', '.join(map(str, row.seeds)) or DASH}"),
+            "tested on": f"{row.n_test:,}" + _below(format_units(row.units, row.unit)),
         }
         tds = "".join(f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in cells.items())
         lines.append(f"<tr>{tds}</tr>")
@@ -233,15 +249,15 @@ def _results(rows: list[dict]) -> str:
     return f'<table class="results"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _merged(one: dict) -> str:
-    """Accuracy with calm counted as neutral, as people were scored, where a row has it."""
+def _merged(one: PooledResult) -> str:
+    """Format the accuracy with calm counted as neutral, as people were scored, where a result has it."""
     from ser_core.claims import paper
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_interval, format_percent
 
-    if "calm_is_neutral" not in one:
+    if one.calm_is_neutral is None:
         return ""
-    score = tables.format_percent(one["calm_is_neutral"]["scores"]["accuracy"])
-    limits = tables.format_interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
+    score = format_percent(one.calm_is_neutral.scores["accuracy"])
+    limits = format_interval(one.calm_is_neutral.intervals.accuracy)
     mark = f'<span class="people" style="left:{paper.LISTENERS["accuracy"]}%"></span>'
     bar = f'<div class="track thin"><span class="ours" style="width:{score}%"></span>{mark}</div>'
     return f'{bar}<span class="small nowrap">calm as neutral: {score} {limits}</span>'
@@ -251,28 +267,17 @@ def _below(text: str) -> str:
     return f'<br><span class="small nowrap">{html.escape(text)}</span>'
 
 
-def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
-    """Each line of the results table with the judged part that it shows; calm as neutral stands in the line above."""
-    from ser_core.results import tables
-
-    plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
-    judged = []
-    for one in rows:
-        judged += [one, *one.get("parts", {}).values(), *one.get("by_copy", {}).values()]
-    return list(zip(judged, tables.results_table(plain).to_dict("records"), strict=True))
-
-
 def index_html(
-    title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[dict], corpora, made, ladders=()
+    title: str, lead: str, *, badge: str, cards: list[dict], pooled: list[PooledResult], corpora, made, ladders=()
 ) -> str:
     """The index page.
 
     lead : HTML below the title; badge : "demo" or ""
     cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
         ``failure`` (error line or "")
-    pooled : rows of :func:`ser_core.results.tables.pool_results`; corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
+    pooled : of :func:`ser_core.results.pooling.pool_results`; corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
     made : (name, value) pairs on how this was made
-    ladders : (figure, sentence) pairs of :mod:`ser_core.results.protocol_ladder`
+    ladders : (figure, sentence) pairs of :mod:`ser_core.results.ladder_text`
     """
     mark = f' <span class="badge demo">{html.escape(badge)}</span>' if badge else ""
     header = f"<h1>{html.escape(title)}{mark}</h1><p>{lead}</p>"

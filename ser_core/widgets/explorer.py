@@ -3,10 +3,13 @@
 Both need a running kernel; a report has a line in their place. Where a corpus's audio is not here, they say so.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import pandas as pd
@@ -15,6 +18,9 @@ from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core.widgets import svg
 from ser_core.widgets.predictor import SILENCE, display, read_for_network, style_html, wav_bytes
+
+if TYPE_CHECKING:
+    from ser_core.results.records import PooledResult
 
 ANY = "any"
 VIEWS = ("waveform", "features", "augmented copies")
@@ -156,7 +162,7 @@ def _line(text: str) -> ipywidgets.HTML:
 class Confusions(ipywidgets.VBox):
     """A confusion matrix whose cells are buttons: each lists the test utterances that fell into it, and plays them."""
 
-    def __init__(self, pooled: dict[str, dict], folder: Path):
+    def __init__(self, pooled: dict[str, PooledResult], folder: Path):
         self._pooled, self._folder = pooled, folder
         self.which = ipywidgets.Dropdown(options=list(pooled), description="Result")
         self.matrix = ipywidgets.Box().add_class("ser-matrix")
@@ -173,17 +179,15 @@ class Confusions(ipywidgets.VBox):
     def _build(self) -> None:
         from ser_core import corpora
         from ser_core.corpora import inventory
-        from ser_core.results import tables
+        from ser_core.results.pooling import join_predictions
 
         one = self._pooled[self.which.value]
-        corpus, labels = one["spec"]["corpus"], one["labels"]
-        self._frame = pd.concat(
-            [tables.subset_predictions(row, self._folder) for row in one["rows"]], ignore_index=True
-        )
+        corpus, labels = one.spec["corpus"], one.labels
+        self._frame = join_predictions(one.results, self._folder)
         self._paths = corpora.load(corpus).set_index("id")["path"].to_dict() if inventory.is_available(corpus) else {}
         text = lambda words: ipywidgets.HTML(f"<b>{html.escape(words)}</b>")  # noqa: E731
         cells = [text("true \\ answer"), *map(text, labels)]
-        for truth, counts in zip(labels, one["confusion"], strict=True):
+        for truth, counts in zip(labels, one.confusion, strict=True):
             cells.append(text(truth))
             for answer, count in zip(labels, counts, strict=True):
                 cells.append(self._cell(truth, answer, count, sum(counts)))
@@ -234,10 +238,10 @@ class Confusions(ipywidgets.VBox):
             self.told.value += f'<p class="ser-error" role="alert">{html.escape(str(error))}</p>'
 
 
-def confusions(pooled: dict[str, dict], folder) -> ipywidgets.Widget:
+def confusions(pooled: dict[str, PooledResult], folder) -> ipywidgets.Widget:
     """Confusion matrices whose cells open the utterances that fell into them.
 
-    pooled : what to call each -> a row of :func:`ser_core.results.tables.pool_results`
+    pooled : what to call each -> a pooled result (:func:`ser_core.results.pooling.pool_results`)
     folder : where their predictions lie
     """
     return Confusions(pooled, Path(folder)) if pooled else _line("No finished result to look into.")

@@ -1,5 +1,6 @@
 """The model card of the shipped network, made from the published rows that ``choice.json`` names and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ser_core import features, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.experiments.store import load_predictions, load_rows
 from ser_core.metrics import temperature_scaling, uncertainty
+from ser_core.metrics.uncertainty import Scored
 
 BINS = 15
 """Bins of equal width of the expected calibration error (Guo et al. 2017)."""
@@ -59,10 +61,10 @@ def card_figures(choice: dict, folder: Path) -> dict:
     SerError
         where a row is not there
     """
-    rows = [row for row in load_rows(folder) if row["hash"] in choice["rows"]]
+    rows = [row for row in load_rows(folder) if row.hash in choice["rows"]]
     if len(rows) != len(choice["rows"]):
         raise SerError(f"{folder}: {len(choice['rows']) - len(rows)} rows that choice.json names are not there")
-    labels, tests, calibrated = rows[0]["labels"], [], []
+    labels, tests, calibrated = list(rows[0].labels), [], []
     for row in rows:
         sides = dict(list(load_predictions(row, folder).groupby("side")))
         validation, test = sides["validation"], sides["test"]
@@ -73,29 +75,28 @@ def card_figures(choice: dict, folder: Path) -> dict:
     test = pd.concat(tests, ignore_index=True)
     truth = test["truth"].map(labels.index).to_numpy()
 
-    def judged(part):
-        scores = metrics.scores(part["truth"], part["prediction"], labels)
-        return {"scores": scores, "intervals": uncertainty.intervals(part, labels), "n": part["id"].nunique()}
+    def scored(part) -> Scored:
+        return replace(uncertainty.score_predictions(part, labels), n_test=part["id"].nunique())
 
     return {
-        "test": judged(test),
-        "by_sex": {sex: judged(part) for sex, part in test.groupby("sex")},
+        "test": scored(test),
+        "by_sex": {sex: scored(part) for sex, part in test.groupby("sex")},
         "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
         "calibration": {
             "before": reliability_summary(test[labels].to_numpy(dtype=float), truth),
             "after": reliability_summary(np.concatenate(calibrated), truth),
         },
         "labels": labels,
-        "seeds": len({row["spec"]["seed"] for row in rows}),
+        "seeds": len({row.spec["seed"] for row in rows}),
         "train_speakers": 16,
-        "parameters": rows[0]["parameters"],
+        "parameters": rows[0].parameters,
     }
 
 
-def _percent(judged: dict, score: str) -> str:
-    low, high = judged["intervals"][score] or (None, None)
-    limits = f" [{100 * low:.1f}, {100 * high:.1f}]" if low is not None else ""
-    return f"{100 * judged['scores'][score]:.1f}{limits}"
+def _percent(scored: Scored, score: str) -> str:
+    interval = scored.intervals.get(score)
+    limits = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]" if interval else ""
+    return f"{100 * scored.scores[score]:.1f}{limits}"
 
 
 def _network(spec: dict) -> str:
@@ -109,7 +110,7 @@ def card_markdown(choice: dict, folder: Path) -> str:
     f = card_figures(choice, folder)
     spec, test = choice["spec"], f["test"]
     before, after = f["calibration"]["before"], f["calibration"]["after"]
-    speakers = test["intervals"]["n"]
+    speakers = test.intervals.n
     lines = [
         "# Model card: the shipped network",
         "",
@@ -157,13 +158,13 @@ def card_markdown(choice: dict, folder: Path) -> str:
         "",
         "| test utterances | n | UAR, % | accuracy, % |",
         "| --- | --- | --- | --- |",
-        f"| all | {test['n']:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
+        f"| all | {test.n_test:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
     ]
     for sex, part in f["by_sex"].items():
         word = {"female": "women", "male": "men", "F": "women", "M": "men"}.get(sex, sex)
-        lines.append(f"| {word} | {part['n']:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
+        lines.append(f"| {word} | {part.n_test:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
     lines += ["", "| emotion | recall, % | precision, % |", "| --- | --- | --- |"]
-    lines += [f"| {k} | {100 * v['recall']:.1f} | {100 * v['precision']:.1f} |" for k, v in f["per_class"].items()]
+    lines += [f"| {k} | {100 * v.recall:.1f} | {100 * v.precision:.1f} |" for k, v in f["per_class"].items()]
     lines += [
         "",
         "## How far its probabilities can be trusted",
