@@ -89,15 +89,15 @@ def sequential(folder):
 def left(store):
     """What sweeps left in a store: scores, history and probabilities by fold and seed; nothing else may be there."""
     rows = store_module.load_rows(store)
-    names = {f"{row['hash']}{suffix}" for row in rows for suffix in (".json", ".parquet", ".keras")}
+    names = {f"{row.hash}{suffix}" for row in rows for suffix in (".json", ".parquet", ".keras")}
     assert {path.name for path in store.iterdir()} == names
     found = {}
     for row in rows:
-        assert row["status"] == "ok" and row["epochs"] == FIELDS["epochs"]
+        assert row.status == "ok" and row.epochs == FIELDS["epochs"]
         frame = store_module.load_predictions(row, store)
-        cell = row["spec"]["fold"], row["spec"]["seed"]
+        cell = row.spec["fold"], row.spec["seed"]
         assert cell not in found
-        found[cell] = json.dumps([row["scores"], row["history"], frame.to_dict("list")])
+        found[cell] = json.dumps([row.scores, row.history, frame.to_dict("list")])
     assert len(found) == 4
     return found
 

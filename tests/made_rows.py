@@ -1,4 +1,4 @@
-"""Made-up result rows with their predictions, for tests of what shows them. Nothing is trained."""
+"""Made-up results with their predictions, for tests of what shows them. Nothing is trained."""
 
 import json
 from dataclasses import asdict
@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 
 from ser_core import corpora, metrics
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.metrics import uncertainty
 
 
 def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, status="ok", **spec):
-    """One row and its Parquet file: ``size`` test utterances by four speakers of their own, right with ``skill``."""
+    """One result and its files: ``size`` test utterances by four speakers of their own, right with ``skill``."""
     labels = list(corpora.labels(corpus))
     spec = asdict(Spec(corpus=corpus, fold=fold, seed=seed, **spec))
     name = sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
     row = {"hash": name, "spec": spec, "status": status, "error": None if status == "ok" else "ValueError: made up"}
     if status != "ok":
-        return row | {"when": "2026-01-02T03:04:05"}
+        return RunResult.from_json(row | {"when": "2026-01-02T03:04:05"})
     dice = np.random.default_rng([fold, seed, size])
     truth = np.array(labels)[np.arange(size) % len(labels)]
     answer = np.where(dice.random(size) < skill, truth, dice.choice(labels, size))
@@ -55,8 +56,8 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
         "claimed": None,
         "labels": labels,
         "scores": metrics.scores(truth, answer, labels),
-        "intervals": uncertainty.intervals(table.assign(prediction=answer), labels),
-        "per_class": metrics.per_class(truth, answer, labels),
+        "intervals": uncertainty.intervals(table.assign(prediction=answer), labels).to_json(),
+        "per_class": {label: vars(own) for label, own in metrics.per_class(truth, answer, labels).items()},
         "confusion": metrics.confusion(truth, answer, labels).tolist(),
         "validation": {"accuracy": 0.5, "uar": 0.5, "loss": 1.0},
         "history": {"loss": curve, "accuracy": curve[::-1], "val_loss": curve, "val_accuracy": curve[::-1]},
@@ -69,11 +70,11 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
         "when": f"2026-01-02T03:04:0{fold % 10}",
     }
     (folder / f"{name}.json").write_text(json.dumps(row))
-    return row
+    return RunResult.from_json(row)
 
 
 def made_rows(folder, *, folds=6, seeds=(0,), **options):
-    """Rows of several folds and seeds; fold k is larger the larger k is, so that folds must be pooled, not averaged."""
+    """Results of several folds and seeds; later folds are larger, so that folds must be pooled, not averaged."""
     return [
         made_row(folder, fold=fold, seed=seed, size=48 + 16 * fold, **options)
         for seed in seeds

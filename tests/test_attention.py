@@ -100,6 +100,6 @@ def test_a_row_without_weights_is_none_and_with_them_is_measured(own_store):
     spec = Spec(epochs=1, augment="", frames=64, batch=128)
     row = run_spec(spec, progress=False)
     measured = attention.attention_of_result(row, own_store)
-    assert measured["id"].nunique() == row["n_test"]
+    assert measured["id"].nunique() == row.n_test
     store.weights_path(row).unlink()
     assert attention.attention_of_result(row, own_store) is None

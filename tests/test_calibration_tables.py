@@ -11,7 +11,7 @@ from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
 from ser_core.metrics import calibration, temperature_scaling
-from ser_core.results import calibration_tables, tables
+from ser_core.results import calibration_tables, formatting, pooling
 
 TWO = np.array([[0.9, 0.1], [0.8, 0.2], [0.35, 0.65], [0.4, 0.6]])
 TRUTH = np.array([0, 1, 1, 1])
@@ -152,53 +152,53 @@ def test_confidence_that_tells_nothing_has_the_error_rate_as_area():
 
 def sharpened(folder, row, temperature, seed):
     """Other predictions for a made row: honest ones, distorted by a temperature."""
-    frame = pd.read_parquet(folder / f"{row['hash']}.parquet")
-    labels = row["labels"]
+    frame = pd.read_parquet(folder / f"{row.hash}.parquet")
+    labels = list(row.labels)
     frame = pd.concat([frame] * 12, ignore_index=True)
-    frame["id"] = [f"{row['hash']}-{number}" for number in range(len(frame))]
+    frame["id"] = [f"{row.hash}-{number}" for number in range(len(frame))]
     frame["side"] = np.where(np.arange(len(frame)) % 2, "test", "validation")
-    frame["speaker"] = [f"{side}-{row['spec']['fold']}-{k % 8 // 2}" for k, side in enumerate(frame["side"])]
+    frame["speaker"] = [f"{side}-{row.spec['fold']}-{k % 8 // 2}" for k, side in enumerate(frame["side"])]
     p, truth = drawn(len(frame), len(labels), temperature, seed)
     frame["truth"] = np.array(labels)[truth]
     frame[labels] = p.astype(np.float32)
-    frame.to_parquet(folder / f"{row['hash']}.parquet")
+    frame.to_parquet(folder / f"{row.hash}.parquet")
 
 
 def test_each_row_has_its_own_temperature_fitted_on_its_validation_side(tmp_path):
     rows = [made_row(tmp_path, fold=fold, size=100) for fold in range(2)]
     for row, temperature in zip(rows, (1.5, 3.0), strict=True):
-        sharpened(tmp_path, row, temperature, row["spec"]["fold"])
+        sharpened(tmp_path, row, temperature, row.spec["fold"])
     found = calibration_tables.calibrated_answers(rows, tmp_path)
     assert found.temperatures == pytest.approx((1.5, 3.0), rel=0.15)
     told = calibration_tables.calibration_summary(rows, tmp_path)
-    assert told["temperature"]["mean"] == pytest.approx(np.sqrt(np.prod(found.temperatures)))
-    assert told["ece"]["before"] > 0.1 > 0.06 > told["ece"]["after"]
-    assert told["nll"]["after"] < told["nll"]["before"] and told["overconfidence"]["before"] > 0.1
-    low, high = told["intervals"]["overconfidence"]["before"]
-    assert low < told["overconfidence"]["before"] < high and told["intervals"]["unit"] == "speaker"
-    assert told["intervals"]["n"] == 8
+    assert told.temperature == pytest.approx(np.sqrt(np.prod(found.temperatures)))
+    assert told.ece.before > 0.1 > 0.06 > told.ece.after
+    assert told.nll.after < told.nll.before and told.overconfidence.before > 0.1
+    interval = told.intervals["overconfidence"].before
+    assert interval.contains(told.overconfidence.before) and (interval.unit, told.unit) == ("speaker", "speaker")
+    assert told.n == interval.n == 8
     # For honest answers the threshold from validation keeps its promise on the test, more or less.
-    assert told["abstention"]["validated"]["risk"] == pytest.approx(calibration.RISK, abs=0.06)
-    assert 0 < told["abstention"]["validated"]["coverage"] < 1
-    changed = pd.read_parquet(tmp_path / f"{rows[0]['hash']}.parquet")
+    assert told.abstention.validated_risk == pytest.approx(calibration.RISK, abs=0.06)
+    assert 0 < told.abstention.validated_coverage < 1
+    changed = pd.read_parquet(tmp_path / f"{rows[0].hash}.parquet")
     test = changed["side"] == "test"
-    changed.loc[test, "truth"] = rows[0]["labels"][0]  # what the test says must not move the temperature
-    changed.to_parquet(tmp_path / f"{rows[0]['hash']}.parquet")
+    changed.loc[test, "truth"] = rows[0].labels[0]  # what the test says must not move the temperature
+    changed.to_parquet(tmp_path / f"{rows[0].hash}.parquet")
     assert calibration_tables.calibrated_answers(rows, tmp_path).temperatures == found.temperatures
 
 
 def test_a_summary_is_plain_data_and_counts_every_utterance(tmp_path):
     rows = made_rows(tmp_path, folds=2, seeds=(0, 1))
-    told = json.loads(json.dumps(calibration_tables.calibration_summary(rows, tmp_path)))
-    assert (told["folds"], told["seeds"], told["n_test"]) == ([0, 1], [0, 1], 2 * (48 + 64))
-    assert told["accuracy"] == pytest.approx(np.average([r["scores"]["accuracy"] for r in rows], weights=[48, 64] * 2))
-    assert (
-        f"ECE {100 * told['ece']['before']:.1f} to {100 * told['ece']['after']:.1f}"
-        in calibration_tables.calibration_sentence(told)
+    told = calibration_tables.calibration_summary(rows, tmp_path)
+    assert json.loads(json.dumps(told.to_json())) == told.to_json()
+    assert (told.folds, told.seeds, told.n_test) == ((0, 1), (0, 1), 2 * (48 + 64))
+    assert told.accuracy == pytest.approx(np.average([r.scores["accuracy"] for r in rows], weights=[48, 64] * 2))
+    assert f"ECE {100 * told.ece.before:.1f} to {100 * told.ece.after:.1f}" in calibration_tables.calibration_sentence(
+        told
     )
-    assert f"error rate of {100 - 100 * told['accuracy']:.1f} %" in calibration_tables.abstention_sentence(told)
+    assert f"error rate of {100 - 100 * told.accuracy:.1f} %" in calibration_tables.abstention_sentence(told)
     for name in ("ece", "ece_equal_mass", "nll", "brier", "overconfidence", "aurc"):
-        assert set(told[name]) == {"before", "after"}
+        assert set(told.to_json()[name]) == {"before", "after"}
 
 
 def test_the_jackknife_of_a_mean_is_the_t_interval_of_the_speakers(tmp_path):
@@ -209,8 +209,9 @@ def test_the_jackknife_of_a_mean_is_the_t_interval_of_the_speakers(tmp_path):
     right = calibration_tables.answer_confidence(found, after=False)
     each = (right[0] - right[1]).reshape(-1, 4).mean(axis=0)  # the four speakers take turns
     half = t.ppf(0.975, 3) * each.std(ddof=1) / 2
-    wanted = [each.mean() - half, each.mean() + half]
-    assert calibration_tables.calibration_intervals(found)["overconfidence"]["before"] == pytest.approx(wanted)
+    wanted = (each.mean() - half, each.mean() + half)
+    intervals, unit, count = calibration_tables.calibration_intervals(found)
+    assert intervals["overconfidence"].before.limits == pytest.approx(wanted) and (unit, count) == ("speaker", 4)
 
 
 def test_rows_of_several_specs_are_refused(tmp_path):
@@ -223,23 +224,25 @@ def test_rows_of_several_specs_are_refused(tmp_path):
 
 def test_the_table_says_what_the_summary_says_and_mixes_no_protocols(tmp_path):
     rows = made_rows(tmp_path, folds=2)
-    pooled = tables.pool_results(rows, tmp_path)
+    pooled = pooling.pool_results(rows, tmp_path)
     told = calibration_tables.calibration_summary(rows, tmp_path)
-    (line,) = calibration_tables.calibration_table(pooled, tmp_path).to_dict("records")
-    before, after = line["ECE, points"].split(" to ")
-    assert (before, after) == tuple(tables.format_percent(told["ece"][side]) for side in ("before", "after"))
+    table = calibration_tables.calibration_table(pooled, tmp_path)
+    assert table["ece_before"].item() == told.ece.before and table["before_low"].dtype == float
+    (line,) = calibration_tables.format_calibration(table).to_dict("records")
+    before, after = (formatting.format_percent(value) for value in (told.ece.before, told.ece.after))
+    assert line["ECE, points"] == f"{before} to {after}"
     assert line["folds"] == "2 of 6" and line["overconfidence before, points [95 %]"].count("[") == 1
-    other = tables.pool_results([made_row(tmp_path, protocol="random")], tmp_path)
+    other = pooling.pool_results([made_row(tmp_path, protocol="random")], tmp_path)
     with pytest.raises(SerError, match="cannot mix"):
         calibration_tables.calibration_table([*pooled, *other], tmp_path)
 
 
 def test_the_published_rows_can_be_calibrated():
     folder = paths.root() / "runs" / "published"
-    rows = [row for row in store.load_rows(folder) if row["spec"]["model"].startswith("svm")]
-    pooled = tables.pool_results(rows, folder)
+    rows = [row for row in store.load_rows(folder) if row.spec["model"].startswith("svm")]
+    pooled = pooling.pool_results(rows, folder)
     assert pooled
     for one in pooled:
-        told = calibration_tables.calibration_summary(one["rows"], folder)
-        assert told["accuracy"] == pytest.approx(one["scores"]["accuracy"])
-        assert told["nll"]["before"] > 0 and told["temperature"]["low"] >= temperature_scaling.TEMPERATURES[0]
+        told = calibration_tables.calibration_summary(one.results, folder)
+        assert told.accuracy == pytest.approx(one.scores["accuracy"])
+        assert told.nll.before > 0 and told.lowest_temperature >= temperature_scaling.TEMPERATURES[0]

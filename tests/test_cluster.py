@@ -43,19 +43,19 @@ def dask(cells, tmp_path_factory):
 def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, cells, own_store, own_cache):
     failing, deadly = made_cells.failing(cells)
     found = run_sweep([deadly, failing], scheduler=dask[0], progress=False)
-    rows = {row["spec"]["model"]: row for row in found}
+    rows = {row.spec["model"]: row for row in found}
     assert "fold 7" in rows[failing.model]["error"] and "was killed" in rows[deadly.model]["error"]
-    assert {row["hash"] for row in rows.values()} == {path.stem for path in own_store.glob("*.json")}
+    assert {row.hash for row in rows.values()} == {path.stem for path in own_store.glob("*.json")}
 
 
 def test_a_worker_with_other_data_or_code_does_not_run_the_cell(dask, cells, own_store, own_cache, monkeypatch):
     spec = made_cells.specs(cells)[0]
     how = {"fresh": False, "progress": False}
     (row,) = cluster.run_on_cluster([spec], dask[0], lambda corpus: "0123", **how)
-    assert row["status"] == "error" and "is another here" in row["error"] and "0123" in row["error"]
+    assert row.status == "error" and "is another here" in row.error and "0123" in row.error
     monkeypatch.setattr(cluster, "spec_hash", lambda spec, version: "another")
     (row,) = cluster.run_on_cluster([spec], dask[0], cached_corpus_version, **how)
-    assert row["status"] == "error" and "another version" in row["error"]
+    assert row.status == "error" and "another version" in row.error
 
 
 def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, own_store, own_cache):
@@ -85,7 +85,7 @@ def test_a_killed_sweep_and_a_killed_worker_cost_nothing_but_time(dask, cells, o
     assert made_cells.ended([victim]) and other.is_running(), "it trains on without its worker"
     output, _ = process.communicate()
     assert process.returncode == 0
-    assert sorted(output.splitlines()) == sorted(map(json.dumps, store.load_rows(own_store)))
+    assert sorted(output.splitlines()) == sorted(json.dumps(result.to_json()) for result in store.load_rows(own_store))
     assert made_cells.left(own_store) == made_cells.sequential(cells)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished, "finished cells were run again"
 

@@ -10,6 +10,7 @@ from ser_core import corpora, models
 from ser_core._utils.errors import SerError
 from ser_core.audio import degradation
 from ser_core.experiments import data, evaluation, store
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.features import cache
@@ -60,15 +61,15 @@ def test_defaults_leave_names_of_results_and_features_as_they_were():
 def test_leaky_trains_on_copies_and_scores_originals_apart(own_store):
     spec = Spec(corpus="demo_tess", model="svm", protocol="leaky", augment="shift,noise")
     row = run_spec(spec, progress=False)
-    assert json.loads(json.dumps(row)) == row
+    assert RunResult.from_json(json.loads(json.dumps(row.to_json()))) == row
     test = store.load_predictions(row, own_store).query("side == 'test'")
     assert set(test["copy"]) == {"", "shift", "noise"} and test["id"].is_unique
-    parts = row["by_copy"]
+    parts = row.by_copy
     original = test[test["copy"] == ""]
-    assert parts["original"]["n_test"] == len(original)
-    assert parts["original"]["accuracy"] == pytest.approx((original["truth"] == original["prediction"]).mean())
-    assert parts["original"]["n_test"] + parts["augmented"]["n_test"] == row["n_test"] == len(test)
-    assert row["n_train"] + row["n_augmented"] + row["n_validation"] + row["n_test"] == 3 * 252
+    assert parts["original"].n_test == len(original)
+    assert parts["original"].scores["accuracy"] == pytest.approx((original["truth"] == original["prediction"]).mean())
+    assert parts["original"].n_test + parts["augmented"].n_test == row.n_test == len(test)
+    assert row.n_train + row.n_augmented + row.n_validation + row.n_test == 3 * 252
     assert {splits.original_of(i) for i in test["id"]} <= set(corpora.load("demo_tess")["id"])
 
 
@@ -84,13 +85,13 @@ def test_a_leaky_copy_has_the_features_of_its_treatment():
 
 def test_cross_keeps_the_common_emotions_and_tests_the_whole_target(own_store):
     row = run_spec(replace(CROSS, corpus="demo_ravdess", test_corpus="demo_tess", model="gmm"), progress=False)
-    assert row["labels"] == list(corpora.labels("demo_tess")) and row["claimed"] is None
-    assert row["left_out"] == {"demo_ravdess": {"calm": 48}, "demo_tess": {}}
-    assert row["n_test"] == 252 and row["n_train"] + row["n_validation"] == 384 - 48
-    assert row["test_completeness"]["found"] == 252 and row["completeness"]["found"] == 384
+    assert row.labels == corpora.labels("demo_tess") and row.claimed is None
+    assert row.left_out == {"demo_ravdess": {"calm": 48}, "demo_tess": {}}
+    assert row.n_test == 252 and row.n_train + row.n_validation == 384 - 48
+    assert row.test_completeness.found == 252 and row.completeness.found == 384
     frame = store.load_predictions(row, own_store)
     assert set(frame[frame["side"] == "test"]["corpus"]) == {"demo_tess"}
-    assert len(row["data_version"].split("-")) == 2
+    assert len(row.data_version.split("-")) == 2
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
@@ -99,22 +100,22 @@ def test_a_condition_takes_the_weights_of_the_clean_cell(own_store, monkeypatch)
     store.weights_path(run_spec(SMALL, progress=False)).unlink()
     row = run_spec(spec, progress=False)
     clean = run_spec(SMALL, progress=False)
-    assert row["trained"] == clean["hash"] != row["hash"] and "trained" not in clean
-    assert row["validation"] == clean["validation"] and row["parameters"] == clean["parameters"]
+    assert row.trained == clean.hash != row.hash and clean.trained is None and "trained" not in clean.to_json()
+    assert row.validation == clean.validation and row.parameters == clean.parameters
     monkeypatch.setattr(fit, "fit_network", lambda *a, **k: pytest.fail("trained again"))
     babble = run_spec(replace(spec, condition="babble:5"), progress=False)
-    assert babble["trained"] == clean["hash"] and babble["n_test"] == clean["n_test"]
+    assert babble.trained == clean.hash and babble.n_test == clean.n_test
     noisy, quiet = (store.load_predictions(one, own_store) for one in (row, clean))
-    same = noisy["side"] == "validation"
-    assert np.array_equal(noisy[same][row["labels"]], quiet[same][row["labels"]])
-    assert not np.allclose(noisy[~same][row["labels"]], quiet[~same][row["labels"]])
-    assert row["claimed"] is None
+    same, labels = noisy["side"] == "validation", list(row.labels)
+    assert np.array_equal(noisy[same][labels], quiet[same][labels])
+    assert not np.allclose(noisy[~same][labels], quiet[~same][labels])
+    assert row.claimed is None
 
 
 def test_a_learner_under_a_condition_is_the_clean_one(own_store):
     spec = Spec(corpus="demo_tess", model="svm")
     clean, row = (run_spec(replace(spec, condition=c), progress=False) for c in ("clean", "white:20"))
-    assert row["trained"] == clean["hash"] and row["validation"] == clean["validation"]
+    assert row.trained == clean.hash and row.validation == clean.validation
 
 
 def test_only_test_recordings_are_changed():
@@ -201,4 +202,4 @@ def test_judged_says_nothing_of_copies_where_there_are_none():
     answers = np.eye(len(labels))[[labels.index(e) for e in table["emotion"]]]
     predicted = {side: evaluation.predictions_frame(answers, table, labels) for side in ("validation", "test")}
     row = evaluation.evaluate_predictions(predicted, labels)
-    assert row["scores"]["accuracy"] == 1.0 and "by_copy" not in row and row["by_corpus"] == {}
+    assert row.scores["accuracy"] == 1.0 and row.by_copy == {} == row.by_corpus

@@ -240,7 +240,7 @@ def test_the_user_defined_network_of_the_docs_is_built_and_run(tmp_path, monkeyp
     assert models.count_parameters(models.build("mynet:small", (400, 42), 8)) == 42 * 5 * 32 + 32 + 32 * 8 + 8
     spec = Spec(corpus="demo", model="mynet:small", features="mel_small", epochs=1, augment="")
     row = run_spec(spec, progress=False)
-    assert row["status"] == "ok" and row["standing"] == "own" and row["parameters"] == 128 * 5 * 32 + 32 + 32 * 8 + 8
+    assert row.ok and row.standing == "own" and row.parameters == 128 * 5 * 32 + 32 + 32 * 8 + 8
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from ser_core import corpora, features, models
 from ser_core._utils.errors import SerError
 from ser_core.figures import diagrams, plots
-from ser_core.results import tables
+from ser_core.results import pooling
 
 RATE = 16_000
 
@@ -30,7 +30,7 @@ def utterances():
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rows")
-    return tables.pool_results(made_rows(folder, folds=2), folder)
+    return pooling.pool_results(made_rows(folder, folds=2), folder)
 
 
 def words(figure):
@@ -99,13 +99,13 @@ def test_feature_maps_mark_the_padding(samples):
 
 
 def test_training_curves_draw_every_run_and_their_mean(pooled):
-    rows = pooled[0]["rows"]
+    rows = pooled[0].results
     figure = plots.training_curves(rows, title="curves")
     check(figure, title="curves\n2 runs faint, their mean bold; dots: the epoch kept")
     accuracy, loss = figure.axes
     bold = [line for line in loss.lines if line.get_linewidth() > 2]
     assert len(bold) == 2  # training and validation
-    both = [np.array(row["history"]["loss"]) for row in rows]
+    both = [np.array(row.history["loss"]) for row in rows]
     mean = bold[0].get_ydata()
     assert len(mean) == max(map(len, both))
     assert mean[0] == pytest.approx((both[0][0] + both[1][0]) / 2)
@@ -138,9 +138,9 @@ def test_the_human_line_is_drawn_beside_ravdess_only(pooled, tmp_path):
     text = words(figure)
     assert "human listeners, 62.4 % (audio only, neutral = calm)" in text
     assert "neutral = calm" in "\n".join(label.get_text() for label in figure.axes[0].get_yticklabels())
-    assert "91.74" in text and f"{100 * pooled[0]['scores']['accuracy']:.1f} [" in text
+    assert "91.74" in text and f"{100 * pooled[0].scores['accuracy']:.1f} [" in text
     for corpus in ("tess", "demo_ravdess"):
-        other = tables.pool_results(made_rows(tmp_path, corpus=corpus, folds=2), tmp_path)
+        other = pooling.pool_results(made_rows(tmp_path, corpus=corpus, folds=2), tmp_path)
         assert "human" not in words(plots.claim_versus_ours(other))
         assert "human" not in words(plots.claim_versus_ours([*pooled, *other]))
 
@@ -152,7 +152,7 @@ def test_of_many_rows_the_claim_chart_has_a_line_each_under_the_names_given(pool
 
 
 def test_the_claim_chart_refuses_a_mixture_of_protocols(pooled, tmp_path):
-    other = tables.pool_results(made_rows(tmp_path, folds=1, protocol="random"), tmp_path)
+    other = pooling.pool_results(made_rows(tmp_path, folds=1, protocol="random"), tmp_path)
     with pytest.raises(SerError, match="cannot mix"):
         plots.claim_versus_ours([*pooled, *other])
 

@@ -16,7 +16,7 @@ from made_rows import made_rows
 from ser_core import audio, corpora
 from ser_core.inference import predict, saved_models
 from ser_core.inference.export import to_onnx
-from ser_core.results import tables
+from ser_core.results import pooling
 from ser_core.widgets import explorer, model_card, predictor, recordings, svg
 from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
 
@@ -208,20 +208,20 @@ def test_models_in_the_store_are_offered_only_with_their_weights(own_store):
     own_store.mkdir(parents=True)
     rows = made_rows(own_store, folds=2)
     for row in rows:
-        (own_store / f"{row['hash']}.json").write_text(json.dumps(row | {"demo": False}))
-    (own_store / f"{rows[0]['hash']}.keras").write_bytes(b"")
+        (own_store / f"{row.hash}.json").write_text(json.dumps(row.to_json()))
+    (own_store / f"{rows[0].hash}.keras").write_bytes(b"")
     models = model_card.available_models()
-    assert list(models.values()) == [None, own_store / f"{rows[0]['hash']}.keras"]
+    assert list(models.values()) == [None, own_store / f"{rows[0].hash}.keras"]
 
 
 def test_the_limitations_have_the_score_of_the_stored_results(tmp_path):
     (row,) = made_rows(tmp_path, folds=1)
-    model = tmp_path / f"{row['hash']}.keras"
-    model.with_suffix(".json").write_text(json.dumps(row | {"demo": False}))
+    model = tmp_path / f"{row.hash}.keras"
+    model.with_suffix(".json").write_text(json.dumps(row.to_json()))
     about = SimpleNamespace(name="a <network>", demo=False, licence="CC BY-NC-SA 4.0")
     text = model_card.limitations(about, model)
-    (one,) = tables.pool_results([row], tmp_path)
-    assert f"UAR of {100 * one['scores']['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
+    (one,) = pooling.pool_results([row], tmp_path)
+    assert f"UAR of {100 * one.scores['uar']:.1f} %" in text and "no speaker both in test and elsewhere" in text
     assert "a &lt;network&gt;" in text and about.licence in text and "12.5 %" in text
     assert "acted speech" in text and "Do not use it to judge" in text
     demo = model_card.limitations(SimpleNamespace(name="n", demo=True, licence="MIT"), tmp_path / "gone.keras")
@@ -301,7 +301,7 @@ def test_the_explorer_filters_and_shows(own_store):
 
 
 def test_a_cell_of_the_matrix_lists_its_utterances(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)
+    (one,) = pooling.pool_results(made_rows(tmp_path, folds=2), tmp_path)
     made = explorer.confusions({"made": one}, tmp_path)
     frame = made._frame
     truth, answer = frame[frame["truth"] != frame["prediction"]][["truth", "prediction"]].iloc[0]
@@ -316,6 +316,6 @@ def test_a_cell_of_the_matrix_lists_its_utterances(tmp_path):
     assert f"{len(cell)} test utterances: true {truth}, answered {answer}." in made.message.value
     for name in cell["id"]:
         assert name in made.message.value
-    labels = one["labels"]
+    labels = one.labels
     total = sum(int(child.description) for child in made.matrix.children[0].children if child.description.isdigit())
-    assert total == np.sum(one["confusion"]) and len(labels) == 8
+    assert total == np.sum(one.confusion) and len(labels) == 8

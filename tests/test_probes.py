@@ -170,8 +170,8 @@ def test_a_run_without_the_extra_is_recorded_as_not_measured(name, own_store, tm
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torch", None)
     row = worker.run_or_record_failure(Spec(corpus="demo", model=name))
-    assert row["status"] == "error" and "scores" not in row
-    assert row["error"].startswith("not measured here: ") and "pip install '.[ssl]'" in row["error"]
+    assert row.status == "error" and row.unavailable and row.scores == {}
+    assert row.error.startswith("not measured here: ") and "pip install '.[ssl]'" in row.error
     with pytest.raises(SerError, match="^not measured here"):
         run_spec(Spec(corpus="demo", model=name), progress=False)
     assert [path.suffix for path in own_store.iterdir()] == [".json"], "only the result of the failed run"

@@ -21,7 +21,7 @@ from ser_core.report import html as report_html
 from ser_core.report.build import build_report, is_current, render, render_page, run_notebooks
 from ser_core.report.execution import notebook_key
 from ser_core.report.html import headline, headline_table
-from ser_core.results import tables
+from ser_core.results import pooling
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -249,22 +249,22 @@ def test_no_request_leaves_a_page(made):
 
 
 def test_the_headline_table_draws_claim_and_interval(tmp_path):
-    pooled = tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)
+    pooled = pooling.pool_results(made_rows(tmp_path, folds=2), tmp_path)
     text = headline_table(pooled)
     assert "no speaker both in test and elsewhere" in text
     assert text.count('class="track"') == 1
-    merged = pooled[0]["calm_is_neutral"]["scores"]["accuracy"]
+    merged = pooled[0].calm_is_neutral.scores["accuracy"]
     assert f"calm as neutral: {100 * merged:.1f}" in text
     assert 'class="claim" style="left:91.74%"' in text
-    low, high = (100 * limit for limit in pooled[0]["intervals"]["accuracy"])
+    low, high = (100 * limit for limit in pooled[0].intervals.accuracy.limits)
     assert f'class="range" style="left:{low:.1f}%;width:{high - low:.1f}%"' in text
 
 
 def test_the_headline_has_the_figures_of_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=2) + made_rows(tmp_path, folds=2, protocol="random", skill=0.9)
     rows += made_rows(tmp_path, folds=2, model="a1", skill=0.2)
-    pooled = tables.pool_results(rows, tmp_path)
-    speaker, random = (100 * one["scores"]["accuracy"] for one in pooled[:2])
+    pooled = pooling.pool_results(rows, tmp_path)
+    speaker, random = (100 * one.scores["accuracy"] for one in pooled[:2])
     text = headline(pooled)
     assert f"recognises {speaker:.1f} % [" in text and f"recognises {random:.1f} % [" in text and "91.74 %" in text
     assert "2 of 6 folds, seed 0" in text
@@ -273,7 +273,7 @@ def test_the_headline_has_the_figures_of_the_papers_network(tmp_path):
 
 def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=1, model="a1") + made_rows(tmp_path, folds=1)
-    text = headline_table(tables.pool_results(rows, tmp_path))
+    text = headline_table(pooling.pool_results(rows, tmp_path))
     shown, folded = text.split("<details>")
     assert "cnn_bilstm_attention" in shown and "a1" not in shown and "<code>a1</code>" in folded
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from made_rows import made_rows
-from test_groups import answered, noisy, pooled  # noqa: F401  (fixtures)
 from test_plots import check, words
+from test_subgroups import answered, noisy, pooled  # noqa: F401  (fixtures)
 
 from ser_core.figures import robustness as plots
 from ser_core.metrics import calibration
-from ser_core.results import calibration_tables, robustness, subgroups, tables
+from ser_core.results import calibration_tables, pooling, robustness, subgroups
 
 
 @pytest.mark.parametrize("equal_mass", [False, True])
@@ -49,7 +49,7 @@ def test_groups_and_the_worst_speaker_by_id(pooled):  # noqa: F811
 
 
 def test_where_there_is_one_group_the_figure_says_so(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
+    (one,) = pooling.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
     assert "nothing to compare" in words(plots.scores_by_group(one, tmp_path))
 
 
@@ -66,5 +66,5 @@ def test_noise_curves_and_bars(noisy):  # noqa: F811
     figure = plots.condition_bars(family, title="bars")
     check(figure, title="bars")
     assert "reverb, 0.6 s" in words(figure) and "telephone" in words(figure) and "white" not in words(figure)
-    wanted = [100 * family[name]["scores"]["uar"] for name in ("reverb:0.6", "telephone")]
+    wanted = [100 * family[name].scores["uar"] for name in ("reverb:0.6", "telephone")]
     assert [bar.get_width() for bar in figure.axes[0].patches][:2] == pytest.approx(wanted)

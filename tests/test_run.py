@@ -11,6 +11,7 @@ from ser_core import corpora, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.experiments import presets, run, store
+from ser_core.experiments.result import Completeness, RunResult
 from ser_core.experiments.run import _measure, run_spec
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.experiments.sweep import run_sweep
@@ -40,23 +41,23 @@ def same_store(row, runs, monkeypatch):
 
 
 def test_the_row_is_complete_and_json(row):
-    assert json.loads(json.dumps(row)) == row
-    assert row["status"] == "ok" and row["demo"] and row["spec"]["corpus"] == "demo_ravdess"
-    assert (row["n_train"], row["n_augmented"], row["n_validation"], row["n_test"]) == (256, 256, 64, 64)
-    assert set(row["scores"]) == {"accuracy", "uar", "precision", "recall", "f1"}
-    assert all(0 <= value <= 1 for value in row["scores"].values())
-    assert row["intervals"]["unit"] == "speaker" and row["intervals"]["n"] == 4
-    assert np.sum(row["confusion"]) == 64 and len(row["confusion"]) == len(row["labels"]) == 8
-    assert row["completeness"] == {"expected": 384, "found": 384, "missing": []}
-    assert row["claimed"] == paper.claimed_scores("a1", "ravdess") and row["claimed"]["accuracy"] == 0.8412
-    assert len(row["history"]["loss"]) == row["epochs"] == row["best_epoch"] == 1
+    assert RunResult.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert row.status == "ok" and row.demo and row.spec["corpus"] == "demo_ravdess"
+    assert (row.n_train, row.n_augmented, row.n_validation, row.n_test) == (256, 256, 64, 64)
+    assert set(row.scores) == {"accuracy", "uar", "precision", "recall", "f1"}
+    assert all(0 <= value <= 1 for value in row.scores.values())
+    assert row.intervals.unit == "speaker" and row.intervals.n == row.intervals.uar.n == 4
+    assert np.sum(row.confusion) == 64 and len(row.confusion) == len(row.labels) == 8
+    assert row.completeness == Completeness(384, 384, ())
+    assert row.claimed == paper.claimed_scores("a1", "ravdess") and row.claimed["accuracy"] == 0.8412
+    assert len(row.history["loss"]) == row.epochs == row.best_epoch == 1
 
 
 def test_the_predictions_give_the_scores_back(row, same_store):
     frame = store.load_predictions(row, same_store)
     test = frame[frame["side"] == "test"]
-    assert metrics.scores(test["truth"], test["prediction"], row["labels"]) == pytest.approx(row["scores"])
-    assert np.allclose(test[row["labels"]].sum(axis=1), 1.0, atol=1e-5)
+    assert metrics.scores(test["truth"], test["prediction"], row.labels) == pytest.approx(row.scores)
+    assert np.allclose(test[list(row.labels)].sum(axis=1), 1.0, atol=1e-5)
     split = splits.split(corpora.load("demo"), "speaker", 0)
     assert tuple(test["id"]) == split.test and set(frame[frame["side"] == "validation"]["id"]) == set(split.validation)
 
@@ -70,17 +71,17 @@ def test_the_store_answers_the_second_call(row, same_store, monkeypatch):
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_trained_anew_it_gives_the_same_scores(row, same_store):
     again = run_spec(SMALL, fresh=True, progress=False)
-    assert again["scores"] == row["scores"] and again["history"] == row["history"]
+    assert again.scores == row.scores and again.history == row.history
 
 
 def test_a_damaged_row_is_run_again_and_published_rows_never_serve(row, own_store, monkeypatch):
     own_store.mkdir(parents=True)
-    (own_store / f"{row['hash']}.json").write_text('{"status": "ok"')
+    (own_store / f"{row.hash}.json").write_text('{"status": "ok"')
     published = own_store.parent / "published"
     published.mkdir()
-    (published / f"{row['hash']}.json").write_text(json.dumps(row))
+    (published / f"{row.hash}.json").write_text(json.dumps(row.to_json()))
     asked = []
-    monkeypatch.setattr(run, "_measure", lambda *a: asked.append(a) or {"demo": True})
+    monkeypatch.setattr(run, "_measure", lambda *a: asked.append(a) or row)
     run_spec(SMALL, progress=False)
     assert len(asked) == 1
 
@@ -103,7 +104,7 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
 
     monkeypatch.setattr(fit, "fit_network", fake_fit)
     with pytest.raises(SerError, match="far enough"):
-        _measure(spec, table, "x", False)
+        _measure(spec, table, "x", "version", False)
     treated = {job.key for job in jobs if job.technique}
     assert treated == set(split.train), "copies of other than training utterances"
     assert not treated & {*split.test, *split.validation}
@@ -142,13 +143,13 @@ def test_a_model_brings_its_own_channels():
 
 def test_a_failing_cell_is_a_row_and_the_others_go_on(own_store):
     specs = [replace(SMALL, fold=7), SMALL]
-    rows = {row["spec"]["fold"]: row for row in run_sweep(specs, workers=2, progress=False)}
-    assert rows[7]["status"] == "error" and "fold 7" in rows[7]["error"]
-    assert rows[0]["status"] == "ok" and not math.isnan(rows[0]["scores"]["uar"])
+    rows = {row.spec["fold"]: row for row in run_sweep(specs, workers=2, progress=False)}
+    assert rows[7].status == "error" and "fold 7" in rows[7].error
+    assert rows[0].status == "ok" and not math.isnan(rows[0].scores["uar"])
     again = list(run_sweep(specs[1:], workers=1, progress=False))
     assert again == [rows[0]]
     stored = store.load_rows(own_store)
-    assert [r["status"] for r in stored].count("ok") == 1 and not list(own_store.glob(".*"))
+    assert [r.status for r in stored].count("ok") == 1 and not list(own_store.glob(".*"))
 
 
 @pytest.mark.parametrize("name", list(presets.PROFILES))
@@ -172,7 +173,7 @@ def test_every_profile_is_made_of_runnable_cells(name):
 
 def test_publishing_copies_finished_rows_only(row, same_store):
     names = store.publish([SMALL, replace(SMALL, fold=1)])
-    assert names == [row["hash"]]
+    assert names == [row.hash]
     published = store.load_rows(store.published_dir())
-    assert [(r["hash"], r["scores"]) for r in published] == [(row["hash"], row["scores"])]
+    assert [(r.hash, r.scores) for r in published] == [(row.hash, row.scores)]
     assert not list(store.published_dir().glob("*.keras"))

@@ -12,14 +12,14 @@ from ser_core import cli, corpora, metrics
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
-from ser_core.metrics import uncertainty
-from ser_core.results import submissions, tables
+from ser_core.metrics import significance, uncertainty
+from ser_core.results import pooling, submissions
 
 PUBLISHED = paths.root() / "runs" / "published"
 ROWS = [
     row
     for row in store.load_rows(PUBLISHED)
-    if row["status"] == "ok" and row["spec"]["corpus"] in ("ravdess", "tess") and row["spec"]["condition"] == "clean"
+    if row.ok and row.spec["corpus"] in ("ravdess", "tess") and row.spec["condition"] == "clean"
 ]
 LABELS = corpora.labels("ravdess")
 
@@ -36,14 +36,14 @@ def ser(*arguments):
 
 def some(*, corpus="ravdess", protocol="speaker", model="svm_egemaps", fold=0):
     wanted = {"corpus": corpus, "protocol": protocol, "model": model, "fold": fold}
-    found = [row for row in ROWS if all(row["spec"][key] == value for key, value in wanted.items())]
+    found = [row for row in ROWS if all(row.spec[key] == value for key, value in wanted.items())]
     if not found:
         pytest.skip("this row is not published")
     return found[-1]
 
 
 def file_of(row):
-    return PUBLISHED / f"{row['hash']}.parquet"
+    return PUBLISHED / f"{row.hash}.parquet"
 
 
 A5 = "cnn_bilstm_attention"
@@ -53,34 +53,30 @@ CHOICES = [{}, {"protocol": "random", "model": A5, "fold": 3}, {"corpus": "tess"
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_a_published_row_gives_its_own_scores_back(choice):
     row = some(**choice)
-    spec = row["spec"]
-    found = submissions.score_submission(file_of(row), spec["corpus"], spec["protocol"], against=[row["hash"]])
-    assert found["folds"] == [spec["fold"]] and found["n_test"] == row["n_test"]
-    assert found["scores"] == pytest.approx(row["scores"]) and found["confusion"] == row["confusion"]
+    spec = row.spec
+    found = submissions.score_submission(file_of(row), spec["corpus"], spec["protocol"], against=[row.hash])
+    assert found.folds == (spec["fold"],) and found.scored.n_test == row.n_test
+    assert found.scored.scores == pytest.approx(row.scores) and found.scored.confusion == row.confusion
     for name in uncertainty.SCORES:
-        assert found["intervals"][name] == pytest.approx(row["intervals"][name])
-    (own,) = found["against"]
-    tested = own["n"] >= uncertainty.FEWEST_TESTED
-    assert (
-        own["uar"]["difference"] == 0
-        and own["uar"]["p"] == (1 if tested else None)
-        and own["utterances"] == row["n_test"]
-    )
-    assert found["absent"] == row["completeness"]["missing"][: len(found["absent"])]
+        assert found.scored.intervals.get(name) == row.intervals.get(name)
+    (own,) = found.against
+    change, tested = own.differences.uar, own.differences.n >= significance.FEWEST_TESTED
+    assert change.difference == 0 and change.p == (1 if tested else None) and own.utterances == row.n_test
+    assert found.absent == row.completeness.missing[: len(found.absent)]
 
 
 def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
     rows = [some(fold=fold) for fold in range(6)]
-    frame = pd.concat([tables.subset_predictions(row, PUBLISHED) for row in rows])
+    frame = pd.concat([pooling.subset_predictions(row, PUBLISHED) for row in rows])
     frame[["id", *LABELS]].sample(frac=1, random_state=0).to_csv(tmp_path / "all.csv", index=False, sep=";")
-    (pooled,) = tables.pool_results(rows, PUBLISHED)
+    (pooled,) = pooling.pool_results(rows, PUBLISHED)
     found = json.loads(ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--json",
                            "--against", "svm_compare", "--against", "svm_egemaps").stdout)  # fmt: skip
-    assert found["folds"] == list(range(6)) and found["scores"] == pytest.approx(pooled["scores"])
-    assert found["calm_is_neutral"]["scores"] == pytest.approx(pooled["calm_is_neutral"]["scores"])
+    assert found["folds"] == list(range(6)) and found["scores"] == pytest.approx(pooled.scores)
+    assert found["calm_is_neutral"]["scores"] == pytest.approx(pooled.calm_is_neutral.scores)
     assert found["against"][1]["uar"]["difference"] == 0
     other, own = (one["uar"]["p"] for one in found["against"])
-    assert [one["uar"]["p_holm"] for one in found["against"]] == pytest.approx(uncertainty.holm([other, own]))
+    assert [one["uar"]["p_holm"] for one in found["against"]] == pytest.approx(significance.holm([other, own]))
     told = ser("--predictions", tmp_path / "all.csv", "--corpus", "ravdess", "--against", "svm_compare").stdout
     assert "6 of 6 folds, 1,440 utterances" in told and "after Holm" in told and "human listeners" in told
 
@@ -88,27 +84,27 @@ def test_all_folds_as_one_csv_are_the_pooled_row(tmp_path):
 def test_against_another_system_is_the_sign_flip_over_speakers(tmp_path):
     rows = {name: [some(model=name, fold=fold) for fold in range(6)] for name in ("svm_egemaps", "svm_compare")}
     mine, theirs = (
-        pd.concat([tables.subset_predictions(row, PUBLISHED) for row in some_rows], ignore_index=True)
+        pd.concat([pooling.subset_predictions(row, PUBLISHED) for row in some_rows], ignore_index=True)
         for some_rows in rows.values()
     )
     pd.concat([pd.read_parquet(file_of(row)) for row in rows["svm_egemaps"]]).query("side == 'test'").to_parquet(
         tmp_path / "all.parquet"
     )
-    (found,) = submissions.score_submission(tmp_path / "all.parquet", "ravdess", "speaker", against=["svm_compare"])[
-        "against"
-    ]
+    submission = submissions.score_submission(tmp_path / "all.parquet", "ravdess", "speaker", against=["svm_compare"])
+    (found,) = submission.against
     right = [(one["truth"] == one["prediction"]).groupby(one["speaker"]).sum() for one in (theirs, mine)]
     each = (right[1] - right[0]) / len(mine)
-    assert found["accuracy"]["difference"] == pytest.approx(each.sum())
-    assert found["accuracy"]["p"] == pytest.approx(uncertainty.signflip(each.to_numpy()))
-    assert (found["unit"], found["n"]) == ("speaker", 24)
+    assert found.differences.accuracy.difference == pytest.approx(each.sum())
+    assert found.differences.accuracy.p == pytest.approx(significance.signflip(each.to_numpy()))
+    assert (found.differences.unit, found.differences.n) == ("speaker", 24)
 
 
 def test_on_four_speakers_nothing_is_tested():
     row, other = some(), some(model="svm_compare")
-    (found,) = submissions.score_submission(file_of(row), "ravdess", "speaker", against=[other["hash"][:8]])["against"]
-    assert (found["unit"], found["n"], found["uar"]["p"]) == ("speaker", 4, None) and found["uar"]["interval"]
-    assert 2 / 2**5 > uncertainty.ALPHA >= 2 / 2**uncertainty.FEWEST_TESTED, "the rarest exchange of five, and of six"
+    (found,) = submissions.score_submission(file_of(row), "ravdess", "speaker", against=[other.hash[:8]]).against
+    assert (found.differences.unit, found.differences.n) == ("speaker", 4)
+    assert found.differences.uar.p is None and found.differences.uar.interval
+    assert 2 / 2**5 > significance.ALPHA >= 2 / 2**significance.FEWEST_TESTED, "the rarest exchange of five, and of six"
 
 
 def test_the_one_utterance_taken_out_is_named(tmp_path):
@@ -138,7 +134,7 @@ def spoiled(frame, how):
 
 @pytest.mark.parametrize("how", ["doubled", "unknown", "column", "nan", "text", "negative", "logits"])
 def test_what_is_wrong_is_one_line_that_names_it(tmp_path, how):
-    frame = tables.subset_predictions(some(), PUBLISHED)[["id", *LABELS]].reset_index(drop=True)
+    frame = pooling.subset_predictions(some(), PUBLISHED)[["id", *LABELS]].reset_index(drop=True)
     bad, told = spoiled(frame, how)
     bad.to_csv(tmp_path / "bad.csv", index=False)
     result = ser("--predictions", tmp_path / "bad.csv", "--corpus", "ravdess", "--folds", "0")
@@ -175,6 +171,6 @@ def _renamed(path: Path, folder: Path) -> Path:
 def test_utterances_that_the_corpus_lacks_are_told_and_not_asked_for(tmp_path):
     row = some(corpus="tess", model="cnn_bilstm_attention")
     found = submissions.score_submission(file_of(row), "tess", "speaker")
-    assert set(found["absent"]) <= {"OAF_back_angry", "YAF_beg_sad"} and len(found["absent"]) == 1
-    test = tables.subset_predictions(row, PUBLISHED)
-    assert found["scores"] == pytest.approx(metrics.scores(test["truth"], test["prediction"], row["labels"]))
+    assert set(found.absent) <= {"OAF_back_angry", "YAF_beg_sad"} and len(found.absent) == 1
+    test = pooling.subset_predictions(row, PUBLISHED)
+    assert found.scored.scores == pytest.approx(metrics.scores(test["truth"], test["prediction"], row.labels))

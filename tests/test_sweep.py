@@ -76,7 +76,7 @@ def test_the_processes_that_compute_features_end_with_their_parent(own_store, ow
 
 def test_a_cell_that_fails_or_kills_its_process_is_a_row(cells, own_store, own_cache):
     failing, deadly = made_cells.failing(cells)
-    rows = {row["spec"]["model"]: row for row in run_sweep([deadly, failing], workers=2, progress=False)}
+    rows = {row.spec["model"]: row for row in run_sweep([deadly, failing], workers=2, progress=False)}
     assert "fold 7" in rows[failing.model]["error"] and "killed 3 times" in rows[deadly.model]["error"]
     assert {path.suffix for path in own_store.iterdir()} <= {".json", ".lock"}
 

@@ -11,60 +11,57 @@ from ser_core import metrics
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.corpora import inventory
+from ser_core.experiments.result import Completeness
 from ser_core.metrics import uncertainty
-from ser_core.results import tables
-
-
-def together(rows, folder):
-    return pd.concat([tables.subset_predictions(row, folder) for row in rows], ignore_index=True)
+from ser_core.results import formatting, pooling, tables
 
 
 def test_predictions_are_the_test_side_with_the_most_probable_label(tmp_path):
     row = made_row(tmp_path)
-    test, validation = (tables.subset_predictions(row, tmp_path, side) for side in ("test", "validation"))
-    assert (len(test), len(validation)) == (row["n_test"], row["n_validation"])
-    assert metrics.scores(test["truth"], test["prediction"], row["labels"]) == pytest.approx(row["scores"])
+    test, validation = (pooling.subset_predictions(row, tmp_path, side) for side in ("test", "validation"))
+    assert (len(test), len(validation)) == (row.n_test, row.n_validation)
+    assert metrics.scores(test["truth"], test["prediction"], row.labels) == pytest.approx(row.scores)
 
 
 def test_folds_are_pooled_and_not_averaged(tmp_path):
     rows = made_rows(tmp_path)
-    (one,) = tables.pool_results(rows, tmp_path)
-    everything = together(rows, tmp_path)
-    expected = metrics.scores(everything["truth"], everything["prediction"], rows[0]["labels"])
-    assert one["scores"] == pytest.approx(expected)
-    assert one["scores"]["f1"] != pytest.approx(np.mean([row["scores"]["f1"] for row in rows]), abs=1e-6)
-    assert (one["folds"], one["folds_total"], one["seeds"]) == ([0, 1, 2, 3, 4, 5], 6, [0])
-    assert one["n_test"] == sum(row["n_test"] for row in rows) == np.sum(one["confusion"])
-    assert one["intervals"] == uncertainty.intervals(everything, rows[0]["labels"])
-    assert (one["intervals"]["unit"], one["intervals"]["n"]) == ("speaker", 24)
-    low, high = one["intervals"]["accuracy"]
-    assert low < one["scores"]["accuracy"] < high
-    assert one["completeness"] == {"expected": 1440, "found": 1438, "missing": ["a", "b"]}
+    (one,) = pooling.pool_results(rows, tmp_path)
+    everything = pooling.join_predictions(rows, tmp_path)
+    expected = metrics.scores(everything["truth"], everything["prediction"], rows[0].labels)
+    assert one.scores == pytest.approx(expected)
+    assert one.scores["f1"] != pytest.approx(np.mean([row.scores["f1"] for row in rows]), abs=1e-6)
+    assert (one.folds, one.folds_total, one.seeds) == ((0, 1, 2, 3, 4, 5), 6, (0,))
+    assert one.n_test == sum(row.n_test for row in rows) == np.sum(one.confusion)
+    assert one.intervals == uncertainty.intervals(everything, rows[0].labels)
+    assert (one.intervals.unit, one.intervals.n) == ("speaker", 24)
+    assert one.intervals.accuracy.low < one.scores["accuracy"] < one.intervals.accuracy.high
+    assert one.completeness == Completeness(1440, 1438, ("a", "b"))
 
 
 def test_seeds_are_averaged(tmp_path):
     rows = made_rows(tmp_path, folds=2, seeds=(0, 1, 2))
-    (one,) = tables.pool_results(rows, tmp_path)
-    each = [together([row for row in rows if row["spec"]["seed"] == seed], tmp_path) for seed in (0, 1, 2)]
-    scores = [metrics.scores(frame["truth"], frame["prediction"], rows[0]["labels"])["uar"] for frame in each]
+    (one,) = pooling.pool_results(rows, tmp_path)
+    each = [pooling.join_predictions([row for row in rows if row.spec["seed"] == seed], tmp_path) for seed in (0, 1, 2)]
+    scores = [metrics.scores(frame["truth"], frame["prediction"], rows[0].labels)["uar"] for frame in each]
     assert len(set(scores)) == 3
-    assert one["scores"]["uar"] == pytest.approx(np.mean(scores))
-    assert one["n_test"] == len(each[0])
-    assert sum(scores["support"] for scores in one["per_class"].values()) == one["n_test"]
+    assert one.scores["uar"] == pytest.approx(np.mean(scores))
+    assert one.n_test == len(each[0])
+    assert sum(scores.support for scores in one.per_class.values()) == one.n_test
 
 
 def test_a_seed_with_fewer_folds_is_left_out_and_named(tmp_path):
     rows = made_rows(tmp_path, folds=3) + made_rows(tmp_path, folds=2, seeds=(7,))
-    (one,) = tables.pool_results(rows, tmp_path)
-    assert (one["folds"], one["seeds"], one["seeds_left_out"]) == ([0, 1, 2], [0], [7])
-    assert set(tables.results_table([one])["folds"]) == {"3 of 6"}
-    (shared,) = tables.pool_results(rows, tmp_path, folds=[0, 1])
-    assert (shared["folds"], shared["seeds"]) == ([0, 1], [0, 7])
+    (one,) = pooling.pool_results(rows, tmp_path)
+    assert (one.folds, one.seeds, one.seeds_left_out) == ((0, 1, 2), (0,), (7,))
+    table = tables.results_table([one])
+    assert set(table["folds"]) == {3} and set(tables.format_results(table)["folds"]) == {"3 of 6"}
+    (shared,) = pooling.pool_results(rows, tmp_path, folds=[0, 1])
+    assert (shared.folds, shared.seeds) == ((0, 1), (0, 7))
 
 
 def test_other_settings_are_not_pooled(tmp_path):
     rows = [*made_rows(tmp_path, folds=1), *made_rows(tmp_path, folds=1, learning_rate=0.0001, augment="")]
-    first, second = tables.pool_results(rows, tmp_path)
+    first, second = pooling.pool_results(rows, tmp_path)
     settings = tables.results_table([first, second])["setting"].unique().tolist()
     assert settings == ["as the paper", "no augmentation, learning rate 0.0001"]
 
@@ -80,81 +77,87 @@ def test_other_settings_are_not_pooled(tmp_path):
 )
 def test_patience_that_never_ends_a_training_is_called_so(tmp_path, epochs, patience, words):
     rows = made_rows(tmp_path, folds=1, epochs=epochs, patience=patience)
-    assert set(tables.results_table(tables.pool_results(rows, tmp_path))["setting"]) == {words}
+    assert set(tables.results_table(pooling.pool_results(rows, tmp_path))["setting"]) == {words}
 
 
 def test_a_failed_run_is_a_line(tmp_path):
     good, bad = made_row(tmp_path), made_row(tmp_path, fold=1, status="error")
-    (one,) = tables.pool_results([good, bad], tmp_path)
-    assert (one["folds"], one["errors"]) == ([0], ["ValueError: made up"])
-    (lost,) = tables.pool_results([bad], tmp_path)
-    line = tables.results_table([lost]).iloc[0]
+    (one,) = pooling.pool_results([good, bad], tmp_path)
+    assert (one.folds, one.errors) == ((0,), ("ValueError: made up",))
+    (lost,) = pooling.pool_results([bad], tmp_path)
+    assert tables.results_table([lost])["accuracy"].isna().all()
+    line = tables.format_results(tables.results_table([lost])).iloc[0]
     assert (line["ours: accuracy %"], line["folds"], line["95 % interval"]) == ("failed", "0 of 6", "–")
 
 
 def test_two_speakers_give_an_interval_over_words(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path)
-    line = tables.results_table([one]).iloc[0]
+    (one,) = pooling.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path)
+    line = tables.format_results(tables.results_table([one])).iloc[0]
     assert (line["over"], line["folds"], line["paper: accuracy %"]) == ("12 words", "2 of 2", "–")
 
 
 def test_the_claim_stands_beside_ours(tmp_path):
-    line = tables.results_table(tables.pool_results(made_rows(tmp_path), tmp_path)).iloc[0]
+    table = tables.results_table(pooling.pool_results(made_rows(tmp_path), tmp_path))
+    assert table["claimed"].iloc[0] == 0.9174 and table["accuracy_low"].dtype == float
+    line = tables.format_results(table).iloc[0]
     assert line["paper: accuracy %"] == "91.74"
     assert line["95 % interval"].startswith("[") and line["95 % interval"].count(".") == 2
     assert line["corpus complete"] == "1,438 of 1,440"
 
 
 def test_only_ravdess_is_also_scored_with_calm_as_neutral(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path), tmp_path)
-    merged = one["calm_is_neutral"]
-    matrix = pd.DataFrame(one["confusion"], one["labels"], one["labels"])
-    gained = (matrix.loc["calm", "neutral"] + matrix.loc["neutral", "calm"]) / one["n_test"]
+    (one,) = pooling.pool_results(made_rows(tmp_path), tmp_path)
+    merged = one.calm_is_neutral
+    matrix = pd.DataFrame(one.confusion, list(one.labels), list(one.labels))
+    gained = (matrix.loc["calm", "neutral"] + matrix.loc["neutral", "calm"]) / one.n_test
     assert gained > 0
-    assert merged["scores"]["accuracy"] == pytest.approx(one["scores"]["accuracy"] + gained)
+    assert merged.scores["accuracy"] == pytest.approx(one.scores["accuracy"] + gained)
     for corpus in ("tess", "demo_ravdess"):
-        (other,) = tables.pool_results(made_rows(tmp_path, corpus=corpus, folds=1), tmp_path)
-        assert "calm_is_neutral" not in other
+        (other,) = pooling.pool_results(made_rows(tmp_path, corpus=corpus, folds=1), tmp_path)
+        assert other.calm_is_neutral is None
 
 
 def test_a_composed_corpus_is_scored_on_each_part(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path, corpus="ravtess", folds=2), tmp_path)
-    assert list(one["parts"]) == ["ravdess", "tess"]
-    assert sum(part["n_test"] for part in one["parts"].values()) == one["n_test"]
+    (one,) = pooling.pool_results(made_rows(tmp_path, corpus="ravtess", folds=2), tmp_path)
+    assert list(one.parts) == ["ravdess", "tess"]
+    assert sum(part.n_test for part in one.parts.values()) == one.n_test
     corpus = tables.results_table([one])["corpus"].tolist()
     assert len(corpus) == 3 and corpus[1:] == ["of which RAVDESS", "of which TESS"]
 
 
 def test_demo_rows_say_demo(tmp_path):
-    pooled = tables.pool_results(made_rows(tmp_path, corpus="demo_ravdess", folds=1), tmp_path)
+    pooled = pooling.pool_results(made_rows(tmp_path, corpus="demo_ravdess", folds=1), tmp_path)
     assert "demo" in tables.results_table(pooled)["corpus"].iloc[0].lower()
     assert "Demo: synthetic speech" in tables.results_markdown(pooled)
 
 
 def test_a_table_never_mixes_protocols(tmp_path):
     rows = made_rows(tmp_path, folds=1) + made_rows(tmp_path, folds=1, protocol="random")
-    pooled = tables.pool_results(rows, tmp_path)
+    pooled = pooling.pool_results(rows, tmp_path)
     with pytest.raises(SerError, match="cannot mix the protocols random, speaker"):
         tables.results_table(pooled)
     lines = tables.table_records(pooled)
     assert [line["protocol"] for line in lines] == ["speaker", "speaker", "random", "random"]
+    assert lines[0]["ours: accuracy %"] == f"{100 * lines[0]['accuracy']:.1f}" and lines[1]["claimed"] is None
     assert json.loads(json.dumps(lines)) == lines
     text = tables.results_markdown(pooled)
     assert text.count("**Protocol `") == 2 and text.count("| corpus |") == 2
 
 
 def test_table_iii_stands_beside_ours(tmp_path):
-    (one,) = tables.pool_results(made_rows(tmp_path), tmp_path)
-    table = tables.per_class_table(one).set_index("emotion")
-    assert table.index.tolist() == one["labels"]
+    (one,) = pooling.pool_results(made_rows(tmp_path), tmp_path)
+    numbers = tables.per_class_table(one)
+    assert numbers["f1"].tolist() == [one.per_class[label].f1 for label in one.labels]
+    table = tables.format_per_class(numbers).set_index("emotion")
+    assert tuple(table.index) == one.labels
     assert table.loc["sad", "F1 %, paper"] == "95.13"
-    assert table.loc["sad", "recall %, ours"] == f"{100 * one['per_class']['sad']['recall']:.1f}"
-    assert table["test utterances"].sum() == one["n_test"]
+    assert table.loc["sad", "recall %, ours"] == f"{100 * one.per_class['sad'].recall:.1f}"
+    assert table["test utterances"].sum() == one.n_test
 
 
 def test_the_compact_table_keeps_every_figure(tmp_path):
-    table = tables.results_table(tables.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path))
-    short = tables.compact_table(table)
+    numbers = tables.results_table(pooling.pool_results(made_rows(tmp_path, corpus="tess", folds=2), tmp_path))
+    short, table = tables.compact_results(numbers), tables.format_results(numbers)
     score = short["ours: accuracy % [95 %]"][0].replace("\N{NO-BREAK SPACE}", " ")
     assert score == f"{table['ours: accuracy %'][0]} {table['95 % interval'][0]}"
     assert "setting" not in short and short["tested on"][0] == "112; 12 words"
@@ -162,14 +165,17 @@ def test_the_compact_table_keeps_every_figure(tmp_path):
 
 
 def test_markdown_escapes_bars_and_aligns_figures():
-    text = tables.to_markdown(pd.DataFrame({"name": ["a|b"], "value": ["12.5"]}))
+    text = formatting.to_markdown(pd.DataFrame({"name": ["a|b"], "value": [12.5]}))
     assert text == "| name | value |\n| --- | ---: |\n| a\\|b | 12.5 |\n"
+    frame = formatting.text_frame([{"name": "1", "value": "+2 [1, 3]"}], right=["value"])
+    assert formatting.to_markdown(frame).splitlines()[1] == "| --- | ---: |", "not by what the text begins with"
+    assert formatting.to_markdown(frame, right=["name"]).splitlines()[1] == "| ---: | --- |"
 
 
 def test_the_readme_block_is_replaced_and_nothing_else(tmp_path):
     readme, text = (
         tmp_path / "README.md",
-        tables.results_markdown(tables.pool_results(made_rows(tmp_path, folds=2), tmp_path)),
+        tables.results_markdown(pooling.pool_results(made_rows(tmp_path, folds=2), tmp_path)),
     )
     readme.write_text(f"# Title\n\n{tables.OPEN}\noutdated\n{tables.CLOSE}\n\nAfter.\n")
     assert tables.update_readme(readme, text) is True

@@ -1,6 +1,6 @@
-"""Paired tests, Holm, power and spread: against every exchange by hand, formulas, and simulations with known truth."""
+"""Intervals: against formulas, and by how often they hold a known truth."""
 
-from itertools import product
+import json
 
 import numpy as np
 import pandas as pd
@@ -11,99 +11,7 @@ from ser_core import metrics
 from ser_core.metrics import uncertainty
 
 LABELS = ("neutral", "happy", "sad", "angry")
-SPEAKERS, EACH = 24, 10  # a speaker's utterances per emotion
-
-
-def systems(random, draws, *, better=0.0, speakers=SPEAKERS):
-    """Hits [draws, speakers, labels] of two systems on the same utterances, ``better`` apart in accuracy.
-
-    A speaker moves both systems alike, and each system in a way of its own: utterances of one speaker err together.
-    """
-    level = 0.5 + 0.12 * random.standard_normal((draws, speakers, 1)) + np.array([0.15, 0.0, -0.05, -0.1])
-    own = [0.07 * random.standard_normal((draws, speakers, 1)) for _ in range(2)]
-    rates = [np.clip(level + shift + step, 0, 1) for shift, step in zip(own, (0.0, better), strict=True)]
-    return [random.binomial(EACH, rate) for rate in rates]
-
-
-def matrices(hits):
-    """Confusion matrices [..., labels, labels] whose errors all fall on the next label."""
-    found = np.zeros((*hits.shape, len(LABELS)), dtype=int)
-    place = np.arange(len(LABELS))
-    found[..., place, place] = hits
-    found[..., place, np.roll(place, 1)] = EACH - hits
-    return found
-
-
-def test_every_exchange_is_counted():
-    random = np.random.default_rng(3)
-    for count in (1, 2, 5, 9):
-        each = random.standard_normal(count).round(1)
-        sums = np.array([np.dot(signs, each) for signs in product((1, -1), repeat=count)])
-        assert uncertainty.signflip(each) == pytest.approx((np.abs(sums) >= abs(each.sum()) - 1e-9).mean())
-    assert uncertainty.signflip(np.ones(24)) == pytest.approx(2.0**-23)
-    assert uncertainty.signflip(np.array([0.1, -0.1, 0.2, -0.2])) == 1.0
-
-
-def test_it_is_scipys_permutation_test():
-    each = np.random.default_rng(5).normal(0.3, 1, 12)
-    found = stats.permutation_test((each,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert uncertainty.signflip(each) == pytest.approx(found.pvalue)
-
-
-def test_many_units_are_flipped_at_random_and_seeded():
-    each = np.random.default_rng(1).normal(0.2, 1, 91)
-    found = uncertainty.signflip(each)
-    assert found == uncertainty.signflip(each) and found != uncertainty.signflip(each, seed=1)
-    assert found == pytest.approx(stats.ttest_1samp(each, 0).pvalue, abs=0.01)
-
-
-def test_holm_by_hand():
-    assert uncertainty.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert uncertainty.holm([0.5, None, 0.9]) == [1.0, None, 1.0]
-    assert uncertainty.holm([]) == []
-
-
-def test_contributions_sum_to_the_difference():
-    first, second = (matrices(hits[0]) for hits in systems(np.random.default_rng(2), 1, better=0.05))
-    found = uncertainty.contributions(first, second)
-    before, after = (metrics.scores_from_confusion(each.sum(axis=0)) for each in (first, second))
-    for name in uncertainty.TESTED:
-        assert found[name].sum() == pytest.approx(after[name] - before[name])
-
-
-def test_the_paired_test_is_wrong_as_often_as_it_says():
-    """Two systems that are alike, with speaker effects: 3 to 7 % false positives at 5 %, over 24 speakers."""
-    first, second = systems(np.random.default_rng(11), 3000)
-    each = (second - first).sum(axis=2) / (SPEAKERS * EACH * len(LABELS))
-    wrong = np.mean([uncertainty.signflip(one) <= 0.05 for one in each])
-    assert 0.03 <= wrong <= 0.07, wrong
-
-
-def test_the_paired_interval_covers_the_truth():
-    """A true difference of 4 points, 24 speakers: the 95 % interval of accuracy holds it in 93 to 97 % of draws."""
-    draws = 3000
-    pair = [matrices(hits) for hits in systems(np.random.default_rng(12), draws, better=0.04)]
-    wide = systems(np.random.default_rng(13), 100_000, better=0.04)
-    truth = (wide[1] - wide[0]).mean() / EACH
-    whole = [metrics.scores_from_confusion(each.sum(axis=1))["accuracy"] for each in pair]
-    without = [metrics.scores_from_confusion(each.sum(axis=1, keepdims=True) - each)["accuracy"] for each in pair]
-    found = [uncertainty.jackknife(*both) for both in zip(without[1] - without[0], whole[1] - whole[0], strict=True)]
-    held = sum(low <= truth <= high for low, high in found)
-    assert 0.93 <= held / draws <= 0.97, held / draws
-
-
-def test_power_is_what_the_test_reaches():
-    """At the difference that is said to be found in 80 % of draws, the sign-flip test finds it in about 80 %."""
-    random = np.random.default_rng(21)
-    null = random.normal(0, 0.1, 24) / 24
-    wanted = uncertainty.minimum_detectable_effect(null)
-    deviation = np.std(24 * null, ddof=1)
-    assert uncertainty.paired_power(wanted, deviation, 24) == pytest.approx(0.8)
-    draws = random.normal(wanted, deviation, (1500, 24)) / 24
-    assert np.mean([uncertainty.signflip(one) <= 0.05 for one in draws]) == pytest.approx(0.8, abs=0.035)
-    assert uncertainty.minimum_detectable_effect(null, units=96) < wanted / 1.9
-    assert uncertainty.minimum_detectable_effect(np.full(24, 0.1)) is None
-    assert uncertainty.paired_power(0.0, 1.0, 24) == pytest.approx(0.05)
+EACH = 10  # a speaker's utterances per emotion
 
 
 def frame(hits):
@@ -117,21 +25,76 @@ def frame(hits):
     return pd.DataFrame(rows, columns=["id", "speaker", "text", "truth", "prediction"])
 
 
-def test_paired_gives_the_p_of_the_speakers_differences():
-    first, second = (hits[0] for hits in systems(np.random.default_rng(4), 1, better=0.1))
-    found = uncertainty.paired(frame(first), frame(second), LABELS)
-    each = (second - first).sum(axis=1) / (EACH * len(LABELS) * SPEAKERS)
-    assert found["accuracy"]["p"] == pytest.approx(uncertainty.signflip(each))
-    assert found["uar"]["p"] == pytest.approx(found["accuracy"]["p"])  # equal supports
-    assert found["accuracy"]["found"] == pytest.approx(uncertainty.minimum_detectable_effect(each))
-    few = uncertainty.paired(frame(first[:3]), frame(second[:3]), LABELS)
-    assert few["accuracy"]["p"] is None and few["accuracy"]["interval"] is None
+def simulated(random, speakers=24, each=20, spread=0.1, mean=0.5):
+    """Predictions whose accuracy varies from speaker to speaker around ``mean``."""
+    rates = np.clip(mean + spread * random.standard_normal(speakers), 0, 1)
+    rows = []
+    for speaker, rate in enumerate(rates):
+        truth = np.tile(LABELS, each // len(LABELS))
+        right = random.random(each) < rate
+        wrong = np.roll(LABELS, 1)[np.tile(np.arange(len(LABELS)), each // len(LABELS))]
+        rows.append(pd.DataFrame({"truth": truth, "prediction": np.where(right, truth, wrong), "speaker": speaker}))
+    return pd.concat(rows, ignore_index=True).assign(text="01")
 
 
-def test_seeds_and_speakers_are_told_apart():
-    first, second = (hits[0] for hits in systems(np.random.default_rng(6), 1))
+def test_with_equal_numbers_it_is_the_t_interval_of_the_speakers():
+    predictions = simulated(np.random.default_rng(0))
+    each = (predictions["truth"] == predictions["prediction"]).groupby(predictions["speaker"]).mean()
+    low, high = stats.t.interval(0.95, 23, loc=each.mean(), scale=each.sem())
+    found = uncertainty.intervals(predictions, LABELS)
+    assert found.accuracy.limits == pytest.approx((low, high))
+    assert found.uar.limits == pytest.approx((low, high))
+    assert (found.unit, found.n, found.level) == ("speaker", 24, 0.95)
+    assert uncertainty.Intervals.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_the_intervals_cover_the_truth():
+    """24 speakers with effects of their own: a 95 % interval holds the population's score in 93 to 97 % of draws."""
+    random = np.random.default_rng(7)
+    count = len(LABELS)
+
+    def speakers(n, each=5, spread=0.15):
+        """Confusion matrices [n, labels, labels] of speakers who differ in every class."""
+        rates = np.clip(0.55 + spread * random.standard_normal((n, 1)) + [0.2, 0.0, -0.1, -0.2], 0.02, 0.98)
+        right = random.binomial(each, rates)
+        matrices = np.zeros((n, count, count), dtype=int)
+        matrices[:, range(count), range(count)] = right
+        matrices[:, range(count), [1, 2, 3, 0]] = each - right
+        return matrices
+
+    truth = metrics.scores_from_confusion(speakers(200_000).sum(axis=0))
+    draws = 2_000
+    held = dict.fromkeys(uncertainty.SCORES, 0)
+    for _ in range(draws):
+        for score, (low, high) in uncertainty.jackknife_scores(speakers(24)).items():
+            held[score] += low <= truth[score] <= high
+    assert all(0.93 <= count / draws <= 0.97 for count in held.values()), held
+
+
+def test_too_few_speakers_give_words_or_nothing():
+    predictions = simulated(np.random.default_rng(0), speakers=3)
+    assert uncertainty.intervals(predictions, LABELS).accuracy is None
+    words = predictions.assign(text=[str(i % 10) for i in range(len(predictions))])
+    found = uncertainty.intervals(words, LABELS)
+    assert found.unit == "word" and found.n == 10 and found.accuracy.low < found.accuracy.high
+
+
+def test_answers_that_are_all_the_same_have_no_interval_of_one_number():
+    """Every word right once in four, and one word lacks a recording: 25.0 [25.0, 25.0] says too much."""
+    table = pd.DataFrame({"text": np.repeat(np.arange(2000), len(LABELS)), "truth": LABELS * 2000})
+    table = table.assign(speaker="one", prediction=LABELS[0], id=range(len(table)))[1:]
+    found = uncertainty.intervals(table, LABELS)
+    assert found.unit == "word" and found.accuracy is None
+    table.loc[table["text"] < 500, "prediction"] = LABELS[1]
+    table.loc[table["text"] < 200, "prediction"] = table["truth"]
+    assert uncertainty.intervals(table, LABELS).accuracy is not None
+
+
+def test_the_spread_over_seeds_is_apart_from_that_over_speakers():
+    random = np.random.default_rng(6)
+    first, second = (random.binomial(EACH, 0.6, (24, len(LABELS))) for _ in range(2))
     found = uncertainty.spread([frame(first), frame(second)], LABELS)["accuracy"]
     each = np.array([hits.sum(axis=1) / (EACH * len(LABELS)) for hits in (first, second)])
-    assert found["seeds"] == pytest.approx(each.mean(axis=1).std(ddof=1))
-    assert found["units"] == pytest.approx(each.mean(axis=0).std(ddof=1))
-    assert uncertainty.spread([frame(first)], LABELS)["accuracy"]["seeds"] is None
+    assert found.seeds == pytest.approx(each.mean(axis=1).std(ddof=1))
+    assert found.units == pytest.approx(each.mean(axis=0).std(ddof=1))
+    assert uncertainty.spread([frame(first)], LABELS)["accuracy"].seeds is None

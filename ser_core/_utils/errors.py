@@ -1,4 +1,4 @@
-"""The exception for input that cannot be used."""
+"""The exception for input that cannot be used, and the one for what is unavailable on this machine."""
 
 
 class SerError(Exception):
@@ -7,3 +7,7 @@ class SerError(Exception):
     The message is one line: what is wrong, where, and what to do. The shell command prints it without a traceback and
     ends with exit code 1.
     """
+
+
+class UnavailableError(SerError):
+    """Weights or a library that this machine does not have and that nothing can replace."""

@@ -13,6 +13,7 @@ import click
 from ser_core._utils.errors import SerError
 
 if TYPE_CHECKING:
+    from ser_core.experiments.result import RunResult
     from ser_core.experiments.spec import Spec
 
 
@@ -244,32 +245,26 @@ def numbers(text: str, name: str) -> list[int]:
         raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
 
 
-def summary(row: Mapping[str, Any]) -> str:
-    """Return a result as one line for people.
-
-    Parameters
-    ----------
-    row : mapping
-        A result of :func:`ser_core.experiments.run.run_spec`.
-    """
-    spec = row["spec"]
+def summary(result: RunResult) -> str:
+    """Return a result as one line for people."""
+    spec = result.spec
     where = (
         f"{spec['model']} on {spec['corpus']}{_test_setting(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
         f"seed {spec['seed']}"
     )
-    if row["status"] != "ok":
-        return f"{where}: error: {row['error']}"
-    limits = row["intervals"]["uar"]
-    spread = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}] over {row['intervals']['unit']}s" if limits else ""
-    missing = row["completeness"]["missing"]
-    fitted = f"chosen {row.get('chosen')}"
-    if row["epochs"]:
-        fitted = f"{row['parameters']:,} parameters, best epoch {row['best_epoch']} of {row['epochs']}"
-    incomplete = f"; {len(missing)} of {row['completeness']['expected']} utterances missing" if missing else ""
+    if not result.ok:
+        return f"{where}: error: {result.error}"
+    interval = result.intervals.uar
+    spread = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}] over {interval.unit}s" if interval else ""
+    missing = result.completeness.missing
+    fitted = f"chosen {result.chosen}"
+    if result.epochs:
+        fitted = f"{result.parameters:,} parameters, best epoch {result.best_epoch} of {result.epochs}"
+    incomplete = f"; {len(missing)} of {result.completeness.expected} utterances missing" if missing else ""
     return (
-        f"{where}{' (demo)' if row['demo'] else ''}: accuracy {100 * row['scores']['accuracy']:.1f} %, "
-        f"UAR {100 * row['scores']['uar']:.1f} %{spread}, {row['n_test']} utterances, "
-        f"{fitted}{incomplete}{_original_clips(row)}"
+        f"{where}{' (demo)' if result.demo else ''}: accuracy {100 * result.scores['accuracy']:.1f} %, "
+        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {result.n_test} utterances, "
+        f"{fitted}{incomplete}{_original_clips(result)}"
     )
 
 
@@ -283,7 +278,7 @@ def _test_setting(spec: Mapping[str, Any]) -> str:
     )
 
 
-def _original_clips(row: Mapping[str, Any]) -> str:
+def _original_clips(result: RunResult) -> str:
     """Return the accuracy on the original clips of a leaky test subset, as text."""
-    original = row.get("by_copy", {}).get("original")
-    return f"; leaky: {100 * original['accuracy']:.1f} % on its original clips" if original else ""
+    original = result.by_copy.get("original")
+    return f"; leaky: {100 * original.scores['accuracy']:.1f} % on its original clips" if original else ""

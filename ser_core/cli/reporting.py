@@ -52,23 +52,22 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
     """
     from ser_core._utils import paths
     from ser_core.experiments import store as store_module
-    from ser_core.results import ablations, comparison
+    from ser_core.results import published
     from ser_core.results import tables as rendering
+    from ser_core.results.pooling import pool_results
 
     if readme and store:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
     folder = store_module.store_dir() if store else store_module.published_dir()
-    pooled = rendering.pool_results(store_module.load_rows(folder), folder)
+    pooled = pool_results(store_module.load_rows(folder), folder)
     if as_json:
         return emit(rendering.table_records(pooled))
     if not pooled:
         published = "unset SER_RUNS for those that come with the suite, or use --store for your own"
         raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else published))
     if store:
-        return click.echo(comparison.all_systems_markdown(pooled, folder))
-    text = "\n".join(
-        filter(None, [comparison.published_markdown(pooled, folder), ablations.ablation_markdown(pooled, folder)])
-    )
+        return click.echo(published.all_systems_markdown(pooled, folder))
+    text = published.readme_markdown(pooled, folder)
     if readme:
         changed = rendering.update_readme(paths.root() / "runs" / "published" / "README.md", text)
         return click.echo(f"runs/published/README.md: {'updated' if changed else 'unchanged'}")

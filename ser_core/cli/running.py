@@ -47,8 +47,8 @@ def run(fresh: bool, as_json: bool, **choices: Any) -> None:
     """
     from ser_core.experiments.run import run_spec
 
-    row = run_spec(make_spec(choices), fresh=fresh)
-    emit(row) if as_json else click.echo(summary(row))
+    result = run_spec(make_spec(choices), fresh=fresh)
+    emit(result.to_json()) if as_json else click.echo(summary(result))
 
 
 @click.command()
@@ -105,16 +105,16 @@ def sweep(
     if unpublished:
         published = store.published_specs()
         specs = [spec for spec in specs if spec not in published]
-    rows = []
-    for row in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
-        rows.append(row)
+    results = []
+    for result in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
+        results.append(result)
         if json_lines:
-            emit(row)
+            emit(result.to_json())
         elif not as_json:
-            click.echo(summary(row))
+            click.echo(summary(result))
     if as_json:
-        emit(rows)
-    ctx.exit(1 if any(row["status"] != "ok" for row in rows) else 0)
+        emit([result.to_json() for result in results])
+    ctx.exit(0 if all(result.ok for result in results) else 1)
 
 
 def _sweep_specs(

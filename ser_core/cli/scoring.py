@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +10,10 @@ from ser_core._utils.errors import SerError
 from ser_core.cli.base import PROTOCOL_HELP, RenamedOption, as_json, emit, numbers
 
 test_corpus_option = click.option("--test-corpus", help="Test corpus of the protocol cross.")
+
+if TYPE_CHECKING:
+    from ser_core.metrics.uncertainty import Scored
+    from ser_core.results.submissions import BaselineComparison, Submission
 
 
 @click.command()
@@ -153,49 +156,50 @@ def score(
     result = submissions.score_submission(
         predictions, corpus, protocol, folds=fold_numbers, against=against, test_corpus=test_corpus
     )
-    emit(result) if as_json else click.echo("\n".join(_result_lines(result)))
+    emit(result.to_json()) if as_json else click.echo("\n".join(_result_lines(result)))
 
 
-def _result_lines(result: Mapping[str, Any]) -> list[str]:
+def _result_lines(submission: Submission) -> list[str]:
     """Return the result of ``ser score`` as lines for people."""
-    demo = " (demo)" if result["demo"] else ""
-    target = f" to {result['test_corpus']}" if result["test_corpus"] else ""
+    demo = " (demo)" if submission.demo else ""
+    target = f" to {submission.test_corpus}" if submission.test_corpus else ""
     lines = [
-        f"{result['corpus']}{target}{demo}, protocol {result['protocol']}, {len(result['folds'])} of "
-        f"{result['folds_total']} folds, {result['n_test']:,} utterances: {_scores_text(result)}"
+        f"{submission.corpus}{target}{demo}, protocol {submission.protocol}, {len(submission.folds)} of "
+        f"{submission.folds_total} folds, {submission.scored.n_test:,} utterances: {_scores_text(submission.scored)}"
     ]
-    for name, part in result.get("parts", {}).items():
-        lines.append(f"  of which {name}, {part['n_test']:,} utterances: {_scores_text(part)}")
-    if "calm_is_neutral" in result:
-        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scores_text(result['calm_is_neutral'])}")
-    if result["absent"]:
-        lines.append(f"  not required, since the corpus lacks them: {', '.join(result['absent'])}")
-    return lines + [_comparison_line(comparison) for comparison in result["against"]]
+    for name, part in submission.parts.items():
+        lines.append(f"  of which {name}, {part.n_test:,} utterances: {_scores_text(part)}")
+    if submission.calm_is_neutral:
+        lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scores_text(submission.calm_is_neutral)}")
+    if submission.absent:
+        lines.append(f"  not required, since the corpus lacks them: {', '.join(submission.absent)}")
+    return lines + [_comparison_line(comparison) for comparison in submission.against]
 
 
-def _comparison_line(comparison: Mapping[str, Any]) -> str:
+def _comparison_line(comparison: BaselineComparison) -> str:
     """Return the paired comparison with one published result as a line for people."""
-    change, name = comparison["uar"], f"  against {comparison['model']} ({comparison['setting']})"
-    if change["difference"] is None:
+    change, name = comparison.differences.uar, f"  against {comparison.model} ({comparison.setting})"
+    if change.difference is None:
         return f"{name}: no common utterances, or other emotions"
-    limits = change["interval"]
-    interval = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
+    limits = change.interval
+    interval = f" [{100 * limits.low:+.1f}, {100 * limits.high:+.1f}]" if limits else ""
     p = "not tested, too few speakers"
-    if change["p"] is not None:
-        p = f"p {change['p']:.3f}, {change['p_holm']:.3f} after Holm"
-    power = f"; minimum detectable {100 * change['found']:.1f} points (power 80 %)" if change["found"] else ""
+    if change.p is not None:
+        p = f"p {change.p:.3f}, {comparison.p_holm['uar']:.3f} after Holm"
+    effect = change.minimum_detectable
+    power = f"; minimum detectable {100 * effect:.1f} points (power 80 %)" if effect else ""
     return (
-        f"{name}, {comparison['utterances']:,} utterances, {comparison['n']} {comparison['unit']}s: UAR "
-        f"{100 * change['difference']:+.1f} points{interval}, {p}{power}"
+        f"{name}, {comparison.utterances:,} utterances, {comparison.differences.n} {comparison.differences.unit}s: UAR "
+        f"{100 * change.difference:+.1f} points{interval}, {p}{power}"
     )
 
 
-def _scores_text(result: Mapping[str, Any]) -> str:
+def _scores_text(scored: Scored) -> str:
     """Return accuracy and UAR with their intervals as text."""
     texts = []
     for name, score in (("accuracy", "accuracy"), ("UAR", "uar")):
-        limits = result["intervals"][score]
-        interval = f" [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]" if limits else ""
-        texts.append(f"{name} {100 * result['scores'][score]:.1f} %{interval}")
-    unit = result["intervals"]["unit"]
-    return ", ".join(texts) + (f" over {result['intervals']['n']} {unit}s" if unit != "none" else "")
+        limits = scored.intervals.get(score)
+        interval = f" [{100 * limits.low:.1f}, {100 * limits.high:.1f}]" if limits else ""
+        texts.append(f"{name} {100 * scored.scores[score]:.1f} %{interval}")
+    unit = scored.intervals.unit
+    return ", ".join(texts) + (f" over {scored.intervals.n} {unit}s" if unit != "none" else "")

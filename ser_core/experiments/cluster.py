@@ -32,6 +32,7 @@ from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
 from ser_core.experiments import worker as worker_module
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import data_version as data_version_
 from ser_core.experiments.spec import Spec, spec_hash
 
@@ -42,8 +43,8 @@ _own = threading.local()  # on a worker: the process that each of its threads ke
 
 def run_on_cluster(
     specs: list[Spec], scheduler: str, data_version: Callable[[str], str], *, fresh: bool, progress: bool
-) -> Iterator[dict]:
-    """Rows of these cells as the workers finish them; ``data_version`` gives the version of a corpus by its name.
+) -> Iterator[RunResult]:
+    """Give the results of these specs as the workers finish them; ``data_version`` gives the version of a corpus.
 
     Raises
     ------
@@ -69,11 +70,11 @@ def run_on_cluster(
         finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
         for future in finished:
             spec, _ = waiting.pop(future.key)
-            yield _row(distributed, spec, future, scheduler)
+            yield _result(distributed, spec, future, scheduler)
             future.release()
 
 
-def _row(distributed, spec: Spec, future, scheduler: str) -> dict:
+def _result(distributed, spec: Spec, future, scheduler: str) -> RunResult:
     lost = SerError(f"scheduler {scheduler}: lost; start the same command again to go on")
     try:
         error = future.exception()
@@ -90,7 +91,7 @@ def _row(distributed, spec: Spec, future, scheduler: str) -> dict:
         path = store.store_dir() / name
         if not (path.is_file() and path.read_bytes() == content):
             write_atomically(path, content)
-    return json.loads(content)
+    return RunResult.from_json(json.loads(content))
 
 
 def _installed():
@@ -133,11 +134,11 @@ def run_on_worker(spec: dict, fresh: bool, version: str, name: str) -> dict[str,
     spec = Spec(**spec)
     try:
         _check_versions(spec, version, name)
-        row = _run_in_child(spec, fresh)
+        result = _run_in_child(spec, fresh)
     except SerError as error:
-        row = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
-    kinds = (".parquet", ".keras", ".json")  # the row last: it says that the others are there
-    files = [store.store_dir() / f"{row['hash']}{kind}" for kind in kinds]
+        result = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
+    kinds = (".parquet", ".keras", ".json")  # the result last: where it is, the others are
+    files = [store.store_dir() / f"{result.hash}{kind}" for kind in kinds]
     files = [path for path in files if path.is_file()]
     return {path.name: path.read_bytes() for path in files}
 
@@ -150,8 +151,8 @@ def _check_versions(spec: Spec, version: str, name: str) -> None:
         raise SerError("ser-core is another version here than where the sweep was started")
 
 
-def _run_in_child(spec: Spec, fresh: bool) -> dict:
-    """The row, from the process of this thread; one whose row nobody waits for any longer is ended."""
+def _run_in_child(spec: Spec, fresh: bool) -> RunResult:
+    """Run a spec in the process of this thread; the process ends when nobody waits for its result any longer."""
     import distributed
 
     worker = distributed.get_worker()
@@ -160,21 +161,21 @@ def _run_in_child(spec: Spec, fresh: bool) -> dict:
     if getattr(_own, "child", None) is None:
         _own.answers = queue.SimpleQueue()
         _own.child = worker_module.Worker(_own.answers)
-    row = None
+    result = None
     try:
         _own.child.send(spec, fresh)
         while True:
             try:
-                _, row = _own.answers.get(timeout=0.5)
+                _, result = _own.answers.get(timeout=0.5)
                 break
             except queue.Empty:
                 task = worker.state.tasks.get(key)
                 if task is None or task.state != "executing" or worker.status not in working:
                     break
     finally:
-        if row is None:
+        if result is None:
             _own.child.stop()
             _own.child = None
-    if row is None:
+    if result is None:
         raise RuntimeError("the process that trained this cell was killed")
-    return row
+    return result

@@ -1,12 +1,14 @@
-"""What a cell's probabilities say: predictions as a table, and the scores of a row made of them."""
+"""Predictions of a run as a table, and the scores computed from them."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ser_core import metrics
 from ser_core.metrics import uncertainty
+from ser_core.metrics.uncertainty import Intervals, Scored
 
 FACTS = ("id", "corpus", "speaker", "sex", "text", "intensity", "copy")
 """Columns of an utterance that its prediction carries; ``copy`` only under ``leaky``: "" or the augmentation."""
@@ -43,41 +45,70 @@ def write_predictions(predicted: dict, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def evaluate_predictions(predicted: dict, labels) -> dict:
-    """What a row says of its predictions: ``scores``, ``intervals``, ``per_class``, ``confusion``, ``validation``, ...
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one run's predictions; the fields are those of a ``RunResult``."""
+
+    labels: tuple[str, ...]
+    n_validation: int
+    n_test: int
+    scores: dict[str, float]
+    intervals: Intervals
+    by_corpus: dict[str, Scored]
+    by_copy: dict[str, Scored]
+    per_class: dict[str, metrics.ClassScores]
+    confusion: list[list[int]]
+    validation: dict[str, float]
+
+
+def evaluate_predictions(predicted: dict, labels) -> Evaluation:
+    """Evaluate the predictions of a run.
 
     ``by_corpus`` has the scores on each source of a composed corpus. Under ``leaky``, ``by_copy`` has those on original
-    and on augmented clips apart; ``scores`` are on all of them, as papers give them that split so.
+    and on augmented clips; ``scores`` are on all of them, as in papers that split so.
+
+    Parameters
+    ----------
+    predicted : dict
+        ``test`` and ``validation``: DataFrames of :func:`predictions_frame`
+    labels : sequence of str
+        the emotions, in the order of the probabilities
     """
     test, validation = predicted["test"], predicted["validation"]
-    matrix = metrics.confusion(test["truth"], test["prediction"], labels)
-    return {
-        "labels": list(labels),
-        "n_validation": len(validation),
-        "n_test": len(test),
-        "scores": metrics.scores_from_confusion(matrix),
-        "intervals": uncertainty.intervals(test, labels),
-        "by_corpus": _scores_by_group(test, test["corpus"], labels),
-        **({"by_copy": _scores_by_group(test, clip_kinds(test), labels)} if "copy" in test else {}),
-        "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
-        "confusion": matrix.tolist(),
-        "validation": metrics.scores(validation["truth"], validation["prediction"], labels)
+    scored = uncertainty.score_predictions(test, labels)
+    return Evaluation(
+        labels=tuple(labels),
+        n_validation=len(validation),
+        n_test=len(test),
+        scores=scored.scores,
+        intervals=scored.intervals,
+        by_corpus=_scores_by_group(test, test["corpus"], labels),
+        by_copy=_scores_by_group(test, clip_kinds(test), labels) if "copy" in test else {},
+        per_class=scored.per_class,
+        confusion=scored.confusion,
+        validation=metrics.scores(validation["truth"], validation["prediction"], labels)
         | {"loss": metrics.cross_entropy(validation["truth"], validation[list(labels)].to_numpy(), labels)},
-    }
+    )
 
 
 def clip_kinds(test) -> np.ndarray:
-    """ "original" or "augmented" for every clip of a ``leaky`` test side."""
+    """Return ``original`` or ``augmented`` for every clip of a ``leaky`` test subset."""
     return np.where(test["copy"] == "", "original", "augmented")
 
 
-def _scores_by_group(test, groups, labels) -> dict:
-    """Scores of each group; empty where there is one only."""
+def _scores_by_group(test, groups, labels) -> dict[str, Scored]:
+    """Score each group; empty where there is only one."""
     parts = dict(list(test.groupby(groups)))
     if len(parts) < 2:
         return {}
     return {
-        name: metrics.scores(part["truth"], part["prediction"], labels)
-        | {"n_test": len(part), "intervals": uncertainty.intervals(part, labels)}
+        name: Scored(
+            n_test=len(part),
+            scores=metrics.scores(part["truth"], part["prediction"], labels),
+            intervals=uncertainty.intervals(part, labels),
+            spread={},
+            per_class={},
+            confusion=[],
+        )
         for name, part in parts.items()
     }

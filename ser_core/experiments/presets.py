@@ -7,6 +7,7 @@ from ser_core._utils.errors import SerError
 from ser_core.audio import degradation
 from ser_core.experiments import grids
 from ser_core.experiments.grids import LITE
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import PADDINGS, Spec
 from ser_core.experiments.sweep import expand
 
@@ -256,35 +257,31 @@ def _small(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
     return tuple(dict.fromkeys([*list(cut)[:1], *list(cut)[-1:]]))
 
 
-def profile_results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[dict], list[str]]:
-    """Rows that a notebook shows, and the messages of those that failed: from the published folder, or run now.
+def profile_results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[RunResult], list[str]]:
+    """Load the published results that a notebook shows, or run its specs now.
 
     Returns
     -------
-    rows with status "ok", in the order of the part's specs; errors, one line each
+    results : list of RunResult
+        those that succeeded, in the order of the part's specs
+    errors : list of str
+        one line per run that failed
     """
     from ser_core.experiments import store
     from ser_core.experiments.sweep import run_sweep
 
     wanted = {spec: place for place, spec in enumerate(plan.parts[part])}
     if plan.published:
-        rows = [row for row in store.load_rows(store.published_dir()) if _known(row) in wanted]
+        results = [result for result in store.load_rows(store.published_dir()) if store.spec_of(result) in wanted]
     else:
-        rows = list(run_sweep(wanted, workers=workers))
-    rows.sort(key=lambda row: wanted[Spec(**row["spec"])])
-    errors = [f"{row['spec']['model']}, fold {row['spec']['fold']}: {row['error']}" for row in rows if row["error"]]
-    return [row for row in rows if row["status"] == "ok"], errors
-
-
-def _known(row: dict) -> Spec | None:
-    try:
-        return Spec(**row["spec"])
-    except (SerError, TypeError):
-        return None
+        results = list(run_sweep(wanted, workers=workers))
+    results.sort(key=lambda result: wanted[result.make_spec()])
+    errors = [f"{one.spec['model']}, fold {one.spec['fold']}: {one.error}" for one in results if one.error]
+    return [result for result in results if result.ok], errors
 
 
 def results_folder(plan: Profile):
-    """Where the predictions of a profile's rows lie."""
+    """Return the folder of the predictions of a profile's results."""
     from ser_core.experiments import store
 
     return store.published_dir() if plan.published else store.store_dir()

@@ -1,29 +1,36 @@
-"""One cell of the matrix: a frozen :class:`Spec` in, one row out, kept in the store.
+"""Run one spec: a frozen :class:`Spec` in, one :class:`RunResult` out, kept in the store.
 
-``run(spec)`` is what the notebooks, the shell command and the tests call. A row is a JSON file, its predictions a
-Parquet file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; what is there is not
-computed again. A cell that only tests otherwise, under a condition, is not trained again: it takes the weights of the
-clean cell.
+The notebooks, the shell command and the tests call :func:`run_spec`. A result is a JSON file, its predictions a Parquet
+file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; existing results are reused. A
+run that differs only in the condition of the test audio is not trained again: it uses the weights of the clean run.
 """
 
 import contextlib
 import datetime
-import json
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ser_core import corpora, models
-from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor, versions
 from ser_core.experiments import data as cells
 from ser_core.experiments import evaluation
+from ser_core.experiments.result import Completeness, RunResult
 from ser_core.experiments.spec import Spec, spec_hash
-from ser_core.experiments.store import checkpoint_folder, claimed, load_row, result_lock, store_dir, weights_path
+from ser_core.experiments.store import (
+    checkpoint_folder,
+    claimed,
+    load_row,
+    result_lock,
+    store_dir,
+    weights_path,
+    write_result,
+)
 from ser_core.features import cache
 from ser_core.models import custom
 from ser_core.protocols import splits
@@ -31,9 +38,9 @@ from ser_core.training import fit, speedups
 
 
 def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
-    """Compute every feature that these runs will ask for, in parallel, into the cache.
+    """Compute every feature that these runs will need, in parallel, into the cache.
 
-    A cell whose data are not to be had is left out; it says so itself when it is run.
+    A run whose data are unavailable is left out; it fails by itself later.
 
     Raises
     ------
@@ -48,36 +55,38 @@ def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: i
 
 
 def corpus_version(corpus: str) -> str:
-    """Version of a corpus by its name (``cache.data_version``)."""
+    """Return the version of a corpus by its name (``cache.data_version``)."""
     return cache.data_version(corpora.load(corpus))
 
 
 def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) -> str:
-    """Version of all the data of a cell: of its corpus and, under ``cross``, of the one that it tests on."""
+    """Return the version of all the data of a run: of its corpus and, under ``cross``, of the test corpus."""
     versions = [version_of(name) for name in (spec.corpus, spec.test_corpus) if name]
     if spec.protocol == "official":  # who is in which subset is a fact of the corpus
         versions.append(splits.folds_digest(corpora.load(spec.corpus)))
     return "-".join(versions)
 
 
-def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
-    """Train and judge one cell, or take it from the store.
+def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> RunResult:
+    """Train and evaluate one spec, or take its result from the store.
 
     Parameters
     ----------
-    spec : what to run
-    fresh : train anew even where the store has the row
-    progress : show bars on standard error
+    spec : Spec
+        what to run
+    fresh : bool, default False
+        recompute a result that the store holds
+    progress : bool, default True
+        show progress bars on standard error
 
     Returns
     -------
-    dict
-        the row: ``spec``, ``status``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``, ...
+    RunResult
 
     Raises
     ------
     SerError
-        for input that cannot be used. Other failures are rows only in a sweep.
+        for input that cannot be used. Only a sweep turns other failures into results.
     """
     table = corpora.load(spec.corpus)
     version = data_version(
@@ -86,94 +95,118 @@ def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> dict:
     name = spec_hash(spec, version)
     with result_lock(name):
         stored = None if fresh else load_row(store_dir() / f"{name}.json")
-        if stored and stored["status"] == "ok":
+        if stored and stored.ok:
             return stored
         if fresh:
             fit.Checkpoint(checkpoint_folder(name)).remove()
-        row = {"hash": name, "spec": asdict(spec), "status": "ok", "error": None, "data_version": version}
-        row |= _measure(spec, table, name, progress)
-        write_atomically(store_dir() / f"{name}.json", (json.dumps(row) + "\n").encode())
+        result = _measure(spec, table, name, version, progress)
+        write_result(result, store_dir())
         fit.Checkpoint(checkpoint_folder(name)).remove()
-        return row
+        return result
 
 
-def _measure(spec: Spec, table, name: str, progress: bool) -> dict:
-    """Everything of a row that must be computed."""
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted system."""
+
+    predict: Callable[[np.ndarray], np.ndarray]  # inputs [utterances, *shape] -> probabilities [utterances, labels]
+    parameters: int | None
+    history: dict[str, list[float]]
+    epochs: int | None
+    best_epoch: int | None
+    seconds: float
+    chosen: Any = None
+
+
+def _measure(spec: Spec, table, name: str, version: str, progress: bool) -> RunResult:
+    """Compute everything of a result."""
     sides = cells.load_subsets(spec, table)
     clean = None if spec.condition == "clean" else _trained(spec, progress)
     clock = time.perf_counter()
     cache.ensure_cached(cells.required_jobs(spec, sides), progress=progress, workers=1 if not progress else None)
     model = models.get_model(spec.model)
-    kept = clean is not None and model.kind == "network"
-    x = cells.network_inputs(spec, sides, ("validation", "test") if kept else ("train", "validation", "test"))
-    index = {label: i for i, label in enumerate(sides.labels)}
-    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
+    reuse = clean is not None and model.kind == "network"
+    x = cells.network_inputs(spec, sides, ("validation", "test") if reuse else ("train", "validation", "test"))
     seconds = {"features": time.perf_counter() - clock}
-    if kept:
-        answer, fitted = _loaded(spec, clean)
+    if clean is not None and reuse:
+        fitted, n_augmented = _loaded(spec, clean), clean.n_augmented
     else:
-        y = np.tile(target["train"], len(x["train"]) // len(sides.train))
-        groups = np.tile(sides.train["speaker"], len(y) // len(sides.train))
-        if model.kind == "network":
-            validation = x["validation"], target["validation"]
-            answer, fitted = _fit_network(spec, sides.train, (x.pop("train"), y), validation, name, progress)
-        else:  # one that keeps no weights is fitted again, and is the same
-            answer, fitted = _fit_learner(spec, groups, x.pop("train"), y, sides.labels)
-        fitted["n_augmented"] = len(y) - len(sides.train)
+        fitted = _fit(spec, sides, x, name, progress)
+        n_augmented = len(x.pop("train")) - len(sides.train)
     n_train = len(sides.train)
     if spec.protocol == "leaky":
         n_train = int((sides.train["copy"] == "").sum())
-        fitted["n_augmented"] = len(sides.train) - n_train
-    seconds["training"] = fitted.pop("seconds")
+        n_augmented = len(sides.train) - n_train
+    seconds["training"] = fitted.seconds
     clock = time.perf_counter()
     predicted = {
-        side: evaluation.predictions_frame(answer(x[side]), sides[side], sides.labels)
+        side: evaluation.predictions_frame(fitted.predict(x[side]), sides[side], sides.labels)
         for side in ("validation", "test")
     }
     seconds["evaluation"] = time.perf_counter() - clock
     evaluation.write_predictions(predicted, store_dir() / f"{name}.parquet")
-    return {
-        "demo": corpora.get_corpus(spec.corpus).demo,
-        "n_train": n_train,
-        "claimed": claimed(asdict(spec)),
-        **evaluation.evaluate_predictions(predicted, sides.labels),
-        **fitted,
-        **({"trained": clean["hash"]} if clean else {}),
-        **({"left_out": sides.left_out, "test_completeness": _completeness(sides.tested)} if spec.test_corpus else {}),
-        "standing": model.fidelity,
-        "seconds": {key: round(value, 2) for key, value in seconds.items()},
-        "completeness": _completeness(table),
-        "versions": versions(),
-        "processor": processor(),
-        "when": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
+    return RunResult(
+        hash=name,
+        spec=asdict(spec),
+        data_version=version,
+        demo=corpora.get_corpus(spec.corpus).demo,
+        n_train=n_train,
+        n_augmented=n_augmented,
+        claimed=claimed(asdict(spec)),
+        **vars(evaluation.evaluate_predictions(predicted, sides.labels)),
+        parameters=fitted.parameters,
+        history=fitted.history,
+        epochs=fitted.epochs,
+        best_epoch=fitted.best_epoch,
+        chosen=fitted.chosen,
+        trained=clean.hash if clean else None,
+        left_out=sides.left_out if spec.test_corpus else {},
+        test_completeness=_completeness(sides.tested) if spec.test_corpus else None,
+        standing=model.fidelity,
+        seconds={key: round(value, 2) for key, value in seconds.items()},
+        completeness=_completeness(table),
+        versions=versions(),
+        processor=processor(),
+        when=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
 
 
-def _trained(spec: Spec, progress: bool) -> dict:
-    """The row of the clean cell, which is run first where the store lacks it or the weights of its network."""
+def _trained(spec: Spec, progress: bool) -> RunResult:
+    """Return the clean result, which is run first where the store lacks it or the weights of its network."""
     clean = replace(spec, condition="clean")
-    row = run_spec(clean, progress=progress)
-    if models.get_model(spec.model).kind == "network" and not weights_path(row).is_file():
-        row = run_spec(clean, fresh=True, progress=progress)
-    return row
+    result = run_spec(clean, progress=progress)
+    if models.get_model(spec.model).kind == "network" and not weights_path(result).is_file():
+        result = run_spec(clean, fresh=True, progress=progress)
+    return result
 
 
-def _loaded(spec: Spec, clean: dict):
-    """The network of a clean row, as a function from inputs to probabilities, and what the row says of its training."""
+def _loaded(spec: Spec, clean: RunResult) -> Fitted:
+    """Load the network of a clean result."""
     fit.prepare_backend(spec.seed)
     import keras
 
     network = keras.models.load_model(weights_path(clean), compile=False)
-    facts = {key: clean[key] for key in ("n_augmented", "parameters", "epochs", "best_epoch")}
-    return _answers(network), facts | {"history": {}, "seconds": 0.0}
+    return Fitted(_answers(network), clean.parameters, {}, clean.epochs, clean.best_epoch, seconds=0.0)
+
+
+def _fit(spec: Spec, sides: cells.Subsets, x: dict[str, np.ndarray], name: str, progress: bool) -> Fitted:
+    """Fit the system of a spec on the training inputs, which its augmented copies follow."""
+    index = {label: i for i, label in enumerate(sides.labels)}
+    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
+    copies = len(x["train"]) // len(sides.train)
+    y = np.tile(target["train"], copies)
+    if models.get_model(spec.model).kind == "network":
+        return _fit_network(spec, sides.train, (x["train"], y), (x["validation"], target["validation"]), name, progress)
+    groups = np.tile(sides.train["speaker"], copies)  # one that keeps no weights is fitted again, and is the same
+    return _fit_learner(spec, groups, x["train"], y, sides.labels)
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: network.predict(**speedups.batches(x, size=fit.EVALUATION_BATCH), verbose=0)
 
 
-def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool):
-    """Train the network of a spec and keep it: a function from inputs to probabilities, and what the row says of it."""
+def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool) -> Fitted:
+    """Train the network of a spec and store its weights."""
     fit.prepare_backend(spec.seed)
     x, y = train
     heads = _heads(spec, table, y)
@@ -191,12 +224,11 @@ def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool
     store_dir().mkdir(parents=True, exist_ok=True)
     network.save(store_dir() / f".{name}.part.keras")
     os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
-    facts = {"parameters": count, "history": done.history, "epochs": done.epochs, "best_epoch": done.best_epoch}
-    return _answers(network), facts | {"seconds": done.seconds}
+    return Fitted(_answers(network), count, done.history, done.epochs, done.best_epoch, done.seconds)
 
 
 def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Targets of a network's further heads; columns that are unknown or the same for all are left out."""
+    """Return the targets of a network's further heads; columns that are unknown or constant are left out."""
     heads = {}
     for column in models.get_model(spec.model).heads:
         if column == "emotion":
@@ -209,19 +241,21 @@ def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
     return heads
 
 
-def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels):
-    """Fit a classical or probing system: a function from inputs to probabilities, and what the row says of it."""
+def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels) -> Fitted:
+    """Fit a classical or probing system."""
     from threadpoolctl import threadpool_limits
 
     clock = time.perf_counter()
     with threadpool_limits(1):
         learner = fit.fit_learner(models.build_learner(spec.model, len(labels), spec.seed), x, y, groups)
-    facts = {"parameters": getattr(learner, "parameters", None), "history": {}, "epochs": None, "best_epoch": None}
-    return learner.predict_proba, facts | {"chosen": learner.chosen, "seconds": time.perf_counter() - clock}
+    return Fitted(
+        learner.predict_proba, getattr(learner, "parameters", None), {}, None, None,
+        seconds=time.perf_counter() - clock, chosen=learner.chosen,
+    )  # fmt: skip
 
 
 def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, int]):
-    """The network of a spec; a user's own builder that fails or gives something else is one line."""
+    """Build the network of a spec; a user-defined builder that fails or gives something else is one line."""
     try:
         network = fit.build_network(spec.model, shape, classes, spec.precision, heads, masked=spec.padding == "masked")
     except Exception as error:
@@ -233,6 +267,5 @@ def _built(spec: Spec, shape: tuple[int, ...], classes: int, heads: dict[str, in
     return network
 
 
-def _completeness(table) -> dict:
-    attrs = table.attrs
-    return {"expected": attrs.get("expected"), "found": len(table), "missing": list(attrs.get("missing", []))}
+def _completeness(table) -> Completeness:
+    return Completeness(table.attrs.get("expected"), len(table), tuple(table.attrs.get("missing", [])))

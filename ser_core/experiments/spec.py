@@ -1,5 +1,6 @@
 """What fixes a result: the frozen :class:`Spec`, flat and JSON-able, and the name that it gives to the result."""
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
@@ -141,6 +142,10 @@ class Spec:
         return fit.TrainingConfig(**_select_fields(self, fit.TrainingConfig))
 
 
+NAMES = tuple(f.name for f in fields(Spec))
+"""Names of the fields of a spec."""
+
+
 def _select_fields(spec: Spec, kind: type) -> dict:
     return {f.name: getattr(spec, f.name) for f in fields(kind)}
 
@@ -165,15 +170,15 @@ def stored_names(values: dict) -> dict:
 
 
 def complete_fields(values: dict) -> dict:
-    """The fields of a stored spec, with those that came into being after it was stored at their defaults.
+    """Complete the fields of a stored spec: those that came into being after it was stored get their defaults.
 
-    Raises
-    ------
-    SerError
-        for a spec that cannot be made here, such as one of somebody else's corpus or network
+    A spec of a user-defined model or corpus is completed without importing or reading it.
     """
-    values = current_names(values)
-    return asdict(Spec(**{f.name: values[f.name] for f in fields(Spec) if f.name in values}))
+    values = {name: value for name, value in current_names(values).items() if name in NAMES}
+    if values.get("model", Spec.model) in models.MODELS:
+        with contextlib.suppress(SerError):  # a user-defined corpus that is missing here
+            return asdict(Spec(**values))
+    return {f.name: USUAL.get(f.name, f.default) for f in fields(Spec)} | values
 
 
 def spec_hash(spec: Spec, data_version: str) -> str:

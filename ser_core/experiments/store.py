@@ -1,20 +1,21 @@
-"""Keep results: rows, predictions and weights of runs, in the store and among the published rows."""
+"""Keep results, predictions and weights of runs, in the store and among the published results."""
 
 import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from ser_core._utils.atomic import write_atomically
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, UnavailableError
 from ser_core._utils.paths import runs_dir
 from ser_core.claims import paper
-from ser_core.experiments.spec import Spec, complete_fields, stored_names
+from ser_core.experiments.result import ERROR, RunResult
+from ser_core.experiments.spec import Spec, stored_names
 
 
 def store_dir() -> Path:
@@ -60,21 +61,27 @@ def result_lock(name: str) -> Iterator[None]:
         file.close()
 
 
-def failed_result(spec: Spec, error: BaseException) -> dict:
-    """The row of a cell that failed; it is shown and stored under its own name, and tried again next time."""
+def failed_result(spec: Spec, error: BaseException) -> RunResult:
+    """Store the result of a run that failed, under a name of its own; it is tried again next time."""
     message = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     if isinstance(error, SerError):
         message = str(error)
     digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()[:16]
-    row = {"hash": f"error-{digest}", "spec": asdict(spec), "status": "error", "error": message}
-    write_atomically(store_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
-    return row
+    unavailable = isinstance(error, UnavailableError)
+    result = RunResult(f"error-{digest}", asdict(spec), ERROR, message, unavailable)
+    write_result(result, store_dir())
+    return result
+
+
+def write_result(result: RunResult, folder: Path) -> None:
+    """Write the JSON file of a result."""
+    write_atomically(Path(folder) / f"{result.hash}.json", (json.dumps(result.to_json()) + "\n").encode())
 
 
 def claimed(spec: dict) -> dict | None:
-    """What the paper claims for the system and corpus of a spec; None for what it did not measure.
+    """Return what the paper claims for the system and corpus of a spec; None for what it did not measure.
 
-    It tested on clean audio of the corpus that it trained on.
+    The paper tested on clean audio of the corpus that it trained on.
     """
     if spec.get("test_corpus") or spec.get("condition", "clean") != "clean":
         return None
@@ -82,75 +89,86 @@ def claimed(spec: dict) -> dict | None:
 
 
 def publish(specs) -> list[str]:
-    """Copy the finished rows of these specs, JSON and Parquet, from the store to the published folder.
+    """Copy the finished results of these specs, JSON and Parquet, from the store to the published folder.
 
-    What the paper claims is looked up again, so that a mended ``paper.py`` reaches rows measured before.
+    What the paper claims is looked up again, so that a corrected ``paper.py`` reaches results measured before.
 
     Returns
     -------
-    list of the names published; cells that have not finished are passed over
+    list of str
+        names of the published results; runs that have not finished are passed over
     """
     wanted = {json.dumps(asdict(spec), sort_keys=True) for spec in specs}
-    before = {json.dumps(row["spec"], sort_keys=True): row["hash"] for row in load_rows(published_dir())}
+    before = {json.dumps(result.spec, sort_keys=True): result.hash for result in load_rows(published_dir())}
     names = []
-    for row in load_rows(store_dir()):
-        key = json.dumps(row["spec"], sort_keys=True)
-        if row["status"] == "ok" and key in wanted:
-            row["claimed"] = claimed(row["spec"])
-            predictions = (store_dir() / f"{row['hash']}.parquet").read_bytes()
-            write_atomically(published_dir() / f"{row['hash']}.parquet", predictions)
-            write_atomically(published_dir() / f"{row['hash']}.json", (json.dumps(row) + "\n").encode())
-            if before.get(key, row["hash"]) != row["hash"]:  # measured anew, on other data or by other code
+    for result in load_rows(store_dir()):
+        key = json.dumps(result.spec, sort_keys=True)
+        if result.ok and key in wanted:
+            predictions = (store_dir() / f"{result.hash}.parquet").read_bytes()
+            write_atomically(published_dir() / f"{result.hash}.parquet", predictions)
+            write_result(replace(result, claimed=claimed(result.spec)), published_dir())
+            if before.get(key, result.hash) != result.hash:  # recomputed, on other data or by other code
                 for suffix in (".json", ".parquet"):
                     (published_dir() / f"{before[key]}{suffix}").unlink(missing_ok=True)
-            names.append(row["hash"])
+            names.append(result.hash)
     return names
 
 
-def load_row(path: Path) -> dict | None:
-    """A stored row, or None where there is none or it cannot be read.
+def load_row(path: Path) -> RunResult | None:
+    """Load a stored result, or None where it is missing, cannot be read, or is no result.
 
-    Fields of the spec that came into being after the row was stored stand at their defaults.
+    Raises
+    ------
+    SerError
+        for a result that a later version of the suite has written
     """
     try:
-        row = json.loads(Path(path).read_text())
+        values = json.loads(Path(path).read_text())
     except (OSError, ValueError):
         return None
-    if isinstance(row, dict) and "spec" in row:
-        with contextlib.suppress(SerError):  # somebody else's corpus or network
-            row["spec"] = complete_fields(row["spec"])
-    return row
+    if not (isinstance(values, dict) and {"hash", "spec", "status"} <= set(values)):
+        return None
+    return RunResult.from_json(values)
 
 
-def load_rows(folder: Path) -> list[dict]:
-    """All rows of a folder (:func:`load_row`), sorted by spec; files that are no rows are passed over."""
-    rows = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
-    rows = [row for row in rows if row and isinstance(row, dict) and "spec" in row and "status" in row]
-    return sorted(rows, key=lambda row: json.dumps(stored_names(row["spec"]), sort_keys=True))
+def load_rows(folder: Path) -> list[RunResult]:
+    """Load all results of a folder (:func:`load_row`), sorted by spec; other files are passed over."""
+    results = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
+    return sorted(filter(None, results), key=lambda result: json.dumps(stored_names(result.spec), sort_keys=True))
 
 
 def published_specs() -> set[Spec]:
-    """The cells whose rows stand in the published folder."""
-    found = set()
-    for row in load_rows(published_dir()):
-        with contextlib.suppress(SerError, TypeError):
-            found.add(Spec(**row["spec"]))
-    return found
+    """Return the specs whose results are in the published folder."""
+    return {spec for result in load_rows(published_dir()) if (spec := spec_of(result)) is not None}
 
 
-def load_predictions(row: dict, folder: Path):
-    """Validation and test predictions of a row, with the ``prediction`` (the most probable label) as a column."""
+def spec_of(result: RunResult) -> Spec | None:
+    """Return the Spec of a result, or None where its model or its corpus is missing here."""
+    try:
+        return result.make_spec()
+    except (SerError, TypeError):
+        return None
+
+
+def load_predictions(result: RunResult, folder: Path):
+    """Load the validation and test predictions of a result.
+
+    Returns
+    -------
+    DataFrame
+        one row per utterance: the columns of the Parquet file, and ``prediction``, the most probable label
+    """
     import pandas as pd
 
-    frame = pd.read_parquet(Path(folder) / f"{row['hash']}.parquet")
-    labels = np.asarray(row["labels"])
-    frame["prediction"] = labels[frame[list(labels)].to_numpy().argmax(axis=1)]
+    frame = pd.read_parquet(Path(folder) / f"{result.hash}.parquet")
+    labels = list(result.labels)
+    frame["prediction"] = np.asarray(labels)[frame[labels].to_numpy().argmax(axis=1)]
     return frame
 
 
-def weights_path(row: dict) -> Path:
-    """Where the store keeps (or would keep) the trained network of a row."""
-    return store_dir() / f"{row['hash']}.keras"
+def weights_path(result: RunResult) -> Path:
+    """Return where the store keeps (or would keep) the trained network of a result."""
+    return store_dir() / f"{result.hash}.keras"
 
 
 def epochs_in_training(since: float) -> str:

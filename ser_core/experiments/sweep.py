@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import compute_features, corpus_version
 from ser_core.experiments.run import data_version as data_version_
 from ser_core.experiments.spec import Spec, spec_hash
@@ -34,8 +35,8 @@ def run_sweep(
     scheduler: str | None = None,
     fresh: bool = False,
     progress: bool = True,
-) -> Iterator[dict]:
-    """Run every spec that the store does not hold.
+) -> Iterator[RunResult]:
+    """Run every spec whose result the store does not hold.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ def run_sweep(
 
     Yields
     ------
-    dict
-        rows as they finish: those of the store first
+    RunResult
+        as the runs finish; those of the store first. A run that failed has the status ``error``
 
     Raises
     ------
@@ -62,22 +63,22 @@ def run_sweep(
     bar = tqdm(total=len(specs), desc="cells", unit="cell", disable=None if progress else True)
     waiting = []
     for spec in specs:
-        row = None if fresh else _stored(spec, version_of)
-        if row is None:
+        result = None if fresh else _stored(spec, version_of)
+        if result is None:
             waiting.append(spec)
         else:
             bar.update()
-            yield row
+            yield result
     if scheduler and waiting:
         from ser_core.experiments import cluster
 
-        rows = cluster.run_on_cluster(waiting, scheduler, version_of, fresh=fresh, progress=progress)
+        results = cluster.run_on_cluster(waiting, scheduler, version_of, fresh=fresh, progress=progress)
     else:
-        rows = _compute(waiting, workers, fresh=fresh, progress=progress)
-    with contextlib.closing(bar), contextlib.closing(rows):
-        for row in rows:
+        results = _compute(waiting, workers, fresh=fresh, progress=progress)
+    with contextlib.closing(bar), contextlib.closing(results):
+        for result in results:
             bar.update()
-            yield row
+            yield result
 
 
 def cached_corpus_version(corpus: str) -> str:
@@ -85,16 +86,16 @@ def cached_corpus_version(corpus: str) -> str:
     return corpus_version(corpus)
 
 
-def _stored(spec: Spec, version_of: Callable[[str], str]) -> dict | None:
+def _stored(spec: Spec, version_of: Callable[[str], str]) -> RunResult | None:
     try:
         name = spec_hash(spec, data_version_(spec, version_of))
     except SerError:  # the cell itself will say so in its row
         return None
-    row = store.load_row(store.store_dir() / f"{name}.json")
-    return row if row and row["status"] == "ok" else None
+    result = store.load_row(store.store_dir() / f"{name}.json")
+    return result if result and result.ok else None
 
 
-def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[dict]:
+def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[RunResult]:
     """Features first, by all cores; then the cells. One whose process is killed begins again in a new one."""
     with contextlib.suppress(Exception):  # the cell itself will say so in its row
         compute_features(specs, progress=progress)
@@ -108,11 +109,11 @@ def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) ->
                 child = idle.pop() if idle else Worker(answers)
                 running[child] = waiting.popleft()
                 child.send(running[child], fresh)
-            child, row = answers.get()
+            child, result = answers.get()
             spec = running.pop(child, None)
-            if row is not None:
+            if result is not None:
                 idle.append(child)
-                yield row
+                yield result
             elif spec is None:  # it was idle
                 idle.remove(child)
             else:

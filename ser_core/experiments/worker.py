@@ -10,6 +10,7 @@ import threading
 from dataclasses import asdict
 
 from ser_core.experiments import store
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec
 
@@ -17,8 +18,8 @@ MAX_ATTEMPTS = 3
 """So often is a cell begun whose process is killed from outside, before that becomes its row."""
 
 
-def run_or_record_failure(spec: Spec, fresh: bool = False) -> dict:
-    """One cell without bars; whatever goes wrong becomes its row."""
+def run_or_record_failure(spec: Spec, fresh: bool = False) -> RunResult:
+    """Run one spec without progress bars; whatever goes wrong becomes its result."""
     try:
         return run_spec(spec, fresh=fresh, progress=False)
     except Exception as error:
@@ -28,8 +29,8 @@ def run_or_record_failure(spec: Spec, fresh: bool = False) -> dict:
 class Worker:
     """A process that runs the cells it is sent, one after another, and ends when this process does.
 
-    Rows go to the queue ``answers`` as ``(child, row)``; ``(child, None)`` says that the process has ended. The system
-    closes the child's standard input when this process dies, however it dies, and that ends the child.
+    Results go to the queue ``answers`` as ``(worker, result)``; ``(worker, None)`` means that the process has ended.
+    The system closes the child's standard input when this process dies, however it dies, and that ends the child.
     """
 
     def __init__(self, answers: queue.SimpleQueue):
@@ -47,7 +48,7 @@ class Worker:
         with self.process:
             for line in self.process.stdout:
                 if line.endswith(b"\n"):  # else it was killed while it wrote
-                    answers.put((self, json.loads(line)))
+                    answers.put((self, RunResult.from_json(json.loads(line))))
         answers.put((self, None))
 
     def send(self, spec: Spec, fresh: bool) -> None:
@@ -64,14 +65,14 @@ class Worker:
 
 
 def serve() -> None:
-    """What a :class:`Child` does: a job a line on standard input, a row a line on standard output."""
+    """Serve a :class:`Worker`: one job per line on standard input, one result per line on standard output."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed
     jobs: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
     while True:
         spec, fresh = jobs.get()
-        print(json.dumps(run_or_record_failure(Spec(**spec), fresh)), file=answers, flush=True)
+        print(json.dumps(run_or_record_failure(Spec(**spec), fresh).to_json()), file=answers, flush=True)
 
 
 def _receive(jobs: queue.SimpleQueue) -> None:

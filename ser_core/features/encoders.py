@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, UnavailableError
 from ser_core._utils.paths import weights_dir
 from ser_core.audio import SAMPLE_RATE
 
@@ -67,7 +67,7 @@ def _libraries(name: str):
         import torch
         import transformers
     except ImportError:
-        raise SerError(f"{NOT_MEASURED}: {name} needs torch and transformers; pip install '.[ssl]'") from None
+        raise UnavailableError(f"{NOT_MEASURED}: {name} needs torch and transformers; pip install '.[ssl]'") from None
     return torch, transformers
 
 
@@ -97,7 +97,7 @@ def find_weights(name: str) -> Path:
     _libraries(name)
     hub_folder = _from_hub(checkpoint.hub)
     if hub_folder is None:
-        raise SerError(
+        raise UnavailableError(
             f"{NOT_MEASURED}: the weights of {name} ({checkpoint.hub}) are not available on this machine or from the "
             f"hub; put them, with config.json, into {folder}"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, UnavailableError
 from ser_core._utils.paths import weights_dir
 from ser_core.audio import SAMPLE_RATE
 from ser_core.features import encoders
@@ -90,7 +90,7 @@ def find_weights(name: str) -> Path:
     """
     folder = weights_dir() / name
     if not (folder / "model.bin").is_file():
-        raise SerError(
+        raise UnavailableError(
             f"{encoders.NOT_MEASURED}: {name} needs the CTranslate2 form of {CHECKPOINTS[name].title} (model.bin, "
             f"config.json, vocabulary) in {folder}; download the public conversion {CHECKPOINTS[name].published} from "
             f"the Hugging Face hub, or name the folder above it in SER_WEIGHTS"
@@ -138,7 +138,9 @@ def _library(name: str):
     try:
         import ctranslate2
     except ImportError:
-        raise SerError(f"{encoders.NOT_MEASURED}: {name} needs ctranslate2; pip install '.[encoders]'") from None
+        raise UnavailableError(
+            f"{encoders.NOT_MEASURED}: {name} needs ctranslate2; pip install '.[encoders]'"
+        ) from None
     return ctranslate2
 
 

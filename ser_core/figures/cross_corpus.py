@@ -5,30 +5,36 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ser_core.figures.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, SKY, STYLE, finish, subplots
+from ser_core.results.cross_corpus import Change
 from ser_core.training import adaptation
 
 COLOURS = {"zero": BLUE, "none": BLUE, "masked": GREEN, "corpus": SKY, "speaker": ORANGE, "coral": PURPLE}
 
 
 @plt.rc_context(STYLE)
-def plot_cross_corpus_scores(found: list[dict], field: str, *, title: str) -> Figure:
-    """UAR of every direction and choice as a dot with its 95 % interval, and a mark at chance.
+def plot_cross_corpus_scores(changes: list[Change], field: str, *, title: str) -> Figure:
+    """Draw the UAR of every direction and choice as a dot with its 95 % interval, and a mark at chance.
 
-    found : from :func:`ser_core.results.cross_corpus.adaptation_changes`; field : "padding" or "adapt"
+    Parameters
+    ----------
+    changes : list of Change
+        from :func:`ser_core.results.cross_corpus.adaptation_changes`
+    field : str
+        "padding" or "adapt"
+    title : str
     """
-    fig, ax = subplots(size=(9.5, 0.42 * max(1, len(found)) + 1.9))
+    fig, ax = subplots(size=(9.5, 0.42 * max(1, len(changes)) + 1.9))
     names = []
-    for place, line in enumerate(found):
-        one, choice = line["one"], line["choice"]
-        limits = one["intervals"].get("uar")
-        score = 100 * one["scores"]["uar"]
-        if limits:
-            ax.plot(100 * np.array(limits), [place, place], color=INK, lw=2, label="95 % interval")
+    for place, change in enumerate(changes):
+        one, choice = change.result, change.choice
+        score = 100 * one.scores["uar"]
+        if one.intervals and one.intervals.uar:
+            ax.plot(100 * np.array(one.intervals.uar.limits), [place, place], color=INK, lw=2, label="95 % interval")
         ax.plot(score, place, "o", color=COLOURS.get(choice, GREY), ms=8, label="measured here")
-        ax.plot([100 / len(one["labels"])] * 2, [place - 0.4, place + 0.4], color=RED, lw=2, label="chance")
+        ax.plot([100 * one.chance] * 2, [place - 0.4, place + 0.4], color=RED, lw=2, label="chance")
         ax.text(101, place, f"{score:.1f}", va="center", weight="bold")
         described = adaptation.KINDS[choice] if field == "adapt" else f"{choice} padding"
-        names.append(f"{line['direction']}: {described}")
+        names.append(f"{change.direction}: {described}")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(max(1, len(names)) - 0.5, -0.5)
     ax.set(xlim=(0, 110), xlabel="UAR on the other corpus (%)", title=title)

@@ -12,7 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from ser_core import corpora
 from ser_core.claims import paper
-from ser_core.results import tables
+from ser_core.results.configurations import Step
+from ser_core.results.formatting import format_setting, tested_on
+from ser_core.results.pooling import check_one_protocol
+from ser_core.results.records import PooledResult
 
 BLUE, ORANGE, GREEN, SKY, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
 INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
@@ -189,22 +192,25 @@ def feature_maps(
 
 @plt.rc_context(STYLE)
 def training_curves(rows, *, title="Training and validation") -> Figure:
-    """Fig. 5: accuracy and loss over the epochs. Every row faint, their mean bold while half of them still run.
+    """Draw accuracy and loss over the epochs (Fig. 5): every run faint, their mean bold while half of them still run.
 
-    rows : result rows with ``history`` and ``best_epoch`` (marked by a dot on the validation curve)
+    Parameters
+    ----------
+    rows : iterable of RunResult
+        the epoch that was kept is marked by a dot on the validation curve
     """
     fig, axes = subplots(1, 2, (9.5, 3.9))
-    rows = [row for row in rows if row.get("history", {}).get("loss")]
+    rows = [row for row in rows if row.history.get("loss")]
     for ax, key, label, factor in zip(
         axes, ("accuracy", "loss"), ("accuracy (%)", "cross-entropy (nats)"), (100, 1), strict=True
     ):
         for side, name, colour, style in (("", "training", BLUE, "-"), ("val_", "validation", RED, "--")):
-            curves = [factor * np.asarray(row["history"][side + key], float) for row in rows]
+            curves = [factor * np.asarray(row.history[side + key], float) for row in rows]
             for row, curve in zip(rows, curves, strict=True):
                 faint = 0.35 if len(curves) > 1 else 1
                 ax.plot(np.arange(1, len(curve) + 1), curve, style, color=colour, alpha=faint, lw=1)
-                if side and row.get("best_epoch"):
-                    best = row["best_epoch"]
+                if side and row.best_epoch:
+                    best = row.best_epoch
                     ax.plot(best, curve[best - 1], "o", color=colour, mec="white", ms=5, alpha=max(faint, 0.7))
             mean = _mean_curve(curves)
             ax.plot(np.arange(1, len(mean) + 1), mean, style, color=colour, lw=2.2, label=name)
@@ -289,52 +295,55 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
 
 
 @plt.rc_context(STYLE)
-def claim_versus_ours(pooled: list[dict], *, names=None, title="The paper's accuracy and ours") -> Figure:
-    """What the paper prints beside what was measured, with 95 % intervals and the level of chance.
+def claim_versus_ours(pooled: list[PooledResult], *, names=None, title="The paper's accuracy and ours") -> Figure:
+    """Draw the paper's accuracy and ours, with 95 % intervals and the level of chance.
 
-    pooled : rows of one protocol from :func:`ser_core.results.tables.pool_results`. The line of human listeners appears only when every
-    row is RAVDESS with its eight classes; the rows' accuracy with calm counted as neutral then stands beside it.
-    names : what the rows are called where there are many: one line each, and eight classes alone
+    Parameters
+    ----------
+    pooled : list of PooledResult
+        of one protocol. The line of human listeners appears only when every result is RAVDESS with its eight classes;
+        their accuracy with calm counted as neutral is then shown too.
+    names : list of str, optional
+        names of the results where there are many: one line each, and eight classes alone
     """
-    tables.results_table(pooled)  # refuses a mixture of protocols
+    check_one_protocol(pooled)
     bars = []
     for one, name in zip(pooled, names or [None] * len(pooled), strict=True):
-        if one["status"] == "ok" and name:
-            bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
-        elif one["status"] == "ok":
-            leaky = "leaky" if one["spec"]["protocol"] == "leaky" else ""
-            parts = tables.tested_on(one["spec"]), one["spec"]["model"], tables.format_setting(one["spec"]), leaky
-            name = "\n".join(filter(None, parts))
-            bars.append((name, one, one.get("claimed") or {}, 1 / len(one["labels"])))
-            if "calm_is_neutral" in one:
-                merged = name.replace("\n", ", neutral = calm\n", 1)
-                bars.append((merged, one["calm_is_neutral"], {}, None))
+        if not one.ok:
+            continue
+        leaky = one.spec["protocol"] == "leaky"
+        parts = tested_on(one.spec), one.spec["model"], format_setting(one.spec), "leaky" if leaky else ""
+        label = name or "\n".join(filter(None, parts))
+        bars.append((label, one.scored, one.claimed_accuracy, one.chance, leaky))
+        if one.calm_is_neutral and not name:
+            merged = label.replace("\n", ", neutral = calm\n", 1)
+            bars.append((merged, one.calm_is_neutral, None, None, False))
     fig, ax = subplots(size=(9.5, (0.45 if names else 0.8) * len(bars) + 1.7))
-    for place, (_, one, claimed, chance) in enumerate(bars):
-        ours = 100 * one["scores"]["accuracy"]
-        value = 100 * claimed.get("accuracy", float("nan"))
-        limits = one["intervals"].get("accuracy")
+    for place, (_, scored, claimed, chance, _) in enumerate(bars):
+        ours = 100 * scored.scores["accuracy"]
+        interval = scored.intervals.accuracy
         text = f"{ours:.1f}"
         ax.barh(place, ours, height=0.55, color=BLUE, label="measured here")
-        if limits and None not in limits and np.all(np.isfinite(limits)):
-            low, high = 100 * np.array(limits)
+        if interval and np.all(np.isfinite(interval.limits)):
+            low, high = 100 * np.array(interval.limits)
             half = (high - low) / 2
             ax.errorbar(low + half, place, xerr=half, color=INK, lw=2, capsize=4, label="95 % interval")
             text += f" [{low:.1f}, {high:.1f}]"
-        if np.isfinite(value):
+        if claimed is not None:
+            value = 100 * claimed
             ax.plot(value, place, "D", mfc="white", mec=RED, mew=2, ms=9, label="printed in the paper", ls="none")
             ax.annotate(f"{value:.2f}", (value, place), (0, 9), textcoords="offset points", ha="center", color=RED)
         ax.text(104, place, text, va="center", weight="bold")
         if chance:
             ax.plot([100 * chance] * 2, [place - 0.36, place + 0.36], color=ORANGE, lw=2.5, label="chance")
     people = paper.LISTENERS
-    measured = [one for one in pooled if one["status"] == "ok"]
-    if measured and not names and all("calm_is_neutral" in one for one in measured):
+    measured = [one for one in pooled if one.ok]
+    if measured and not names and all(one.calm_is_neutral for one in measured):
         name = f"human listeners, {people['accuracy']} % (audio only, neutral = calm)"
         ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
-    for label, (_, one, *_) in zip(ax.get_yticklabels(), bars, strict=True):
-        label.set_color(RED if one.get("spec", {}).get("protocol") == "leaky" else INK)
+    for label, (*_, leaky) in zip(ax.get_yticklabels(), bars, strict=True):
+        label.set_color(RED if leaky else INK)
     ax.invert_yaxis()
     ax.set(xlim=(0, 138), xlabel="accuracy on test utterances (%)", title=title)
     ax.set_xticks(range(0, 101, 20))
@@ -380,19 +389,25 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
 
 
 @plt.rc_context(STYLE)
-def step_plot(steps: list[dict], *, title="What each part adds") -> Figure:
-    """Differences in points of accuracy, measured (with 95 % intervals) and printed, one line a step.
+def step_plot(steps: list[Step], *, title="What each part adds") -> Figure:
+    """Draw differences in points of accuracy, measured (with 95 % intervals) and printed, one line per step.
 
-    steps : from :func:`ser_core.results.comparison.ablation_steps`
+    Parameters
+    ----------
+    steps : list of Step
+        from :func:`ser_core.results.configurations.configuration_steps`
     """
     fig, ax = subplots(size=(9.5, 0.6 * max(1, len(steps)) + 1.8))
     for place, step in enumerate(steps):
-        ax.plot(step["ours"], place, "o", color=BLUE, ms=8, label="measured here")
-        if step["interval"]:
-            ax.plot(step["interval"], [place, place], color=INK, lw=2, label="95 % interval")
-        ax.plot(step["paper"], place, "D", mfc="white", mec=RED, mew=2, ms=8, ls="none", label="printed in the paper")
+        ax.plot(100 * step.ours.difference, place, "o", color=BLUE, ms=8, label="measured here")
+        if step.ours.interval:
+            limits = 100 * np.array(step.ours.interval.limits)
+            ax.plot(limits, [place, place], color=INK, lw=2, label="95 % interval")
+        ax.plot(
+            100 * step.paper, place, "D", mfc="white", mec=RED, mew=2, ms=8, ls="none", label="printed in the paper"
+        )
     ax.axvline(0.0, color=GREY, ls="--")
-    ax.set_yticks(range(len(steps)), [step["name"] for step in steps])
+    ax.set_yticks(range(len(steps)), [step.name for step in steps])
     ax.set_ylim(len(steps) - 0.5, -0.5)
     ax.set(xlabel="difference in accuracy (percentage points)", title=title)
     ax.grid(axis="x")

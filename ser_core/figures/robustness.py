@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from ser_core.figures.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, RED, SKY, STYLE, finish, subplots
 from ser_core.metrics import calibration
 from ser_core.results import calibration_tables, robustness, subgroups
+from ser_core.results.records import PooledResult
 
 
 @plt.rc_context(STYLE)
@@ -80,33 +81,35 @@ def risk_against_coverage(answers: calibration_tables.CalibratedAnswers, *, titl
 
 
 @plt.rc_context(STYLE)
-def scores_by_group(one: dict, folder, *, title="For whom it works") -> Figure:
-    """UAR by sex and intensity with intervals over speakers, and every speaker as a dot, the worst and best named.
+def scores_by_group(one: PooledResult, folder, *, title="For whom it works") -> Figure:
+    """Draw UAR by sex and intensity with intervals over speakers, and every speaker as a dot, worst and best named.
 
-    one : a pooled row; folder : of its predictions
+    Parameters
+    ----------
+    one : PooledResult
+    folder : path
+        of its predictions
     """
-    found = [
-        (column, group) for column in subgroups.COLUMNS for group in subgroups.scores_by_group(one, folder, column)
-    ]
+    groups = [group for column in subgroups.COLUMNS for group in subgroups.scores_by_group(one, folder, column)]
     table = subgroups.scores_by_speaker(one, folder)
-    fig, (left, right) = subplots(1, 2, (9.5, 0.42 * max(len(found), 4) + 2.0), width_ratios=(1, 1.2))
+    fig, (left, right) = subplots(1, 2, (9.5, 0.42 * max(len(groups), 4) + 2.0), width_ratios=(1, 1.2))
     colours = {"female": ORANGE, "male": BLUE, "normal": SKY, "strong": GREEN}
-    for place, (_, group) in enumerate(found):
-        value = 100 * group["scores"]["uar"]
-        left.barh(place, value, height=0.6, color=colours.get(group["group"], GREY))
-        limits, end = group["intervals"].get("uar"), value
-        if limits:
-            left.plot(100 * np.array(limits), [place, place], color=INK, lw=2)
-            end = 100 * limits[1]
+    for place, group in enumerate(groups):
+        value = 100 * group.scored.scores["uar"]
+        left.barh(place, value, height=0.6, color=colours.get(group.group, GREY))
+        interval, end = group.scored.intervals.uar, value
+        if interval:
+            left.plot(100 * np.array(interval.limits), [place, place], color=INK, lw=2)
+            end = 100 * interval.high
         left.annotate(f"{value:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", bbox=LABEL)
-    if not found:
+    if not groups:
         left.annotate("one sex, one intensity:\nnothing to compare", (0.1, 0.5), xycoords="axes fraction", color=GREY)
-    chance = 100 / len(one["labels"])
-    left.set_yticks(range(len(found)), [f"{column}: {group['group']}" for column, group in found])
+    chance = 100 * one.chance
+    left.set_yticks(range(len(groups)), [f"{group.column}: {group.group}" for group in groups])
     left.axvline(chance, color=GREY, ls="--")
-    over = " over speakers" if all(group["intervals"]["unit"] == "speaker" for _, group in found) else ""
+    over = " over speakers" if all(group.scored.intervals.unit == "speaker" for group in groups) else ""
     left.set(xlim=(0, 100), xlabel=f"UAR (%), 95 % interval{over}", title="by group")
-    if found:
+    if groups:
         left.invert_yaxis()
     left.grid(axis="x")
     marks = {"female": "o", "male": "s"}
@@ -130,7 +133,7 @@ def scores_by_group(one: dict, folder, *, title="For whom it works") -> Figure:
 
 
 @plt.rc_context(STYLE)
-def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-noise ratio") -> Figure:
+def noise_curves(family: robustness.Family, *, title="UAR against the signal-to-noise ratio") -> Figure:
     """UAR under white noise and babble, with bands over speakers; clean speech and chance are lines.
 
     family : from :func:`ser_core.results.robustness.group_by_system`
@@ -142,7 +145,9 @@ def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-no
         if len(frame):
             ticks |= set(frame["value"])
             ax.plot(frame["value"], 100 * frame["uar"], mark, color=colour, lw=2, label=kind)
-            ax.fill_between(frame["value"], 100 * frame["low"], 100 * frame["high"], color=colour, alpha=0.15, lw=0)
+            ax.fill_between(
+                frame["value"], 100 * frame["uar_low"], 100 * frame["uar_high"], color=colour, alpha=0.15, lw=0
+            )
     _clean(ax.axhspan, ax.axhline, family)
     ax.set_xticks(sorted(ticks))
     ax.invert_xaxis()
@@ -153,28 +158,27 @@ def noise_curves(family: dict[str, dict], *, title="UAR against the signal-to-no
     return finish(fig)
 
 
-def _clean(band, line, family: dict[str, dict]) -> None:
-    """The score of clean speech with its band, and chance."""
+def _clean(band, line, family: robustness.Family) -> None:
+    """Draw the score of clean speech with its band, and chance."""
     clean = family[robustness.CLEAN]
-    limits = clean["intervals"].get("uar")
-    if limits:
-        band(*(100 * np.array(limits)), color=GREEN, alpha=0.12, lw=0)
-    line(100 * clean["scores"]["uar"], color=GREEN, lw=1.5, label=f"clean: {100 * clean['scores']['uar']:.1f} %")
-    line(100 / len(clean["labels"]), color=GREY, ls="--", label=f"chance: {100 / len(clean['labels']):.1f} %")
+    if clean.intervals and clean.intervals.uar:
+        band(*(100 * np.array(clean.intervals.uar.limits)), color=GREEN, alpha=0.12, lw=0)
+    line(100 * clean.scores["uar"], color=GREEN, lw=1.5, label=f"clean: {100 * clean.scores['uar']:.1f} %")
+    line(100 * clean.chance, color=GREY, ls="--", label=f"chance: {100 * clean.chance:.1f} %")
 
 
 @plt.rc_context(STYLE)
-def condition_bars(family: dict[str, dict], *, title="UAR in a room, over the telephone, through codecs") -> Figure:
+def condition_bars(family: robustness.Family, *, title="UAR in a room, over the telephone, through codecs") -> Figure:
     """UAR under every condition that is no noise, with intervals over speakers; clean speech and chance are lines."""
     colours = {"reverb": SKY, "telephone": ORANGE, "codec": BLUE}
     shown = {name: one for name, one in family.items() if name.split(":")[0] in colours}
     fig, ax = subplots(size=(9.5, 0.45 * max(1, len(shown)) + 2.0))
     for place, (name, one) in enumerate(shown.items()):
-        value, limits = 100 * one["scores"]["uar"], one["intervals"].get("uar")
+        value, interval = 100 * one.scores["uar"], one.intervals.uar
         ax.barh(place, value, height=0.6, color=colours[name.split(":")[0]])
-        if limits:
-            ax.plot(100 * np.array(limits), [place, place], color=INK, lw=2)
-        end = 100 * limits[1] if limits else value
+        if interval:
+            ax.plot(100 * np.array(interval.limits), [place, place], color=INK, lw=2)
+        end = 100 * interval.high if interval else value
         ax.annotate(f"{value:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", bbox=LABEL, zorder=5)
     _clean(ax.axvspan, ax.axvline, family)
     ax.set_yticks(range(len(shown)), [_name(name) for name in shown])

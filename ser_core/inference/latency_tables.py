@@ -5,6 +5,7 @@ import pandas as pd
 from ser_core import models
 from ser_core.claims import paper
 from ser_core.inference.latency import CALLS, select_rows
+from ser_core.results.formatting import text_frame
 
 
 def latency_table(rows: list[dict]) -> pd.DataFrame:
@@ -34,7 +35,7 @@ def latency_table(rows: list[dict]) -> pd.DataFrame:
         for figure, (heading, form) in headings.items():
             line[heading] = "not measured" if row[figure] is None else form.format(row[figure])
         lines.append(line | {"calls timed": row["repeats"]})
-    return pd.DataFrame(lines)
+    return text_frame(lines, right=("batch", *(heading for heading, _ in headings.values()), "calls timed"))
 
 
 def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention") -> pd.DataFrame:

@@ -1,9 +1,10 @@
-"""Score predictions: classification, calibration, uncertainty.
+"""Score predictions: classification, calibration, uncertainty, significance.
 
 The functions of ``classification`` are reached through the package: ``metrics.uar(truth, prediction, labels)``.
 """
 
 from ser_core.metrics.classification import (
+    ClassScores,
     accuracy,
     accuracy_from_one_vs_rest,
     class_scores,
@@ -18,6 +19,7 @@ from ser_core.metrics.classification import (
 )
 
 __all__ = [
+    "ClassScores",
     "accuracy",
     "accuracy_from_one_vs_rest",
     "class_scores",

@@ -6,6 +6,7 @@ taken from the data. A class with no utterance in the truth has no recall and is
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -110,11 +111,26 @@ def cross_entropy(truth: Sequence[str], probabilities: np.ndarray, labels: Seque
     return float(-np.log(np.clip(given, 1e-7, 1.0)).mean())
 
 
-def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1 and support of each label."""
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one emotion against the rest: fractions, and the number of its utterances."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, ClassScores]:
+    """Compute precision, recall, F1 and support of each label.
+
+    >>> per_class(["sad", "sad"], ["sad", "angry"], ["sad", "angry"])["sad"].recall
+    0.5
+    """
     each = class_scores(confusion(truth, prediction, labels))
     return {
-        label: {name: float(each[name][i]) for name in ("precision", "recall", "f1")}
-        | {"support": int(each["support"][i])}
+        label: ClassScores(
+            *(float(each[name][i]) for name in ("precision", "recall", "f1")), support=int(each["support"][i])
+        )
         for i, label in enumerate(labels)
     }

@@ -92,19 +92,19 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
         scored = uncertainty.score_predictions(
             examined[["speaker", "text"]].assign(truth=truth, prediction=prediction), labels
         )
-        uar, chance = scored["scores"]["uar"], 1 / len(labels)
-        interval, unit = scored["intervals"]["uar"], scored["intervals"]["unit"]
+        uar, chance = scored.scores["uar"], 1 / len(labels)
+        interval, unit = scored.intervals.uar, scored.intervals.unit
         no_variance = interval is None and unit != "none"  # all units have the same score
         strongest = CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
         results.append(
             {
                 "target": target,
                 "uar": uar,
-                "interval": interval,
+                "interval": interval and list(interval.limits),
                 "over": unit,
                 "chance": chance,
                 "strongest": strongest,
-                "warning": uar > chance if no_variance else bool(interval and interval[0] > chance),
+                "warning": uar > chance if no_variance else bool(interval and interval.low > chance),
             }
         )
     return results

@@ -5,6 +5,8 @@ each executed notebook holds a hash of its inputs, so that a second call with no
 notebook succeeded if and only if papermill raised no error. A failed one leaves its output for reading, and no stamp.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from dataclasses import asdict
@@ -12,12 +14,17 @@ from datetime import datetime
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core._utils import machine, paths
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.progress import print_progress, redirect_stderr, report_progress
 from ser_core.report.execution import execute, notebook_key
+
+if TYPE_CHECKING:
+    from ser_core.experiments.result import RunResult
+    from ser_core.results.records import PooledResult
 
 
 def build_report(profile: str, *, fresh: bool = False, published: bool = False) -> Path:
@@ -50,7 +57,7 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     failures = run_notebooks(plan, sources, home / "notebooks", fresh=fresh)
     index = render(plan, sources, home, failures)
     stopped = "; ".join(f"{name} ({line})" for name, line in failures.items())
-    broken = [f"{_describe_run(row)} ({row['error']})" for row in failed_runs(plan)]
+    broken = [f"{_describe_run(result)} ({result.error})" for result in failed_runs(plan)]
     if failures:
         raise SerError(
             f"{len(failures)} of {len(sources)} notebooks stopped: {stopped}. The report says where: {index}"
@@ -60,13 +67,13 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     return index
 
 
-def failed_runs(plan) -> list[dict]:
+def failed_runs(plan) -> list[RunResult]:
     """Return the failed results of a profile that no later run replaced."""
-    return [] if plan.published else [row for row in profile_rows(plan) if row["status"] != "ok"]
+    return [] if plan.published else [result for result in profile_rows(plan) if not result.ok]
 
 
-def _describe_run(row: dict) -> str:
-    return " ".join(str(row["spec"][name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
+def _describe_run(result: RunResult) -> str:
+    return " ".join(str(result.spec[name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
 
 def find_notebooks() -> list[Path]:
@@ -132,7 +139,7 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
     return failures
 
 
-def profile_rows(plan) -> list[dict]:
+def profile_rows(plan) -> list[RunResult]:
     """Return the results that a profile shows, in the order of its specs.
 
     Of each spec this is the newest successful result, else a failed one.
@@ -141,25 +148,25 @@ def profile_rows(plan) -> list[dict]:
 
     if plan.published:
         return store.load_rows(store.published_dir())
-    wanted = {_spec_key(asdict(spec)): None for spec in plan.specs}
-    rows = store.load_rows(store.store_dir())
-    for row in sorted(rows, key=lambda row: (row["status"] == "ok", _changed(row))):
-        key = _spec_key(row["spec"])
+    wanted: dict[str, RunResult | None] = {_spec_key(asdict(spec)): None for spec in plan.specs}
+    results = store.load_rows(store.store_dir())
+    for result in sorted(results, key=lambda result: (result.ok, _changed(result))):
+        key = _spec_key(result.spec)
         if key in wanted:
-            wanted[key] = row
-    return [row for row in wanted.values() if row]
+            wanted[key] = result
+    return [result for result in wanted.values() if result]
 
 
 def _spec_key(spec: dict) -> str:
     return json.dumps(spec, sort_keys=True)
 
 
-def _changed(row: dict) -> int:
+def _changed(result: RunResult) -> int:
     """Return when a result's file last changed, in nanoseconds; 0 where it is missing."""
     from ser_core.experiments import store
 
     try:
-        return (store.store_dir() / f"{row['hash']}.json").stat().st_mtime_ns
+        return (store.store_dir() / f"{result.hash}.json").stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -180,7 +187,7 @@ def store_state(plan) -> dict[str, int]:
 
     if plan.published:
         return {path.name: path.stat().st_mtime_ns for path in sorted(store.published_dir().glob("*.json"))}
-    return {row["hash"]: _changed(row) for row in profile_rows(plan)}
+    return {result.hash: _changed(result) for result in profile_rows(plan)}
 
 
 def is_current(stamp: Path, key: str, plan) -> bool:
@@ -229,7 +236,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     from ser_core.corpora import inventory
     from ser_core.experiments import store
     from ser_core.report.html import DEMO, index_html
-    from ser_core.results import tables
+    from ser_core.results.pooling import pool_results
 
     report = home / "report"
     _make_ignored_folder(report)
@@ -239,7 +246,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     _remove_stale_pages(report, sources)
     rows = profile_rows(plan)
     folder = store.published_dir() if plan.published else store.store_dir()
-    pooled = tables.pool_results(rows, folder)
+    pooled = pool_results(rows, folder)
     text = index_html(
         "Speech emotion recognition: the paper's network, measured",
         f"{paper.AUTHORS}, “{paper.TITLE}”, doi {paper.DOI}: what it claims, and what was measured here, under a "
@@ -279,16 +286,16 @@ def _remove_stale_pages(report: Path, sources: list[Path]) -> None:
             page.unlink()
 
 
-def _ladders(pooled: list[dict], folder: Path) -> list[tuple]:
+def _ladders(pooled: list[PooledResult], folder: Path) -> list[tuple]:
     """Return figure and conclusion of each corpus's protocol ladder."""
     from ser_core.figures.protocol_ladder import plot_protocol_ladder
-    from ser_core.results import protocol_ladder
+    from ser_core.results import ladder_text, protocol_ladder
 
     climbed = [
         (protocol_ladder.ladder_rows(pooled, folder, name), name) for name in protocol_ladder.ladder_corpora(pooled)
     ]
     return [
-        (plot_protocol_ladder(found, name), protocol_ladder.ladder_sentence(found, name))
+        (plot_protocol_ladder(found, name), ladder_text.ladder_sentence(found, name))
         for found, name in climbed
         if found
     ]
@@ -320,14 +327,14 @@ def render_page(executed: Path, page: Path, title: str, badge: str, failure: str
     write_atomically(stamp, key.encode())
 
 
-def _corpora(plan, pooled: list[dict]) -> dict:
+def _corpora(plan, pooled: list[PooledResult]) -> dict:
     """Return the profile's corpora: name to utterance table, to its completeness in the results, or to None."""
     from ser_core import corpora
 
     tables = {}
     for name in plan.corpora:
-        specs = [one for one in pooled if one["spec"]["corpus"] == corpora.canonical_name(name)]
-        stored = [one["completeness"] for one in specs if "completeness" in one]
+        specs = [one for one in pooled if one.spec["corpus"] == corpora.canonical_name(name)]
+        stored = [one.completeness.to_json() for one in specs if one.ok]
         try:
             tables[name] = stored[0] if plan.published and stored else corpora.load(name)
         except SerError:
@@ -335,18 +342,18 @@ def _corpora(plan, pooled: list[dict]) -> dict:
     return tables
 
 
-def _made(plan, rows: list[dict]) -> list[tuple[str, str]]:
+def _made(plan, rows: list[RunResult]) -> list[tuple[str, str]]:
     """Return how the figures were made: pairs of name and value, as plain text."""
-    used = [row for row in rows if row["status"] == "ok"]
-    machines = sorted({row["processor"] for row in used}) or [machine.processor()]
-    known = used[0]["versions"] if used else machine.versions()
+    used = [row for row in rows if row.ok]
+    machines = sorted({row.processor for row in used if row.processor}) or [machine.processor()]
+    known = used[0].versions if used else machine.versions()
     command = "make report" if plan.published else f"make reproduce PROFILE={plan.name}"
     quick = " with SER_QUICK=1 (everything small)" if paths.quick() else ""
     made = [
         ("profile", f"{plan.name}{quick}"),
         ("again", command),
         ("written", datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")),
-        ("results of", ", ".join(sorted({row["when"][:10] for row in used})) or "no run"),
+        ("results of", ", ".join(sorted({row.when[:10] for row in used if row.when})) or "no run"),
         ("processor", "; ".join(machines)),
         ("versions", ", ".join(f"{name} {version}" for name, version in known.items())),
         ("intervals", "95 %, over speakers; over words where a test set has fewer than four speakers, and said so"),

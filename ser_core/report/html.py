@@ -3,13 +3,19 @@
 Style sheet and pictures are in the file. A page has no script and loads nothing from elsewhere.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core import corpora
+
+if TYPE_CHECKING:
+    from ser_core.results.records import PooledResult
 
 STYLE = Path(__file__).with_name("report.css")
 TEMPLATES = Path(__file__).with_name("templates")
@@ -125,46 +131,47 @@ def thumbnail(notebook_path: str | Path, *, width: int = 560) -> str | None:
     return _png_address(small.getvalue())
 
 
-def headline(pooled: list[dict]) -> str:
+def headline(pooled: list[PooledResult]) -> str:
     """Return the main result in one or two sentences, or "" where the paper's network has no result.
 
     Parameters
     ----------
-    pooled : list of dict
-        Pooled results, see :func:`ser_core.results.tables.pool_results`.
+    pooled : list of PooledResult
+        See :func:`ser_core.results.pooling.pool_results`.
     """
-    from ser_core.results import ablations, tables
+    from ser_core.results import ablations
+    from ser_core.results.formatting import format_percent
 
-    one = ablations.reference_row([row for row in pooled if row["spec"]["protocol"] == "speaker"])
+    one = ablations.reference_row([row for row in pooled if row.spec["protocol"] == "speaker"])
     if one is None:
         return ""
-    name = corpora.corpus_title(one["spec"]["corpus"])
-    claimed = (one.get("claimed") or {}).get("accuracy")
+    name = corpora.corpus_title(one.spec["corpus"])
+    claimed = one.claimed_accuracy
     text = f"On {name}, tested on speakers that are not in training, the paper's network recognises {_figure(one)}"
     if claimed is not None:
-        text += f"; the paper claims {tables.format_percent(claimed, 2)} %"
-    alike = {key: value for key, value in one["spec"].items() if key != "protocol"} | {"protocol": "random"}
-    other = next((row for row in pooled if row["spec"] == alike and row["status"] == "ok"), None)
+        text += f"; the paper claims {format_percent(claimed, 2)} %"
+    alike = {key: value for key, value in one.spec.items() if key != "protocol"} | {"protocol": "random"}
+    other = next((row for row in pooled if row.spec == alike and row.ok), None)
     if other:
         text += f". With the test speakers in training as well, it recognises {_figure(other)}"
     return f"{text}."
 
 
-def _figure(one: dict) -> str:
+def _figure(one: PooledResult) -> str:
     """Return accuracy and interval of a pooled result in words, with what they were measured on."""
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_interval, format_percent, format_setting
 
-    spec, limits = one["spec"], tables.format_interval(one["intervals"].get("accuracy"))
-    seeds = ", ".join(map(str, one["seeds"]))
-    interval = "" if limits == "–" else f" {limits}"
-    setting = f", {tables.format_setting(spec)}" if tables.format_setting(spec) else ""
+    spec, limits = one.spec, one.intervals.accuracy if one.intervals else None
+    seeds = ", ".join(map(str, one.seeds))
+    interval = f" {format_interval(limits)}" if limits else ""
+    setting = f", {format_setting(spec)}" if format_setting(spec) else ""
     return (
-        f"{tables.format_percent(one['scores']['accuracy'])} %{interval} of utterances (protocol {spec['protocol']}, "
-        f"{len(one['folds'])} of {one['folds_total']} folds, seed {seeds}{setting})"
+        f"{format_percent(one.scores['accuracy'])} %{interval} of utterances (protocol {spec['protocol']}, "
+        f"{len(one.folds)} of {one.folds_total} folds, seed {seeds}{setting})"
     )
 
 
-def headline_table(pooled: list[dict]) -> str:
+def headline_table(pooled: list[PooledResult]) -> str:
     """Return the claim with our results as HTML tables with bars, one panel per protocol.
 
     The paper's network comes first; other systems are folded away. A bar shows our accuracy, its 95 % interval, and
@@ -172,29 +179,30 @@ def headline_table(pooled: list[dict]) -> str:
 
     Parameters
     ----------
-    pooled : list of dict
-        Pooled results, see :func:`ser_core.results.tables.pool_results`.
+    pooled : list of PooledResult
+        See :func:`ser_core.results.pooling.pool_results`.
     """
     return render("headline_table.html.j2", panels=_panels(pooled), listeners=_listeners(pooled))
 
 
-def _listeners(pooled: list[dict]) -> str | None:
+def _listeners(pooled: list[PooledResult]) -> str | None:
     """Return the accuracy of human listeners in %, where a result is scored as they were."""
     from ser_core.claims import paper
 
-    return str(paper.LISTENERS["accuracy"]) if any("calm_is_neutral" in one for one in pooled) else None
+    return str(paper.LISTENERS["accuracy"]) if any(one.calm_is_neutral for one in pooled) else None
 
 
-def _panels(pooled: list[dict]) -> list[dict]:
+def _panels(pooled: list[PooledResult]) -> list[dict]:
     """Return what the template shows of each protocol: its meaning, the paper's network, the other systems."""
     from ser_core.experiments.grids import A5
     from ser_core.protocols import splits
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_setting
+    from ser_core.results.pooling import by_protocol, select_clean
 
     panels = []
-    for protocol, rows in tables.by_protocol(tables.clean_rows(pooled)).items():
-        own = [one for one in rows if one["spec"]["model"] == A5] or rows
-        own = sorted(own, key=lambda one: len(tables.format_setting(one["spec"])))
+    for protocol, rows in by_protocol(select_clean(pooled)).items():
+        own = [one for one in rows if one.spec["model"] == A5] or rows
+        own = sorted(own, key=lambda one: len(format_setting(one.spec)))
         further = [one for one in rows if one not in own]
         panels.append(
             {
@@ -209,56 +217,50 @@ def _panels(pooled: list[dict]) -> list[dict]:
     return panels
 
 
-def _table_lines(rows: list[dict]) -> list[dict]:
-    """Return what the template shows of each line of one protocol's table."""
+def _table_lines(pooled: list[PooledResult]) -> list[dict]:
+    """Return what the template shows of each line of one protocol's table; calm as neutral is in the line above."""
+    from ser_core.results.formatting import DASH, format_folds, format_limits, format_percent, format_units, is_missing
+    from ser_core.results.tables import results_table
+
+    merged: list[dict | None] = []
+    for one in pooled:
+        merged += [_merged(one), *[None] * (len(one.parts) + len(one.by_copy))]
     lines = []
-    for one, line in _lines(rows):
-        score, limits = one.get("scores", {}).get("accuracy"), one.get("intervals", {}).get("accuracy")
-        shown = line["95 % interval"] != "–"
+    for row, calm in zip(results_table(pooled, calm_is_neutral=False).itertuples(), merged, strict=True):
+        failed, shown = row.status != "ok", not is_missing(row.accuracy_low)
         lines.append(
             {
-                "corpus": line["corpus"],
-                "leaky": line["protocol"] == "leaky",
-                "network": line["network"],
-                "setting": "" if line["setting"] in ("as the paper", "default") else line["setting"],
-                "claimed": line["paper: accuracy %"],
-                "accuracy": line["ours: accuracy %"],
-                "interval": line["95 % interval"],
-                "score": score,
-                "limits": [100 * limit for limit in limits] if shown else None,
-                "merged": _merged(one),
-                "uar": line["UAR %"],
-                "uar_interval": line["95 % interval of UAR"],
-                "folds": line["folds"],
-                "seeds": line["seeds"],
-                "tested": f"{line['test utterances']:,}",
-                "unit": line["over"],
+                "corpus": row.corpus,
+                "leaky": row.protocol == "leaky",
+                "network": row.network,
+                "setting": "" if row.setting in ("as the paper", "default") else row.setting,
+                "claimed": format_percent(row.claimed, 2),
+                "accuracy": "failed" if failed else format_percent(row.accuracy),
+                "interval": format_limits(row.accuracy_low, row.accuracy_high),
+                "score": None if failed else row.accuracy,
+                "limits": [100 * row.accuracy_low, 100 * row.accuracy_high] if shown else None,
+                "merged": calm,
+                "uar": format_percent(row.uar),
+                "uar_interval": format_limits(row.uar_low, row.uar_high),
+                "folds": format_folds(row.folds, row.folds_total),
+                "seeds": ", ".join(map(str, row.seeds)) or DASH,
+                "tested": f"{row.n_test:,}",
+                "unit": format_units(row.units, row.unit),
             }
         )
     return lines
 
 
-def _merged(one: dict) -> dict | None:
+def _merged(one: PooledResult) -> dict | None:
     """Return the accuracy with calm counted as neutral, as people were scored, where a result has it."""
     from ser_core.claims import paper
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_interval, format_percent
 
-    if "calm_is_neutral" not in one:
+    if one.calm_is_neutral is None:
         return None
-    score = tables.format_percent(one["calm_is_neutral"]["scores"]["accuracy"])
-    limits = tables.format_interval(one["calm_is_neutral"]["intervals"].get("accuracy"))
+    score = format_percent(one.calm_is_neutral.scores["accuracy"])
+    limits = format_interval(one.calm_is_neutral.intervals.accuracy)
     return {"score": score, "limits": limits, "listeners": paper.LISTENERS["accuracy"]}
-
-
-def _lines(rows: list[dict]) -> list[tuple[dict, dict]]:
-    """Pair each line of the results table with the scores that it shows; calm as neutral is in the line above."""
-    from ser_core.results import tables
-
-    plain = [{key: value for key, value in one.items() if key != "calm_is_neutral"} for one in rows]
-    judged = []
-    for one in rows:
-        judged += [one, *one.get("parts", {}).values(), *one.get("by_copy", {}).values()]
-    return list(zip(judged, tables.results_table(plain).to_dict("records"), strict=True))
 
 
 def index_html(
@@ -267,7 +269,7 @@ def index_html(
     *,
     badge: str,
     cards: list[dict],
-    pooled: list[dict],
+    pooled: list[PooledResult],
     corpora,
     made: Iterable[tuple[str, str]],
     ladders: Iterable[tuple] = (),
@@ -284,14 +286,14 @@ def index_html(
     cards : list of dict
         One per notebook: ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
         ``failure`` (error line or "").
-    pooled : list of dict
-        Pooled results, see :func:`ser_core.results.tables.pool_results`.
+    pooled : list of PooledResult
+        See :func:`ser_core.results.pooling.pool_results`.
     corpora : pandas.DataFrame
         Made by :func:`ser_core.corpora.inventory.completeness_table`.
     made : iterable of (str, str)
         Names and values that say how the report was made.
     ladders : iterable of (matplotlib.figure.Figure, str)
-        Figures and conclusions of :mod:`ser_core.results.protocol_ladder`.
+        Figures and conclusions of :mod:`ser_core.results.ladder_text`.
     note : str, default ""
         A paragraph set apart below ``lead``.
     """

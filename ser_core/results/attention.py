@@ -129,17 +129,24 @@ def measure_attention(network, spec, table, ids: Sequence[str] | None = None, *,
     return pd.DataFrame(found)
 
 
-def attention_of_result(row: dict, folder):
-    """:func:`measure` on the test utterances of a stored row, by its weights; None where weights or audio are absent.
+def attention_of_result(result, folder):
+    """Measure attention on the test utterances of a stored result; None where weights or audio are unavailable.
 
-    row : as ``experiment.run`` gives it; folder : where its predictions lie
+    Parameters
+    ----------
+    result : RunResult
+    folder : path
+        where its predictions are
+
+    Returns
+    -------
+    DataFrame of :func:`measure_attention`, or None
     """
     from ser_core import corpora
     from ser_core.experiments import store
-    from ser_core.experiments.spec import Spec
 
-    path = store.weights_path(row)
-    spec = Spec(**row["spec"])
+    path = store.weights_path(result)
+    spec = result.make_spec()
     if not path.is_file():
         return None
     try:
@@ -148,7 +155,7 @@ def attention_of_result(row: dict, folder):
         return None
     import keras
 
-    predictions = store.load_predictions(row, folder)
+    predictions = store.load_predictions(result, folder)
     tested = predictions.loc[predictions["side"] == "test", "id"]
     return measure_attention(keras.models.load_model(path), spec, table, tested)
 

@@ -1,19 +1,24 @@
-"""Whether a network knows when it errs: calibration of its probabilities, and what it gains by keeping silent.
+"""Calibration of a network's probabilities, and what it gains by abstaining.
 
-Probabilities are [utterances, labels], truths are indices into the labels. The temperature that mends them is fitted
-on each row's own validation utterances and judged on its test utterances, which it has never seen. A network's
-*confidence* is the probability of its answer.
+Probabilities are [utterances, labels], truths are indices into the labels. The temperature is fitted on each result's
+validation utterances and evaluated on its test utterances, which the fit does not use. A network's *confidence* is the
+probability of its answer.
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.experiments import store
+from ser_core.experiments.result import RunResult
 from ser_core.metrics import temperature_scaling, uncertainty
 from ser_core.metrics.calibration import (
     RISK,
@@ -25,64 +30,157 @@ from ser_core.metrics.calibration import (
     expected_calibration_error,
     overconfidence,
 )
-from ser_core.results import tables
+from ser_core.metrics.uncertainty import Interval
+from ser_core.results.formatting import (
+    DASH,
+    fold_columns,
+    format_folds,
+    format_percent,
+    format_points,
+    format_setting,
+    is_missing,
+    limit_columns,
+    numeric_frame,
+    text_frame,
+)
+from ser_core.results.pooling import check_one_protocol
+from ser_core.results.records import PooledResult
 
-# Scores of probabilities
 
-
-# Abstention
-
-
-# Rows
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CalibratedAnswers:
-    """Test utterances of rows that are alike but for fold and seed, below one another."""
+    """Test predictions of results that are alike but for fold and seed, one below the other."""
 
-    table: object  # DataFrame: id, speaker, sex, text, intensity, truth, prediction; one line an utterance and seed
+    table: pd.DataFrame  # id, speaker, sex, text, intensity, truth, prediction; one row per utterance and seed
     labels: tuple[str, ...]
     truth: np.ndarray  # int [n], index into the labels
     before: np.ndarray  # float [n, labels], as the network gave them
-    after: np.ndarray  # float [n, labels], each row's at the temperature fitted on its validation utterances
-    temperatures: tuple[float, ...]  # one a row
+    after: np.ndarray  # float [n, labels], at the temperature fitted on the result's validation utterances
+    temperatures: tuple[float, ...]  # one per result
     answered: np.ndarray  # bool [n], at least as confident as validation asked for a risk of RISK
 
 
-def calibrated_answers(rows: Sequence[dict], folder) -> CalibratedAnswers:
-    """The test predictions of rows before and after the temperature.
+@dataclass(frozen=True)
+class BeforeAfter:
+    """A score of probabilities before and after the temperature."""
 
-    rows : result rows, alike but for fold and seed; those with status "error" are left out
-    folder : where their predictions (``<hash>.parquet``) lie
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class ChangeIntervals:
+    """Intervals of a score before and after the temperature, and of the change; None below four units."""
+
+    before: Interval | None = None
+    after: Interval | None = None
+    change: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """What a network gains by answering only where it is confident.
+
+    ``coverage`` is that of the threshold chosen on the test answers themselves, for a ``risk``. Thresholds chosen on
+    validation utterances reach ``validated_coverage`` and ``validated_risk`` (None without an answer) on the test.
+    """
+
+    risk: float
+    coverage: float
+    validated_coverage: float
+    validated_risk: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationSummary:
+    """Calibration and abstention of one system.
+
+    Attributes
+    ----------
+    corpus, protocol, condition, folds, seeds
+        of the results
+    n_test : int
+        answers, every seed counted
+    accuracy : float
+    temperature, lowest_temperature, highest_temperature : float
+        geometric mean over the results, and the range
+    ece, ece_equal_mass : BeforeAfter
+        expected calibration error, fractions
+    nll : BeforeAfter
+        cross-entropy, nats
+    brier : BeforeAfter
+        0 to 2
+    overconfidence, aurc : BeforeAfter
+        fractions
+    intervals : dict
+        score (``nll``, ``brier``, ``overconfidence``, ``aurc``) to :class:`ChangeIntervals`
+    unit, n
+        of the intervals
+    abstention : Abstention
+    """
+
+    corpus: str
+    protocol: str
+    condition: str
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    n_test: int
+    accuracy: float
+    temperature: float
+    lowest_temperature: float
+    highest_temperature: float
+    ece: BeforeAfter
+    ece_equal_mass: BeforeAfter
+    nll: BeforeAfter
+    brier: BeforeAfter
+    overconfidence: BeforeAfter
+    aurc: BeforeAfter
+    intervals: dict[str, ChangeIntervals]
+    unit: str
+    n: int
+    abstention: Abstention
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a dict that ``json.dumps`` takes."""
+        return asdict(self) | {"folds": list(self.folds), "seeds": list(self.seeds)}
+
+
+def calibrated_answers(results: Sequence[RunResult], folder) -> CalibratedAnswers:
+    """Load the test predictions of results before and after the temperature.
+
+    Parameters
+    ----------
+    results : sequence of RunResult
+        alike but for fold and seed; failed ones are left out
+    folder : path
+        where their predictions (``<hash>.parquet``) are
 
     Raises
     ------
     SerError
-        for rows of several specs, or none
+        for results of several specs, or none
     """
-    import pandas as pd
-
-    rows = [row for row in rows if row["status"] == "ok"]
-    alike = {json.dumps({k: v for k, v in row["spec"].items() if k not in ("fold", "seed")}) for row in rows}
+    results = [result for result in results if result.ok]
+    alike = {json.dumps(result.setting) for result in results}
     if len(alike) != 1:
         raise SerError(f"calibration: rows of {len(alike)} specs given; give the folds and seeds of one")
-    labels = list(rows[0]["labels"])
+    labels = list(results[0].labels)
     index = {label: i for i, label in enumerate(labels)}
     tests, before, after, temperatures, answered = [], [], [], [], []
-    for row in rows:
-        sides = dict(list(store.load_predictions(row, folder).groupby("side")))
+    for result in results:
+        sides = dict(list(store.load_predictions(result, folder).groupby("side")))
         if "validation" not in sides:
-            raise SerError(f"calibration: {row['hash']} has no validation predictions to fit a temperature on")
+            raise SerError(f"calibration: {result.hash} has no validation predictions to fit a temperature on")
         truth = {side: part["truth"].map(index).to_numpy() for side, part in sides.items()}
-        given = {side: part[labels].to_numpy(np.float64) for side, part in sides.items()}
-        found = temperature_scaling.fit_temperature(given["validation"], truth["validation"])
-        mended = {side: temperature_scaling.apply_temperature(p, found) for side, p in given.items()}
-        threshold = confidence_threshold(*confidence_and_correctness(mended["validation"], truth["validation"]))
+        raw = {side: part[labels].to_numpy(np.float64) for side, part in sides.items()}
+        temperature = temperature_scaling.fit_temperature(raw["validation"], truth["validation"])
+        scaled = {side: temperature_scaling.apply_temperature(p, temperature) for side, p in raw.items()}
+        threshold = confidence_threshold(*confidence_and_correctness(scaled["validation"], truth["validation"]))
         tests.append(sides["test"].drop(columns=labels))
-        before.append(given["test"])
-        after.append(mended["test"])
-        temperatures.append(found)
-        answered.append(mended["test"].max(axis=1) >= threshold)
+        before.append(raw["test"])
+        after.append(scaled["test"])
+        temperatures.append(temperature)
+        answered.append(scaled["test"].max(axis=1) >= threshold)
     table = pd.concat(tests, ignore_index=True)
     return CalibratedAnswers(
         table, tuple(labels), table["truth"].map(index).to_numpy(), np.concatenate(before), np.concatenate(after),
@@ -90,9 +188,9 @@ def calibrated_answers(rows: Sequence[dict], folder) -> CalibratedAnswers:
     )  # fmt: skip
 
 
-def answer_confidence(found: CalibratedAnswers, *, after: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence (float [n]) and whether the answer is right (0 or 1, [n]), for the functions of abstention."""
-    return confidence_and_correctness(found.after if after else found.before, found.truth)
+def answer_confidence(answers: CalibratedAnswers, *, after: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Return confidence (float [n]) and correctness (0 or 1, [n]), for the functions of abstention."""
+    return confidence_and_correctness(answers.after if after else answers.before, answers.truth)
 
 
 SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -104,157 +202,193 @@ SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 """(probabilities, truth) -> a score whose interval is the jackknife's over speakers."""
 
 
-def calibration_intervals(found: CalibratedAnswers) -> dict:
-    """95 % intervals over speakers of each of :data:`SCORES`, before and after, and of the change by the temperature.
+def calibration_intervals(answers: CalibratedAnswers) -> tuple[dict[str, ChangeIntervals], str, int]:
+    """Compute 95 % intervals of each of :data:`SCORES`, before and after the temperature, and of the change.
 
     Returns
     -------
-    dict: score to ``{"before": [low, high], "after": ..., "change": ...}`` or None each; ``unit`` and ``n``. Over words
-    where there are fewer than four speakers, as :func:`ser_core.metrics.uncertainty.unit_of` has it.
+    intervals : dict of ChangeIntervals
+        by the score's name
+    unit : str
+        ``word`` where there are fewer than four speakers, as :func:`ser_core.metrics.uncertainty.unit_of` has it
+    n : int
+        number of units
     """
-    unit = uncertainty.unit_of(found.table)
-    column = found.table[{"speaker": "speaker", "word": "text"}.get(unit, "speaker")].to_numpy()
+    unit = uncertainty.unit_of(answers.table)
+    column = answers.table[{"speaker": "speaker", "word": "text"}.get(unit, "speaker")].to_numpy()
     units = np.unique(column)
-    result: dict = {"unit": unit, "n": len(units)}
+    count = len(units)
+    intervals = {}
     for name, score in SCORES.items():
         each = [
-            [score(p[kept], found.truth[kept]) for p in (found.before, found.after)]
+            [score(p[kept], answers.truth[kept]) for p in (answers.before, answers.after)]
             for kept in (column != one for one in units if unit != "none")
         ]
-        whole = [score(p, found.truth) for p in (found.before, found.after)]
-        result[name] = dict.fromkeys(("before", "after", "change"))
+        whole = [score(p, answers.truth) for p in (answers.before, answers.after)]
+        intervals[name] = ChangeIntervals()
         if len(each) >= uncertainty.FEWEST_UNITS:
             without = np.array(each)
-            pairs = zip(("before", "after"), without.T, whole, strict=True)
-            result[name] = {side: list(uncertainty.jackknife(values, value)) for side, values, value in pairs}
-            changes = without[:, 1] - without[:, 0]
-            result[name]["change"] = list(uncertainty.jackknife(changes, whole[1] - whole[0]))
-    return result
+            limits = [
+                uncertainty.jackknife(without[:, 0], whole[0]),
+                uncertainty.jackknife(without[:, 1], whole[1]),
+                uncertainty.jackknife(without[:, 1] - without[:, 0], whole[1] - whole[0]),
+            ]
+            intervals[name] = ChangeIntervals(*(Interval(low, high, unit=unit, n=count) for low, high in limits))
+    return intervals, unit, count
 
 
-def calibration_summary(rows: Sequence[dict], folder) -> dict:
-    """Calibration and abstention of one system in plain numbers, JSON-able.
+def calibration_summary(results: Sequence[RunResult], folder) -> CalibrationSummary:
+    """Summarise the calibration and abstention of one system.
 
     Parameters
     ----------
-    rows : result rows alike but for fold and seed
-    folder : where their Parquet files lie
-
-    Returns
-    -------
-    dict
-        ``corpus``, ``protocol``, ``condition``, ``folds``, ``seeds``, ``n_test`` (answers, every seed counted),
-        ``accuracy``;
-        ``temperature``: ``{"mean", "low", "high"}`` over the rows (geometric mean; one fitted a row);
-        ``ece``, ``ece_equal_mass`` (fractions, :data:`BINS` bins), ``nll`` (nats), ``brier`` (0 to 2),
-        ``overconfidence`` and ``aurc`` (fractions): each ``{"before": value, "after": value}`` the temperature;
-        ``intervals`` of the last four (:func:`intervals`);
-        ``abstention``: at the ``risk`` :data:`RISK`, ``coverage`` of the threshold chosen on the test answers
-        themselves, and ``validated``: the ``coverage`` and the ``risk`` (None without an answer) that thresholds
-        chosen on validation utterances reach on the test.
+    results : sequence of RunResult
+        alike but for fold and seed
+    folder : path
+        where their Parquet files are
 
     Raises
     ------
     SerError
-        see :func:`answers`
+        see :func:`calibrated_answers`
     """
-    found = calibrated_answers(rows, folder)
-    specs = [row["spec"] for row in rows if row["status"] == "ok"]
-    confidence, right = answer_confidence(found)
-    temperatures = np.array(found.temperatures)
+    answers = calibrated_answers(results, folder)
+    specs = [result.spec for result in results if result.ok]
+    confidence, right = answer_confidence(answers)
+    temperatures = np.array(answers.temperatures)
     scores = SCORES | {
         "ece": expected_calibration_error,
         "ece_equal_mass": lambda p, truth: expected_calibration_error(p, truth, equal_mass=True),
     }
-    answered = found.answered
-    return {
-        **{name: specs[0][name] for name in ("corpus", "protocol", "condition")},
-        "folds": sorted({spec["fold"] for spec in specs}),
-        "seeds": sorted({spec["seed"] for spec in specs}),
-        "n_test": len(right),
-        "accuracy": float(right.mean()),
-        "temperature": {
-            "mean": float(np.exp(np.log(temperatures).mean())),
-            "low": float(temperatures.min()),
-            "high": float(temperatures.max()),
-        },
+    intervals, unit, count = calibration_intervals(answers)
+    return CalibrationSummary(
+        corpus=specs[0]["corpus"],
+        protocol=specs[0]["protocol"],
+        condition=specs[0]["condition"],
+        folds=tuple(sorted({spec["fold"] for spec in specs})),
+        seeds=tuple(sorted({spec["seed"] for spec in specs})),
+        n_test=len(right),
+        accuracy=float(right.mean()),
+        temperature=float(np.exp(np.log(temperatures).mean())),
+        lowest_temperature=float(temperatures.min()),
+        highest_temperature=float(temperatures.max()),
         **{
-            name: {"before": score(found.before, found.truth), "after": score(found.after, found.truth)}
+            name: BeforeAfter(score(answers.before, answers.truth), score(answers.after, answers.truth))
             for name, score in scores.items()
         },
-        "intervals": calibration_intervals(found),
-        "abstention": {
-            "risk": RISK,
-            "coverage": coverage_at_risk(confidence, right),
-            "validated": {
-                "coverage": float(answered.mean()),
-                "risk": float(1.0 - right[answered].mean()) if answered.any() else None,
-            },
-        },
-    }
+        intervals=intervals,
+        unit=unit,
+        n=count,
+        abstention=Abstention(
+            risk=RISK,
+            coverage=coverage_at_risk(confidence, right),
+            validated_coverage=float(answers.answered.mean()),
+            validated_risk=float(1.0 - right[answers.answered].mean()) if answers.answered.any() else None,
+        ),
+    )
 
 
-def calibration_table(pooled: list[dict], folder):
-    """One line a pooled row: what its probabilities are worth, before and after the temperature.
+def calibration_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
+    """Tabulate what the probabilities of each pooled result are worth, before and after the temperature.
 
-    pooled : rows of one protocol from :func:`ser_core.results.tables.pool_results`; folder : of their predictions
+    Parameters
+    ----------
+    pooled : list of PooledResult
+        of one protocol
+    folder : path
+        of their predictions
+
+    Returns
+    -------
+    DataFrame
+        numeric: ``accuracy``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``, ``before`` and ``after``
+        (overconfidence, each with ``_low`` and ``_high``), ``aurc``, ``answered``, ``wrong`` (fractions),
+        ``temperature`` with ``_low`` and ``_high`` (range over the results), ``folds``, ``folds_total``; text:
+        ``corpus``, ``network``, ``setting``
 
     Raises
     ------
     SerError
-        for rows of several protocols
+        for several protocols
     """
-    import pandas as pd
-
-    tables.results_table(pooled)  # refuses a mixture of protocols
-    lines = []
-    for one in (one for one in pooled if one["status"] == "ok"):
-        told = calibration_summary(one["rows"], folder)
-        limits, kept = told["intervals"]["overconfidence"], told["abstention"]["validated"]
-        points = {side: f"{100 * told['overconfidence'][side]:+.1f}" for side in ("before", "after")}
-        points |= {side: f"{points[side]} {tables.format_interval(limits[side])}" for side in points if limits[side]}
-        t = told["temperature"]
-        lines.append(
+    check_one_protocol(pooled)
+    rows = []
+    for one in (one for one in pooled if one.ok):
+        summary = calibration_summary(one.results, folder)
+        limits, wrong = summary.intervals["overconfidence"], summary.abstention.validated_risk
+        rows.append(
             {
-                "corpus": corpora.corpus_title(told["corpus"]),
-                "network": one["spec"]["model"],
-                "setting": tables.format_setting(one["spec"]) or "default",
-                "accuracy %": tables.format_percent(told["accuracy"]),
-                "temperature": f"{t['mean']:.2f} ({t['low']:.2f} to {t['high']:.2f})",
-                "ECE, points": " to ".join(tables.format_percent(told["ece"][side]) for side in ("before", "after")),
-                "cross-entropy, nats": " to ".join(f"{told['nll'][side]:.2f}" for side in ("before", "after")),
-                "overconfidence before, points [95 %]": points["before"],
-                "after": points["after"],
-                "AURC %": tables.format_percent(told["aurc"]["after"]),
-                f"answered for {100 * RISK:.0f} % wrong": tables.format_percent(kept["coverage"]) + " %",
-                "really wrong": "–" if kept["risk"] is None else tables.format_percent(kept["risk"]) + " %",
-                "folds": f"{len(one['folds'])} of {one['folds_total'] or '?'}",
+                "corpus": corpora.corpus_title(summary.corpus),
+                "network": one.spec["model"],
+                "setting": format_setting(one.spec) or "default",
+                "accuracy": summary.accuracy,
+                "temperature": summary.temperature,
+                "temperature_low": summary.lowest_temperature,
+                "temperature_high": summary.highest_temperature,
+                "ece_before": summary.ece.before,
+                "ece_after": summary.ece.after,
+                "nll_before": summary.nll.before,
+                "nll_after": summary.nll.after,
+                **limit_columns("before", summary.overconfidence.before, limits.before),
+                **limit_columns("after", summary.overconfidence.after, limits.after),
+                "aurc": summary.aurc.after,
+                "answered": summary.abstention.validated_coverage,
+                "wrong": np.nan if wrong is None else wrong,
+                **fold_columns(one),
             }
         )
-    return pd.DataFrame(lines)
+    return numeric_frame(rows, ("folds", "folds_total"))
 
 
-def calibration_sentence(told: dict) -> str:
-    """One sentence on calibration from a :func:`summary`."""
-    before, after = told["ece"]["before"], told["ece"]["after"]
-    over = told["overconfidence"]["before"]
+def format_calibration(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`calibration_table` as text."""
+    rows = [
+        {
+            "corpus": row.corpus,
+            "network": row.network,
+            "setting": row.setting,
+            "accuracy %": format_percent(row.accuracy),
+            "temperature": f"{row.temperature:.2f} ({row.temperature_low:.2f} to {row.temperature_high:.2f})",
+            "ECE, points": f"{format_percent(row.ece_before)} to {format_percent(row.ece_after)}",
+            "cross-entropy, nats": f"{row.nll_before:.2f} to {row.nll_after:.2f}",
+            "overconfidence before, points [95 %]": _format_points(row.before, row.before_low, row.before_high),
+            "after": _format_points(row.after, row.after_low, row.after_high),
+            "AURC %": format_percent(row.aurc),
+            f"answered for {100 * RISK:.0f} % wrong": f"{format_percent(row.answered)} %",
+            "really wrong": DASH if is_missing(row.wrong) else f"{format_percent(row.wrong)} %",
+            "folds": format_folds(row.folds, row.folds_total),
+        }
+        for row in table.itertuples()
+    ]
+    return text_frame(rows, right=set(rows[0]) - {"corpus", "network", "setting"} if rows else ())
+
+
+def _format_points(value: float, low: float, high: float) -> str:
+    """Format signed points with limits in plain percent: "+12.3 [10.1, 14.5]"."""
+    return format_points(value) + ("" if is_missing(low) else f" [{100 * low:.1f}, {100 * high:.1f}]")
+
+
+def calibration_sentence(summary: CalibrationSummary) -> str:
+    """Describe the calibration in one sentence."""
+    before, after = summary.ece.before, summary.ece.after
+    over = summary.overconfidence.before
     kind = "overconfident" if over > 0 else "underconfident"
     does = "mends" if after < before else "does not mend"
     return (
-        f"{corpora.corpus_title(told['corpus'])}: {kind} by {100 * abs(over):.1f} points; a temperature of "
-        f"{told['temperature']['mean']:.2f} {does} it (ECE {100 * before:.1f} to {100 * after:.1f} points)."
+        f"{corpora.corpus_title(summary.corpus)}: {kind} by {100 * abs(over):.1f} points; a temperature of "
+        f"{summary.temperature:.2f} {does} it (ECE {100 * before:.1f} to {100 * after:.1f} points)."
     )
 
 
-def abstention_sentence(told: dict) -> str:
-    """One sentence on abstention from a :func:`summary`."""
-    kept = told["abstention"]["validated"]
+def abstention_sentence(summary: CalibrationSummary) -> str:
+    """Describe abstention in one sentence."""
+    abstention = summary.abstention
     really = "no answer at all"
-    if kept["risk"] is not None:
-        share, wrong = tables.format_percent(kept["coverage"], 0), tables.format_percent(kept["risk"], 0)
+    if abstention.validated_risk is not None:
+        share, wrong = format_percent(abstention.validated_coverage, 0), format_percent(abstention.validated_risk, 0)
         really = f"answers to {share} % of the utterances, {wrong} % of them wrong"
     return (
-        f"{corpora.corpus_title(told['corpus'])}: an AURC of {tables.format_percent(told['aurc']['after'])} % against an error "
-        f"rate of {tables.format_percent(1 - told['accuracy'])} %; the threshold that keeps "
-        f"{100 * told['abstention']['risk']:.0f} % wrong on validation gives, on the test, {really}."
+        f"{corpora.corpus_title(summary.corpus)}: an AURC of {format_percent(summary.aurc.after)} % against an error "
+        f"rate of {format_percent(1 - summary.accuracy)} %; the threshold that keeps "
+        f"{100 * abstention.risk:.0f} % wrong on validation gives, on the test, {really}."
     )

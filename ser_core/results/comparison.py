@@ -1,199 +1,275 @@
-"""Tables II, IV, V and VI: what the paper prints beside what was measured, made from pooled rows.
+"""Compare systems: paired differences, and the numeric table of systems behind Tables II and IV.
 
-Rows with fewer folds than another are not ranked against it: beside each stands what the paper's network scores on the
-very folds of that row. Differences are tested by sign-flip over speakers, and the tests of a table are corrected
-together (Holm); what they do not tell apart is marked.
+A result with fewer folds than another is not ranked against it: its row also has the score of the paper's network on
+the same folds. Differences are tested by sign-flip over speakers, and the tests of a table are corrected together
+(Holm).
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from ser_core import corpora, models
-from ser_core.claims import paper
-from ser_core.experiments.grids import A5, LITE, TABLES
+from ser_core import models
+from ser_core.experiments.grids import A5, TABLES
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
-from ser_core.metrics import uncertainty
-from ser_core.results import protocol_ladder, tables
-from ser_core.results.tables import format_difference, format_p_value
+from ser_core.metrics import significance
+from ser_core.results.formatting import (
+    ALIKE,
+    DASH,
+    fold_columns,
+    format_count,
+    format_difference,
+    format_folds_and_seeds,
+    format_percent,
+    format_score,
+    format_setting,
+    format_test,
+    is_missing,
+    numeric_frame,
+    score_columns,
+    setting_words,
+    system_title,
+    text_frame,
+)
+from ser_core.results.pooling import check_one_protocol, join_predictions, pool_results
+from ser_core.results.records import Comparison, PooledResult
 
-STEPS = {"a1": None, "a2": "a1", "a3": "a2", "a4": "a3", A5: "a4"}
-"""Tables V and VI: each configuration and the one before it."""
-ALIKE = "≈"
 LEGEND = (
     f"*p: sign-flip test over speakers on the same test utterances, after Holm over the tests of the table; {ALIKE}: "
     "not distinguishable at 5 %; below six speakers nothing could be, and nothing is tested. Intervals are of each "
     "figure alone.*"
 )
 EARLY_EPOCHS = 2
-"""A network kept after so few epochs has hardly learnt."""
-AGAINST, STEP_P = "against A5 (UAR), p", "p of the step"
+"""A network kept after this number of epochs or fewer has hardly learnt."""
+AGAINST = "against A5 (UAR), p"
+CUT = {"augment", "precision", "epochs", "batch_norm"}
+"""Fields in which a result may differ from the defaults and still represent its system: how it was cut."""
 
 
-def systems_table(pooled: list[dict], folder) -> pd.DataFrame:
-    """One line a system, those with most folds first, then by UAR: claim, ours, A5 on the same folds, sizes, minutes.
+def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comparison | None:
+    """Compare two pooled results on the folds that both have; None where they share none.
 
-    pooled : rows of one corpus and protocol from :func:`ser_core.results.tables.pool_results`; folder : of their predictions
+    Parameters
+    ----------
+    first, second : PooledResult
+        the difference is the second minus the first
+    folder : path
+        of their predictions
     """
-    tables.results_table(pooled)  # refuses a mixture of protocols
+    folds = tuple(sorted(set(first.folds) & set(second.folds)))
+    if not folds or first.labels != second.labels:
+        return None
+    frames = [
+        join_predictions([result for result in one.results if result.spec["fold"] in folds], folder)
+        for one in (first, second)
+    ]
+    spec = second.spec
+    return Comparison(
+        first=first.spec["model"],
+        second=spec["model"],
+        corpus=spec["corpus"],
+        test_corpus=spec.get("test_corpus"),
+        protocol=spec["protocol"],
+        folds=folds,
+        differences=significance.paired(*frames, first.labels),
+    )
+
+
+def corrected_p_values(changes: Sequence[Comparison | None], score: str) -> list[float | None]:
+    """Correct the p values of the paired differences of a table by Holm's method; None where untested."""
+    return significance.holm([change.get(score).p if change else None for change in changes])
+
+
+def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
+    """Tabulate systems: one row per pooled result, those with most folds first, then by UAR.
+
+    Parameters
+    ----------
+    pooled : list of PooledResult
+        of one corpus and protocol
+    folder : path
+        of their predictions
+
+    Returns
+    -------
+    DataFrame
+        numeric: ``claimed``, ``accuracy`` and ``uar`` with ``_low`` and ``_high``, ``reference_uar`` (A5 on the same
+        folds; fractions), ``p`` (against A5, after Holm), ``parameters``, ``claimed_parameters``, ``minutes`` per fold,
+        ``folds``, ``folds_total``, ``units`` of the result, ``test_units`` of the paired test; text: ``system``,
+        ``standing``, ``setting``, ``status`` (``ok``, ``failed`` or ``not measured here``), ``test_unit``; ``seeds``
+    """
+    check_one_protocol(pooled)
     pooled = sort_rows(pooled)
-    changes = [_against(one, pooled, folder) if one["status"] == "ok" else None for one in pooled]
-    tested = corrected_p_values(changes, "uar", [one.get("intervals", {}).get("n", 0) for one in pooled])
-    lines = []
-    for one, p in zip(pooled, tested, strict=True):
-        spec, ok = one["spec"], one["status"] == "ok"
-        model = models.MODELS.get(spec["model"])
-        claimed = one.get("claimed") or {}
-        minutes = [row["seconds"]["training"] / 60 for row in one["rows"]]
-        count = one.get("parameters")
-        lines.append(
+    changes = [_against(one, pooled, folder) if one.ok else None for one in pooled]
+    rows = []
+    for one, change, p in zip(pooled, changes, corrected_p_values(changes, "uar"), strict=True):
+        model = models.MODELS.get(one.spec["model"])
+        minutes = [result.seconds["training"] / 60 for result in one.results]
+        row: dict[str, Any] = {
+            "system": system_title(one.spec["model"]),
+            "standing": model.fidelity if model else "own",
+            "setting": format_setting(one.spec) or "default",
+            "status": "ok" if one.ok else "not measured here" if one.unavailable else "failed",
+            "claimed": np.nan if one.claimed_accuracy is None else one.claimed_accuracy,
+            **score_columns(one, "accuracy", "uar"),
+            "units": one.intervals.n if one.intervals else 0,
+            "reference_uar": _reference(one, pooled, folder) if one.ok else np.nan,
+            "p": np.nan if p is None else p,
+            "test_units": change.n if change else None,
+            "test_unit": change.unit if change else None,
+            "parameters": one.parameters,
+            "claimed_parameters": model.claimed if model else None,
+            "minutes": sum(minutes) / len(minutes) if minutes else np.nan,
+        }
+        rows.append(row | fold_columns(one))
+    return numeric_frame(rows, ("units", "test_units", "parameters", "claimed_parameters", "folds", "folds_total"))
+
+
+def format_systems(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`systems_table` as text, without the columns that are alike in every row."""
+    rows = []
+    for row in table.itertuples():
+        ok = row.status == "ok"
+        few = not is_missing(row.test_units) and (is_missing(row.p) or row.test_units < row.units)
+        rows.append(
             {
-                "system": tables.system_title(spec["model"]),
-                "standing": model.fidelity if model else "own",
-                "setting": tables.format_setting(spec) or "default",
-                "paper: accuracy %": tables.format_percent(claimed.get("accuracy"), 2),
-                "ours: accuracy % [95 %]": format_score(one, "accuracy") if ok else format_unavailable(one),
-                "UAR % [95 %]": format_score(one, "uar") if ok else "–",
-                "A5 on these folds: UAR %": _reference(one, pooled, folder) if ok else "–",
-                AGAINST: p,
-                "parameters": f"{count:,}" if count else "–",
-                "claimed": f"{model.claimed:,}" if model and model.claimed else "–",
-                "minutes a fold": _minutes(minutes),
-                "folds": format_folds(one) if ok else "–",
+                "system": row.system,
+                "standing": row.standing,
+                "setting": row.setting,
+                "paper: accuracy %": format_percent(row.claimed, 2),
+                "ours: accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high)
+                if ok
+                else row.status,
+                "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
+                "A5 on these folds: UAR %": format_percent(row.reference_uar),
+                AGAINST: format_test(row.p, row.test_units if few else None, row.test_unit),
+                "parameters": _format_positive(row.parameters),
+                "claimed": _format_positive(row.claimed_parameters),
+                "minutes a fold": _format_minutes(row.minutes),
+                "folds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds) if ok else DASH,
             }
         )
-    return _without_constant_columns(pd.DataFrame(lines))
+    silent = {
+        "setting": (table["setting"] == "default").all(),
+        "claimed": not (table["claimed_parameters"].fillna(0) > 0).any(),
+        "A5 on these folds: UAR %": table["reference_uar"].isna().all(),
+        AGAINST: table["p"].isna().all() and table["test_units"].isna().all(),
+    }
+    rows = [{name: value for name, value in row.items() if not silent.get(name, False)} for row in rows]
+    return text_frame(rows, right=set(rows[0]) - {"system", "standing", "setting"} if rows else ())
 
 
-def sort_rows(pooled: list[dict]) -> list[dict]:
-    """Rows with most folds first, then by UAR."""
-    return sorted(pooled, key=lambda one: (-len(one["folds"]), -one.get("scores", {}).get("uar", 0.0)))
+def _format_positive(count) -> str:
+    return DASH if is_missing(count) or not count else format_count(count)
 
 
-def significant_differences(pooled: list[dict], folder) -> list[str]:
-    """The systems of :func:`systems_table` that differ from the paper's network at 5 %, with by how much in UAR."""
-    good = [one for one in pooled if one["status"] == "ok"]
-    changes = [_against(one, pooled, folder) for one in good]
-    values = uncertainty.holm([change["uar"]["p"] if change else None for change in changes])
+def _format_minutes(mean: float) -> str:
+    return DASH if is_missing(mean) else "<0.1" if mean < 0.1 else f"{mean:.1f}"
+
+
+def sort_rows(pooled: list[PooledResult]) -> list[PooledResult]:
+    """Sort pooled results: most folds first, then by UAR."""
+    return sorted(pooled, key=lambda one: (-len(one.folds), -one.scores.get("uar", 0.0)))
+
+
+def significant_differences(pooled: list[PooledResult], folder) -> list[str]:
+    """Name the systems whose UAR differs significantly from the paper's network at 5 %, after Holm, with the points.
+
+    "SVM, ComParE +11.8 [+6.3, +17.4]"
+    """
+    good = [one for one in pooled if one.ok]
+    changes = [_against(one, good, folder) for one in good]
     return [
-        f"{name} {format_difference(change['uar'])}"
-        for name, change, p in zip(system_names(good), changes, values, strict=True)
-        if p is not None and p <= uncertainty.ALPHA
+        f"{name} {format_difference(change.uar)}"
+        for name, change, p in zip(system_names(good), changes, corrected_p_values(changes, "uar"), strict=True)
+        if change is not None and p is not None and p <= significance.ALPHA
     ]
 
 
-def system_names(pooled: list[dict]) -> list[str]:
-    """The system of each row for people; of several alike with what sets each apart: "CNN-LSTM (epochs 40)"."""
-    titles = [tables.system_title(one["spec"]["model"]) for one in pooled]
-    settings = [set(filter(None, tables.format_setting(one["spec"]).split(", "))) for one in pooled]
-    told = []
+def system_names(pooled: list[PooledResult]) -> list[str]:
+    """Name the system of each result; several of one system by what sets each apart: "CNN-LSTM (epochs 40)"."""
+    titles = [system_title(one.spec["model"]) for one in pooled]
+    settings = [set(setting_words(one.spec)) for one in pooled]
+    names = []
     for title, own in zip(titles, settings, strict=True):
         alike = [other for other, name in zip(settings, titles, strict=True) if name == title]
         apart = sorted(own - set.intersection(*alike))
-        told.append(f"{title} ({', '.join(apart)})" if apart else title)
-    return told
+        names.append(f"{title} ({', '.join(apart)})" if apart else title)
+    return names
 
 
-def early_stopped_sentence(pooled: list[dict]) -> str:
-    """The networks of which early stopping kept one of the first :data:`HARDLY` epochs, in one sentence, or ""."""
-    told = []
+def early_stopped_sentence(pooled: list[PooledResult]) -> str:
+    """Name the networks of which one of the first :data:`EARLY_EPOCHS` epochs was kept, in one sentence, or ""."""
+    systems = []
     for one, name in zip(pooled, system_names(pooled), strict=True):
-        kept = []
-        for row in one["rows"]:
-            if row.get("best_epoch") and row["best_epoch"] <= EARLY_EPOCHS < row["epochs"]:
-                seed = f", seed {row['spec']['seed']}" if len(one["seeds"]) > 1 else ""
-                rose = _rise((row.get("history") or {}).get("val_accuracy"), row["best_epoch"])
-                kept.append(f"fold {row['spec']['fold']}{seed}: {row['best_epoch']} of {row['epochs']}{rose}")
-        if kept:
-            told.append(f"{name} ({'; '.join(kept)})")
-    if not told:
+        folds = []
+        for result in one.results:
+            if result.best_epoch and result.best_epoch <= EARLY_EPOCHS < (result.epochs or 0):
+                seed = f", seed {result.spec['seed']}" if len(one.seeds) > 1 else ""
+                rise = _rise(result.history.get("val_accuracy"), result.best_epoch)
+                folds.append(f"fold {result.spec['fold']}{seed}: {result.best_epoch} of {result.epochs}{rise}")
+        if folds:
+            systems.append(f"{name} ({'; '.join(folds)})")
+    if not systems:
         return ""
-    return f"The validation loss was lowest after {EARLY_EPOCHS} epochs or fewer, which is what was kept: {', '.join(told)}."
+    return (
+        f"The validation loss was lowest after {EARLY_EPOCHS} epochs or fewer, which is what was kept: "
+        f"{', '.join(systems)}."
+    )
 
 
-def unmeasured_sentence(pooled: list[dict], table: str) -> str:
-    """The systems of a table of the paper that have no row, in one sentence, or ""."""
-    there = {one["spec"]["model"] for one in pooled}
-    lacking = [tables.system_title(name) for name in TABLES[table][1] if name not in there]
-    return f"Not measured yet: {', '.join(lacking)}." if lacking else ""
+def unmeasured_sentence(pooled: list[PooledResult], table: str) -> str:
+    """Name the systems of a table of the paper without a result, in one sentence, or ""."""
+    measured = {one.spec["model"] for one in pooled}
+    missing = [system_title(name) for name in TABLES[table][1] if name not in measured]
+    return f"Not measured yet: {', '.join(missing)}." if missing else ""
 
 
 def _rise(accuracy: list[float] | None, kept: int) -> str:
-    """What keeping another epoch would have changed: validation accuracy then, and at its highest; "" if unknown."""
+    """Describe the validation accuracy at the epoch that was kept, and at its highest; "" if unknown."""
     if not accuracy:
         return ""
-    then, highest = tables.format_percent(accuracy[kept - 1]), tables.format_percent(max(accuracy))
+    then, highest = format_percent(accuracy[kept - 1]), format_percent(max(accuracy))
     return f", validation accuracy {then} %, at its highest {highest} %"
 
 
-def _minutes(each: list[float]) -> str:
-    mean = sum(each) / len(each) if each else None
-    return "–" if mean is None else "<0.1" if mean < 0.1 else f"{mean:.1f}"
+def describe_score(one: PooledResult, score: str) -> str:
+    """Format a score of a pooled result with its interval: "42.7 [38.0, 47.4]", with no-break spaces."""
+    return format_score(*score_columns(one, score).values())
 
 
-def format_score(one: dict, score: str) -> str:
-    """ "42.7 [38.0, 47.4]" of a pooled row, with no-break spaces."""
-    limits = tables.format_interval(one["intervals"].get(score))
-    text = tables.format_percent(one["scores"][score]) + ("" if limits == "–" else f" {limits}")
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def format_unavailable(one: dict) -> str:
-    """What stands in place of a figure that could not be measured."""
-    return "not measured here" if any("not measured here" in error for error in one["errors"]) else "failed"
-
-
-def format_folds(one: dict) -> str:
-    """ "2 of 6; seed 0, 1" of a pooled row."""
-    seeds = ", ".join(map(str, one["seeds"]))
-    return f"{len(one['folds'])} of {one['folds_total'] or '?'}; seed {seeds}"
-
-
-def _a5_rows(one: dict, pooled: list[dict]) -> list[dict]:
-    """Rows of the paper's network under the same training data as another system's."""
-    if one["spec"]["model"] == A5:
+def _a5_results(one: PooledResult, pooled: list[PooledResult]) -> list[RunResult]:
+    """Select the results of the paper's network with the same augmentation as another system's."""
+    if one.spec["model"] == A5:
         return []
     return [
-        row
+        result
         for other in pooled
-        if other["spec"]["model"] == A5 and other["spec"]["augment"] == one["spec"]["augment"]
-        for row in other["rows"]
-        if is_default_setting(other["spec"])
+        if other.spec["model"] == A5 and other.spec["augment"] == one.spec["augment"]
+        for result in other.results
+        if is_default_setting(other.spec)
     ]
 
 
-def _reference(one: dict, pooled: list[dict], folder) -> str:
-    """UAR of the paper's network under the same training data, on the folds of another row."""
-    alike = tables.pool_results(_a5_rows(one, pooled), folder, folds=one["folds"])
-    same = [found for found in alike if found["folds"] == one["folds"]]
-    return tables.format_percent(same[0]["scores"]["uar"]) if same else "–"
+def _reference(one: PooledResult, pooled: list[PooledResult], folder) -> float:
+    """Return the UAR of the paper's network with the same augmentation on the folds of another result, or NaN."""
+    alike = pool_results(_a5_results(one, pooled), folder, folds=one.folds)
+    return next((other.scores["uar"] for other in alike if other.folds == one.folds), np.nan)
 
 
-def _against(one: dict, pooled: list[dict], folder) -> dict | None:
-    """The paired difference of a system from the paper's network, on the folds that both have; None without any."""
-    alike = tables.pool_results(_a5_rows(one, pooled), folder, folds=one["folds"])
-    return paired_difference(max(alike, key=lambda other: len(other["folds"])), one, folder) if alike else None
-
-
-def corrected_p_values(changes: list[dict | None], score: str, speakers: list[int] | None = None) -> list[str]:
-    """The p value of each paired difference of a table, after Holm over all: "0.003", "0.41 ≈", "– (4 speakers)".
-
-    speakers : what each line was tested on; where the difference rests on fewer, their number is told
-    """
-    values = uncertainty.holm([change[score]["p"] if change else None for change in changes])
-    told = []
-    for place, (change, p) in enumerate(zip(changes, values, strict=True)):
-        text = "–" if p is None else format_p_value(p) + (f" {ALIKE}" if p > uncertainty.ALPHA else "")
-        if change and (p is None or (speakers and change["n"] < speakers[place])):
-            text += f" ({change['n']} {change['unit']}s)"
-        told.append(text.replace(" ", "\N{NO-BREAK SPACE}"))
-    return told
-
-
-CUT = {"augment", "precision", "epochs", "batch_norm"}
-"""Fields in which a row may differ from the defaults and still stand for its system: how it was cut."""
+def _against(one: PooledResult, pooled: list[PooledResult], folder) -> Comparison | None:
+    """Compare a system with the paper's network, on the folds that both have; None without any."""
+    alike = pool_results(_a5_results(one, pooled), folder, folds=one.folds)
+    return paired_difference(max(alike, key=lambda other: len(other.folds)), one, folder) if alike else None
 
 
 def is_default_setting(spec: dict) -> bool:
-    """Whether a spec differs from the defaults in nothing but how it was cut: all augmented copies or none."""
+    """Return whether a spec differs from the defaults only in how it was cut: all augmented copies or none."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
     if spec["augment"] not in ("", default.augment):
         return False
@@ -201,153 +277,3 @@ def is_default_setting(spec: dict) -> bool:
     if spec["features"] == "mel_small":
         own |= {"features", "frames", "rate"}
     return {name for name, value in spec.items() if name not in own and value != getattr(default, name)} <= CUT
-
-
-def _without_constant_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without the columns that say the same of every line, or nothing."""
-    silent = [column for column in ("setting", "claimed", "A5 on these folds: UAR %", AGAINST) if column in frame]
-    return frame.drop(columns=[column for column in silent if set(frame[column]) <= {"–", "default"}])
-
-
-def ablation_table(pooled: list[dict], folder, number: str) -> pd.DataFrame:
-    """Table V or VI: one line a configuration, ours beside the paper's, and what each step adds with its interval.
-
-    number : "V" or "VI". Steps are paired: both configurations on the same test utterances, interval over speakers.
-    """
-    by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
-    printed = {row["configuration"]: row for row in paper.table(number)}
-    names = paper.ABLATIONS | {A5: "A5"}
-    changes = {model: _change(by_model.get(STEPS[model]), by_model.get(model), folder) for model in STEPS}
-    tested = dict(zip(changes, corrected_p_values(list(changes.values()), "accuracy"), strict=True))
-    lines, before = [], None
-    for model in TABLES["table5"][1]:
-        row = printed[names[model]]
-        one, change = by_model.get(model), changes[model]
-        gain = None if before is None else row["accuracy"] - before
-        before = row["accuracy"]
-        lines.append(
-            {
-                "configuration": f"{names[model]}: {row['features']}, {row['temporal']}"
-                + (", attention" if row["attention"] else ""),
-                "paper: accuracy %": f"{row['accuracy']:.2f}",
-                "paper: step": "–" if gain is None else f"{gain:+.2f}",
-                "ours: accuracy % [95 %]": format_score(one, "accuracy") if one else "not measured here",
-                "UAR % [95 %]": format_score(one, "uar") if one else "–",
-                "our step, accuracy points [95 %]": format_difference(change["accuracy"]) if change else "–",
-                STEP_P: tested[model],
-                "parameters": f"{one['parameters']:,}" if one else "–",
-                "folds": format_folds(one) if one else "–",
-            }
-        )
-    return pd.DataFrame(lines)
-
-
-def _change(first: dict | None, second: dict | None, folder) -> dict | None:
-    return paired_difference(first, second, folder) if first and second else None
-
-
-def paired_difference(first: dict, second: dict, folder) -> dict | None:
-    """:func:`ser_core.metrics.uncertainty.paired` of two pooled rows on the folds that both have; None where they share none."""
-    folds = sorted(set(first["folds"]) & set(second["folds"]))
-    if not folds or first["labels"] != second["labels"]:
-        return None
-    frames = []
-    for one in (first, second):
-        used = [row for row in one["rows"] if row["spec"]["fold"] in folds]
-        frames.append(pd.concat([tables.subset_predictions(row, folder) for row in used], ignore_index=True))
-    return uncertainty.paired(*frames, first["labels"]) | {"folds": folds}
-
-
-def ablation_rows(pooled: list[dict]) -> dict[str, list[dict]]:
-    """The pooled rows of Tables V ("V", RAVDESS) and VI ("VI", RavTess): of several settings the fullest."""
-    groups: dict[tuple, list[dict]] = {}
-    for one in pooled:
-        spec = one["spec"]
-        number = "VI" if paper.paper_corpus(spec["corpus"]) == "ravtess" else "V"
-        if spec["model"] in STEPS and is_default_setting(spec) and spec["corpus"] != "ravtess_calm_merged":
-            groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(one)
-    found: dict[str, list[dict]] = {}
-    for (number, *_), some in groups.items():
-        if len(some) > len(found.get(number, [])):
-            found[number] = some
-    return dict(sorted(found.items()))
-
-
-def ablation_steps(pooled: list[dict], folder, number: str) -> list[dict]:
-    """What each part adds: name, the paper's step and ours in points of accuracy, ours with its interval or None, and
-    its p after Holm over the table, None where untested."""
-    by_model = {one["spec"]["model"]: one for one in pooled if one["status"] == "ok"}
-    printed = {row["configuration"]: row["accuracy"] for row in paper.table(number)}
-    names = paper.ABLATIONS | {A5: "A5"}
-    lines = []
-    for model, before in STEPS.items():
-        found = (
-            paired_difference(by_model[before], by_model[model], folder) if {model, before} <= set(by_model) else None
-        )
-        if found:
-            change = found["accuracy"]
-            lines.append(
-                {
-                    "name": f"{names[before]} to {names[model]}",
-                    "paper": printed[names[model]] - printed[names[before]],
-                    "ours": 100 * change["difference"],
-                    "interval": change["interval"] and [100 * limit for limit in change["interval"]],
-                    "p": change["p"],
-                }
-            )
-    tested = uncertainty.holm([line["p"] for line in lines])
-    return [line | {"p": p} for line, p in zip(lines, tested, strict=True)]
-
-
-def ablation_sentence(pooled: list[dict], folder, number: str) -> str:
-    """Which steps of Table V or VI can be told from none, in one sentence."""
-    corpus = corpora.corpus_title(pooled[0]["spec"]["corpus"])
-    tested = [step for step in ablation_steps(pooled, folder, number) if step["p"] is not None]
-    if not tested:
-        return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
-    clear = [f"{step['name']} ({step['ours']:+.1f})" for step in tested if step["p"] <= uncertainty.ALPHA] or ["none"]
-    counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
-    return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear)}."
-
-
-def all_systems_markdown(pooled: list[dict], folder) -> str:
-    """Every system of some rows, whosever they are: a table for each corpus, protocol and condition, as Markdown."""
-    groups: dict[str, list[dict]] = {}
-    for one in pooled:
-        spec = one["spec"]
-        title = f"{tables.tested_on(spec)}, protocol `{spec['protocol']}`"
-        condition = spec.get("condition", "clean")  # which an old row of a network that is not here may lack
-        title += "" if condition == "clean" else f", condition `{condition}`"
-        groups.setdefault(title, []).append(one)
-    return "\n".join(_block(f"**{title}**", some, folder) for title, some in groups.items())
-
-
-def _block(title: str, pooled: list[dict], folder, *notes: str) -> str:
-    """A table of systems with its title above and what is to be said of it below."""
-    frame = systems_table(pooled, folder)
-    told = filter(None, (LEGEND if AGAINST in frame else "", early_stopped_sentence(pooled), *notes))
-    return "\n".join([f"{title}\n\n{tables.to_markdown(frame)}", *(f"{note}\n" for note in told)])
-
-
-def published_markdown(pooled: list[dict], folder) -> str:
-    """All that was published, as Markdown: the ladder, the paper's network by protocol, Tables II, IV, V and VI."""
-    done = [one for one in pooled if one["status"] == "ok" and models.MODELS.get(one["spec"]["model"])]
-    done = [one for one in done if is_default_setting(one["spec"])]
-    blocks = [*protocol_ladder.ladder_markdown(pooled, folder)]
-    blocks.append(tables.results_markdown([one for one in done if one["spec"]["model"] == A5]))
-    for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
-        some = [one for one in done if one["spec"]["corpus"] == corpus and one["spec"]["protocol"] == "speaker"]
-        some = [
-            one for one in some if one["spec"]["model"] in (A5, LITE) or not paper.is_proposed(one["spec"]["model"])
-        ]
-        if len(some) > 1:
-            title = f"**Table {number} and further systems, {corpora.corpus_title(corpus)}, protocol `speaker`**"
-            blocks.append(_block(title, some, folder, unmeasured_sentence(some, f"table{2 if number == 'II' else 4}")))
-    for number, some in ablation_rows([one for one in done if one["spec"]["protocol"] == "speaker"]).items():
-        if len(some) > 1:
-            title = f"**Table {number}, {corpora.corpus_title(some[0]['spec']['corpus'])}, protocol `speaker`**"
-            cut = tables.format_setting(some[0]["spec"])
-            told = f" (setting: {cut})" if cut else ""
-            frame = tables.to_markdown(ablation_table(some, folder, number))
-            blocks.append(f"{title}{told}\n\n{frame}\n{LEGEND}\n\n{ablation_sentence(some, folder, number)}\n")
-    return "\n".join(blocks)

@@ -1,96 +1,153 @@
-"""For whom a system works: its scores by sex, by intensity and by speaker, made from pooled rows.
+"""Scores by sex, by intensity and by speaker, from pooled results.
 
-``one`` is a pooled row of :func:`ser_core.results.tables.pool_results`, ``folder`` where the predictions of its rows lie. Scores are
-fractions, the mean over seeds; intervals are at 95 % and over speakers. Sexes are different speakers, so they are
-compared between speakers; intensities are the same speakers, so they are compared within them.
+Scores are fractions, averaged over seeds; intervals are at 95 % and over speakers. Sexes are different speakers, so they
+are compared between speakers; intensities are the same speakers, so they are compared within them.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ser_core import corpora, metrics
 from ser_core.metrics import uncertainty
-from ser_core.results import tables
+from ser_core.metrics.uncertainty import Interval, Scored
+from ser_core.results.formatting import (
+    DASH,
+    format_percent,
+    format_points,
+    format_score,
+    format_signed,
+    limit_columns,
+    text_frame,
+)
+from ser_core.results.pooling import join_predictions
+from ser_core.results.records import PooledResult
 
 UNKNOWN = {"", "unknown"}
 COLUMNS = ("sex", "intensity")
 
 
-def test_predictions(one: dict, folder) -> list[pd.DataFrame]:
-    """Test predictions of all folds below one another, one frame a seed."""
+@dataclass(frozen=True)
+class GroupScores:
+    """Scores of one group of utterances, such as those of female speakers."""
+
+    column: str  # "sex" or "intensity"
+    group: str
+    speakers: int
+    classes: int  # emotions that the group has
+    scored: Scored
+
+
+@dataclass(frozen=True)
+class GroupDifference:
+    """Difference of a score between two groups, the first minus the second."""
+
+    groups: tuple[str, str]
+    difference: float  # fraction
+    interval: Interval | None
+    n: tuple[int, ...]  # speakers, of each group where they are different ones
+    method: str
+    classes: tuple[str, ...] = ()  # emotions compared, where not all
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.interval is not None and not self.interval.contains(0.0)
+
+
+def test_predictions(one: PooledResult, folder) -> list[pd.DataFrame]:
+    """Load the test predictions of all folds, one frame per seed."""
     return [
-        pd.concat(
-            [tables.subset_predictions(row, folder) for row in one["rows"] if row["spec"]["seed"] == seed],
-            ignore_index=True,
-        )
-        for seed in one["seeds"]
+        join_predictions([result for result in one.results if result.spec["seed"] == seed], folder)
+        for seed in one.seeds
     ]
 
 
-def scores_by_group(one: dict, folder, column: str) -> list[dict]:
-    """Scores of each group of utterances.
+def scores_by_group(one: PooledResult, folder, column: str) -> list[GroupScores]:
+    """Score each group of utterances.
 
-    column : "sex" or "intensity"; empty where all utterances are alike or unknown
+    Parameters
+    ----------
+    one : PooledResult
+    folder : path
+        of its predictions
+    column : str
+        "sex" or "intensity"
 
-    Returns one dict a group: ``group``, ``speakers`` and ``n_test`` (distinct), ``scores``, ``intervals`` (as
-    :func:`ser_core.metrics.uncertainty.intervals` gives them; over words where there are fewer than four speakers) and
-    ``classes``. UAR is the mean over the emotions that the group has: RAVDESS has no strong neutral.
+    Returns
+    -------
+    list of GroupScores
+        empty where all utterances are alike or unknown. Intervals are over words where there are fewer than four
+        speakers. UAR is the mean over the emotions that the group has: RAVDESS has no strong neutral.
     """
     every = test_predictions(one, folder)
     names = sorted(set(every[0][column]) - UNKNOWN)
-    found = []
+    groups = []
     for name in names if len(names) > 1 else ():
         parts = [frame[frame[column] == name] for frame in every]
-        each = [metrics.scores(part["truth"], part["prediction"], one["labels"]) for part in parts]
-        found.append(
-            {
-                "group": name,
-                "speakers": int(parts[0]["speaker"].nunique()),
-                "n_test": len(parts[0]),
-                "classes": int(parts[0]["truth"].nunique()),
-                "scores": {score: float(np.mean([scores[score] for scores in each])) for score in each[0]},
-                "intervals": uncertainty.intervals(pd.concat(parts, ignore_index=True), one["labels"]),
-            }
+        each = [metrics.scores(part["truth"], part["prediction"], one.labels) for part in parts]
+        scored = Scored(
+            n_test=len(parts[0]),
+            scores={score: float(np.mean([scores[score] for scores in each])) for score in each[0]},
+            intervals=uncertainty.intervals(pd.concat(parts, ignore_index=True), one.labels),
+            spread={},
+            per_class={},
+            confusion=[],
         )
-    return found
+        speakers, classes = int(parts[0]["speaker"].nunique()), int(parts[0]["truth"].nunique())
+        groups.append(GroupScores(column, name, speakers, classes, scored))
+    return groups
 
 
-def scores_by_speaker(one: dict, folder) -> pd.DataFrame:
-    """One line a test speaker, the worst first: ``speaker``, ``sex``, ``n_test``, ``accuracy`` and ``uar``.
+def scores_by_speaker(one: PooledResult, folder) -> pd.DataFrame:
+    """Tabulate the test speakers, the worst first: ``speaker``, ``sex``, ``n_test``, ``accuracy`` and ``uar``.
 
     A single speaker has no interval over speakers.
     """
-    lines = []
+    rows = []
     for frame in test_predictions(one, folder):
         for speaker, part in frame.groupby("speaker"):
-            scores = metrics.scores(part["truth"], part["prediction"], one["labels"])
-            kept = {name: scores[name] for name in ("accuracy", "uar")}
-            lines.append({"speaker": speaker, "sex": part["sex"].iloc[0], "n_test": len(part), **kept})
-    table = pd.DataFrame(lines).groupby(["speaker", "sex"], as_index=False).mean()
+            scores = metrics.scores(part["truth"], part["prediction"], one.labels)
+            shown = {name: scores[name] for name in ("accuracy", "uar")}
+            rows.append({"speaker": speaker, "sex": part["sex"].iloc[0], "n_test": len(part), **shown})
+    table = pd.DataFrame(rows).groupby(["speaker", "sex"], as_index=False).mean()
     table["n_test"] = table["n_test"].astype(int)
     return table.sort_values(["uar", "speaker"], ignore_index=True)
 
 
-def speaker_spread(table: pd.DataFrame) -> dict[str, float]:
-    """Standard deviation of the speakers' accuracies, and what it would be were all equally easy.
+@dataclass(frozen=True)
+class SpeakerSpread:
+    """Standard deviation of the speakers' accuracies, observed and expected were all equally easy."""
 
-    table : from :func:`speakers`, two of them or more. ``expected`` is that of binomial draws with the accuracy of all
-    speakers together.
+    observed: float
+    expected: float
+
+
+def speaker_spread(table: pd.DataFrame) -> SpeakerSpread:
+    """Compute the standard deviation of the speakers' accuracies, and that of binomial draws with the same accuracy.
+
+    Parameters
+    ----------
+    table : DataFrame
+        from :func:`scores_by_speaker`, two speakers or more
     """
     share = np.average(table["accuracy"], weights=table["n_test"])
-    return {
-        "observed": float(table["accuracy"].std(ddof=1)),
-        "expected": float(np.sqrt(np.mean(share * (1 - share) / table["n_test"]))),
-    }
+    return SpeakerSpread(
+        observed=float(table["accuracy"].std(ddof=1)),
+        expected=float(np.sqrt(np.mean(share * (1 - share) / table["n_test"]))),
+    )
 
 
-def between_sexes(one: dict, folder, score: str = "uar", level: float = uncertainty.LEVEL) -> dict | None:
-    """Mean of the male speakers' scores minus that of the female ones, with Welch's t interval (Welch 1947).
+def between_sexes(
+    one: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
+) -> GroupDifference | None:
+    """Compare the mean of the male speakers' scores with that of the female ones, by Welch's t interval (Welch 1947).
 
     Every speaker counts once, so that utterances of one speaker are not taken for independent. None below four speakers
     or where a sex has fewer than two.
-
-    Returns ``groups``, ``difference``, ``interval``, ``n`` (speakers of each sex) and ``method``.
     """
     from scipy.stats import ttest_ind
 
@@ -98,26 +155,25 @@ def between_sexes(one: dict, folder, score: str = "uar", level: float = uncertai
     male, female = (table.loc[table["sex"] == sex, score].to_numpy() for sex in ("male", "female"))
     if min(len(male), len(female)) < 2 or len(male) + len(female) < uncertainty.FEWEST_UNITS:
         return None
-    difference = float(male.mean() - female.mean())
-    limits = None
+    interval = None
     if max(np.ptp(male), np.ptp(female)) > uncertainty.SPREAD:
         low, high = ttest_ind(male, female, equal_var=False).confidence_interval(level)
-        limits = [float(low), float(high)]
-    return {
-        "groups": ("male", "female"),
-        "difference": difference,
-        "interval": limits,
-        "n": (len(male), len(female)),
-        "method": "between speakers, Welch's t",
-    }
+        interval = Interval(float(low), float(high), level, "speaker", len(male) + len(female))
+    return GroupDifference(
+        groups=("male", "female"),
+        difference=float(male.mean() - female.mean()),
+        interval=interval,
+        n=(len(male), len(female)),
+        method="between speakers, Welch's t",
+    )
 
 
-def between_intensities(one: dict, folder, score: str = "uar", level: float = uncertainty.LEVEL) -> dict | None:
-    """Strong minus normal intensity on the emotions that have both, by the jackknife over the same speakers.
+def between_intensities(
+    one: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
+) -> GroupDifference | None:
+    """Compare strong with normal intensity on the emotions that have both, by the jackknife over the same speakers.
 
-    None below four speakers or where the corpus knows no two intensities.
-
-    Returns as :func:`between_sexes` with one number of speakers, and ``classes``, the emotions compared.
+    None below four speakers or where the corpus has no two intensities.
     """
     every = pd.concat(test_predictions(one, folder), ignore_index=True)
     parts = [every[every["intensity"] == name] for name in ("strong", "normal")]
@@ -129,99 +185,139 @@ def between_intensities(one: dict, folder, score: str = "uar", level: float = un
     for part in parts:
         part = part[part["truth"].isin(classes)]
         each = [part[part["speaker"] == name] for name in names]
-        matrices = np.stack([metrics.confusion(p["truth"], p["prediction"], one["labels"]) for p in each])
+        matrices = np.stack([metrics.confusion(p["truth"], p["prediction"], one.labels) for p in each])
         whole.append(metrics.scores_from_confusion(matrices.sum(axis=0))[score])
         without.append(metrics.scores_from_confusion(matrices.sum(axis=0) - matrices)[score])
     low, high = uncertainty.jackknife(without[0] - without[1], whole[0] - whole[1], level)
-    return {
-        "groups": ("strong", "normal"),
-        "difference": whole[0] - whole[1],
-        "interval": [low, high] if high - low > uncertainty.SPREAD else None,
-        "n": (len(names),),
-        "classes": classes,
-        "method": f"within speakers, jackknife; {len(classes)} emotions that have both",
-    }
+    return GroupDifference(
+        groups=("strong", "normal"),
+        difference=whole[0] - whole[1],
+        interval=Interval(low, high, level, "speaker", len(names)) if high - low > uncertainty.SPREAD else None,
+        n=(len(names),),
+        method=f"within speakers, jackknife; {len(classes)} emotions that have both",
+        classes=tuple(classes),
+    )
 
 
-def differences(one: dict, folder) -> list[dict]:
-    """The comparisons that the rows allow: of sexes and of intensities, in UAR."""
-    return [found for found in (between_sexes(one, folder), between_intensities(one, folder)) if found]
+def differences(one: PooledResult, folder) -> list[GroupDifference]:
+    """Compare sexes and intensities in UAR, as far as the results allow."""
+    return [change for change in (between_sexes(one, folder), between_intensities(one, folder)) if change]
 
 
-def group_table(one: dict, folder) -> pd.DataFrame:
-    """One line a group: speakers, test utterances, emotions, UAR and accuracy in percent with 95 % intervals."""
-    lines = []
+def group_table(one: PooledResult, folder) -> pd.DataFrame:
+    """Tabulate the groups.
+
+    Returns
+    -------
+    DataFrame
+        numeric: ``uar`` and ``accuracy`` with ``_low`` and ``_high`` (fractions), ``emotions``, ``n_test``,
+        ``speakers``; text: ``column``, ``group``, ``unit``
+    """
+    rows = []
     for column in COLUMNS:
         for group in scores_by_group(one, folder, column):
-            unit = group["intervals"]["unit"]
-            lines.append(
-                {
-                    "group": f"{column}: {group['group']}",
-                    "UAR % [95 %]": _scored(group, "uar"),
-                    "accuracy % [95 %]": _scored(group, "accuracy"),
-                    "emotions": group["classes"],
-                    "tested on": f"{group['n_test']:,}; {_speakers(group['speakers'])}",
-                    "over": "–" if unit == "none" else f"{unit}s",
-                }
-            )
-    return pd.DataFrame(lines)
+            row = {"column": column, "group": group.group}
+            for score in ("uar", "accuracy"):
+                row |= limit_columns(score, group.scored.scores[score], group.scored.intervals.get(score))
+            row |= {"emotions": group.classes, "n_test": group.scored.n_test, "speakers": group.speakers}
+            rows.append(row | {"unit": group.scored.intervals.unit})
+    return pd.DataFrame(rows)
 
 
-def _scored(group: dict, score: str) -> str:
-    text, limits = tables.format_percent(group["scores"][score]), tables.format_interval(group["intervals"].get(score))
-    return (text if limits == "–" else f"{text} {limits}").replace(" ", "\N{NO-BREAK SPACE}")
+def format_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`group_table` as text."""
+    rows = [
+        {
+            "group": f"{row.column}: {row.group}",
+            "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
+            "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
+            "emotions": row.emotions,
+            "tested on": f"{row.n_test:,}; {_speakers(row.speakers)}",
+            "over": DASH if row.unit == "none" else f"{row.unit}s",
+        }
+        for row in table.itertuples()
+    ]
+    return text_frame(rows, right=("UAR % [95 %]", "accuracy % [95 %]", "emotions", "tested on"))
 
 
-def difference_table(one: dict, folder) -> pd.DataFrame:
-    """One line a comparison: the difference of UAR in percentage points with its 95 % interval, and the method."""
-    lines = []
-    for found in differences(one, folder):
-        first, second = found["groups"]
-        limits = found["interval"]
-        told = f" [{100 * limits[0]:+.1f}, {100 * limits[1]:+.1f}]" if limits else ""
-        lines.append(
+def difference_table(one: PooledResult, folder) -> pd.DataFrame:
+    """Tabulate the comparisons of groups.
+
+    Returns
+    -------
+    DataFrame
+        ``first``, ``second``, ``difference`` of UAR with ``_low`` and ``_high`` (fractions), ``significant`` (bool),
+        ``speakers`` (tuple), ``method``
+    """
+    rows = []
+    for change in differences(one, folder):
+        first, second = change.groups
+        rows.append(
             {
-                "comparison": f"{first} minus {second}",
-                "UAR points [95 %]": f"{100 * found['difference']:+.1f}{told}".replace(" ", "\N{NO-BREAK SPACE}"),
-                "told apart": "yes" if limits and (limits[0] > 0 or limits[1] < 0) else "no",
-                "speakers": " and ".join(map(str, found["n"])),
-                "method": found["method"],
+                "first": first,
+                "second": second,
+                **limit_columns("difference", change.difference, change.interval),
+                "significant": change.significant,
+                "speakers": change.n,
+                "method": change.method,
             }
         )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(rows)
 
 
-def speaker_table(one: dict, folder, *, shown: int = 3) -> pd.DataFrame:
-    """The worst and the best speakers by UAR, named by id; all of them where there are few."""
+def format_differences(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`difference_table` as text, in percentage points."""
+    rows = [
+        {
+            "comparison": f"{row.first} minus {row.second}",
+            "UAR points [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
+            "told apart": "yes" if row.significant else "no",
+            "speakers": " and ".join(map(str, row.speakers)),
+            "method": row.method,
+        }
+        for row in table.itertuples()
+    ]
+    return text_frame(rows, right=("UAR points [95 %]", "speakers"))
+
+
+def speaker_table(one: PooledResult, folder, *, shown: int = 3) -> pd.DataFrame:
+    """Tabulate the worst and the best speakers by UAR; all of them where there are few."""
     table = scores_by_speaker(one, folder)
     if len(table) > 2 * shown:
-        table = pd.concat([table.head(shown), table.tail(shown)])
-    return pd.DataFrame(
+        table = pd.concat([table.head(shown), table.tail(shown)], ignore_index=True)
+    return table
+
+
+def format_speakers(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`speaker_table` or :func:`scores_by_speaker` as text."""
+    rows = [
         {
-            "speaker": table["speaker"],
-            "sex": table["sex"],
-            "UAR %": table["uar"].map(tables.format_percent),
-            "accuracy %": table["accuracy"].map(tables.format_percent),
-            "test utterances": table["n_test"],
+            "speaker": row.speaker,
+            "sex": row.sex,
+            "UAR %": format_percent(row.uar),
+            "accuracy %": format_percent(row.accuracy),
+            "test utterances": row.n_test,
         }
-    ).reset_index(drop=True)
+        for row in table.itertuples()
+    ]
+    return text_frame(rows, right=("UAR %", "accuracy %", "test utterances"))
 
 
-def subgroup_sentence(one: dict, folder) -> str:
-    """One sentence: the worst speaker, the spread of the speakers beside that of chance, the groups told apart."""
-    each, title = scores_by_speaker(one, folder), corpora.corpus_title(one["spec"]["corpus"])
-    worst = f"{each['speaker'].iloc[0]} with a UAR of {tables.format_percent(each['uar'].iloc[0])} %"
+def subgroup_sentence(one: PooledResult, folder) -> str:
+    """Name in one sentence the worst speaker, the spread of the speakers and that of chance, and differing groups."""
+    each, title = scores_by_speaker(one, folder), corpora.corpus_title(one.spec["corpus"])
+    worst = f"{each['speaker'].iloc[0]} with a UAR of {format_percent(each['uar'].iloc[0])} %"
     if len(each) < uncertainty.FEWEST_UNITS:
         return f"{title}: {_speakers(len(each))}, too few to compare; the worst is {worst}."
-    found = speaker_spread(each)
+    spread = speaker_spread(each)
     apart = [
-        f"{' minus '.join(change['groups'])}, {100 * change['difference']:+.1f} points of UAR"
+        f"{' minus '.join(change.groups)}, {format_points(change.difference)} points of UAR"
         for change in differences(one, folder)
-        if change["interval"] and change["interval"][0] * change["interval"][1] > 0
+        if change.significant
     ]
     return (
         f"{title}: the worst of {_speakers(len(each))} is {worst}; the standard deviation of the speakers' accuracies "
-        f"is {100 * found['observed']:.1f} points, where chance alone gives {100 * found['expected']:.1f}; "
+        f"is {100 * spread.observed:.1f} points, where chance alone gives {100 * spread.expected:.1f}; "
         f"groups told apart: {'; '.join(apart) or 'none'}."
     )
 

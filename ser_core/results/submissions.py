@@ -1,12 +1,16 @@
-"""Others can enter: the folds as a table, and anyone's predictions judged as our own rows are.
+"""Submissions: score external predictions as the suite's own results.
 
 Predictions come from any framework: a CSV or Parquet file with ``id`` and a probability for every emotion of the
-corpus. They are judged on the utterances that a protocol tests, each once. Recordings are not needed where the corpus
+corpus. They are scored on the utterances that a protocol tests, each once. Recordings are not needed where the corpus
 comes with a file list (:func:`ser_core.corpora.manifest`).
 """
 
+from __future__ import annotations
+
 import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +18,91 @@ from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.experiments import store
-from ser_core.metrics import uncertainty
-from ser_core.metrics.uncertainty import score_predictions
+from ser_core.experiments.result import RunResult
+from ser_core.metrics import significance, uncertainty
+from ser_core.metrics.significance import Difference, PairedDifferences
+from ser_core.metrics.uncertainty import Scored, score_predictions
 from ser_core.protocols import splits
 from ser_core.protocols.assignment import shared_labels, utterance_sides
-from ser_core.results import prediction_files, tables
+from ser_core.results import prediction_files
+from ser_core.results.formatting import format_setting
+from ser_core.results.pooling import join_predictions, merge_calm, pool_results
+from ser_core.results.records import PooledResult
 
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
+
+NOTHING_SHARED = PairedDifferences("none", 0, uncertainty.LEVEL, *[Difference(None)] * len(uncertainty.SCORES))
+"""Where two systems share no utterance, or have other emotions."""
+
+
+@dataclass(frozen=True)
+class BaselineComparison:
+    """Paired difference of external predictions from one published system."""
+
+    model: str
+    setting: str
+    hashes: tuple[str, ...]
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    utterances: int  # that both have
+    differences: PairedDifferences
+    p_holm: dict[str, float | None]  # accuracy and uar: p after Holm over all comparisons
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a dict that ``json.dumps`` takes; a dict per score."""
+        values = {name: value for name, value in vars(self).items() if name not in ("differences", "p_holm")}
+        values |= self.differences.to_json()
+        for score, p in self.p_holm.items():
+            values[score] |= {"p_holm": p}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """External predictions, scored as the suite's own.
+
+    Attributes
+    ----------
+    predictions : str
+        the file
+    corpus, test_corpus, protocol, demo, folds, folds_total, labels
+        what was tested
+    absent : tuple of str
+        utterances that are missing from the corpus and were not asked for
+    scored : Scored
+    parts : dict
+        scores on each source of a composed corpus
+    calm_is_neutral : Scored or None
+        RAVDESS: scores with calm counted as neutral
+    against : tuple of BaselineComparison
+    """
+
+    predictions: str
+    corpus: str
+    test_corpus: str | None
+    protocol: str
+    demo: bool
+    folds: tuple[int, ...]
+    folds_total: int
+    labels: tuple[str, ...]
+    absent: tuple[str, ...]
+    scored: Scored
+    parts: dict[str, Scored]
+    calm_is_neutral: Scored | None
+    against: tuple[BaselineComparison, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a dict that ``json.dumps`` takes; the scores are on its top level."""
+        own = ("scored", "parts", "calm_is_neutral", "against")
+        values = {name: value for name, value in vars(self).items() if name not in own}
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        values |= self.scored.to_json()
+        if self.parts:
+            values["parts"] = {name: part.to_json() for name, part in self.parts.items()}
+        if self.calm_is_neutral:
+            values["calm_is_neutral"] = self.calm_is_neutral.to_json()
+        return values | {"against": [one.to_json() for one in self.against]}
 
 
 def read_predictions(path: str | Path, labels, ids=()):
@@ -103,81 +184,90 @@ def _named(names: list[str], most: int = 5) -> str:
 
 
 def optional_utterances(corpus: str) -> set[str]:
-    """Utterances that predictions may lack: they are missing from the corpus as it is here, or as it was measured."""
+    """List utterances that predictions may lack: those missing from the corpus as it is here, or as it was measured."""
     names: set[str] = set()
     with contextlib.suppress(SerError):
         names |= set(corpora.load(corpus).attrs.get("missing", []))
-    for row in store.load_rows(store.published_dir()):
-        if row["status"] == "ok" and row["spec"]["corpus"] == corpora.canonical_name(corpus):
-            names |= set((row.get("completeness") or {}).get("missing", []))
+    for result in store.load_rows(store.published_dir()):
+        if result.ok and result.completeness and result.spec["corpus"] == corpora.canonical_name(corpus):
+            names |= set(result.completeness.missing)
     return names
 
 
-def score_submission(path: str | Path, corpus: str, protocol: str, *, folds=None, against=(), test_corpus=None) -> dict:
-    """Score somebody's predictions as the suite's own, and test them against published rows.
+def score_submission(
+    path: str | Path, corpus: str, protocol: str, *, folds=None, against=(), test_corpus=None
+) -> Submission:
+    """Score external predictions as the suite's own, and test them against published results.
 
     Parameters
     ----------
-    path : see :func:`read`
-    corpus, protocol, test_corpus : what they were made for
-    folds : numbers; by default every fold of which a test utterance is in the file. Each must be there whole.
-    against : hashes (or their beginnings) of published rows, names of models, or "all"
-
-    Returns
-    -------
-    dict
-        ``folds``, ``n_test``, ``labels``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``,
-        ``parts`` (each source of a composed corpus), ``calm_is_neutral`` (RAVDESS), ``absent`` (utterances that were
-        not asked for), ``against``: one dict a comparison, with the paired differences, p and p after Holm
+    path : str or path
+        see :func:`read_predictions`
+    corpus, protocol, test_corpus : str
+        what the predictions were made for
+    folds : iterable of int, optional
+        by default every fold of which a test utterance is in the file. Each must be there whole.
+    against : iterable of str
+        hashes (or their beginnings) of published results, names of models, or "all"
 
     Raises
     ------
     SerError
-        naming the utterances that are missing, doubled or unknown, or the row that is not there
+        naming the utterances that are missing, doubled or unknown, or the result that was not found
     """
     protocol = splits.canonical_protocol(protocol)
     where = utterance_sides(corpus, protocol, test_corpus)
     target = test_corpus if protocol == "cross" else corpus
     labels = shared_labels(corpus, target)
-    given = read_predictions(path, labels, tuple(where["id"]))
+    predictions = read_predictions(path, labels, tuple(where["id"]))
     numbers = [column for column in where if column.isdigit()]
-    chosen = _folds(where, numbers, set(given["id"]), folds, protocol, path)
+    chosen = _folds(where, numbers, set(predictions["id"]), folds, protocol, path)
     tested = where[(where[chosen] == "test").any(axis=1) & where["emotion"].isin(labels)]
-    unknown = sorted(set(given["id"]) - set(tested["id"]))
+    absent = _check_utterances(path, predictions, tested, chosen, (corpus, target, protocol))
+    frame = tested[["id", "corpus", "speaker", "text"]].assign(truth=tested["emotion"]).merge(predictions, on="id")
+    frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
+    parts = dict(list(frame.groupby("corpus"))) if frame["corpus"].nunique() > 1 else {}
+    merged = None
+    if corpora.canonical_name(target) == paper.LISTENERS["corpus"] and "calm" in labels:
+        merged = score_predictions(merge_calm(frame), [label for label in labels if label != "calm"])
+    like = {
+        "corpus": corpora.canonical_name(corpus),
+        "protocol": protocol,
+        "test_corpus": corpora.canonical_name(test_corpus) if protocol == "cross" else None,
+    }
+    return Submission(
+        predictions=str(path),
+        **like,
+        demo=corpora.get_corpus(corpus).demo,
+        folds=tuple(int(number) for number in chosen),
+        folds_total=len(numbers),
+        labels=tuple(labels),
+        absent=tuple(absent),
+        scored=score_predictions(frame, labels),
+        parts={name: score_predictions(part, labels) for name, part in parts.items()},
+        calm_is_neutral=merged,
+        against=_compared(frame, labels, like, against),
+    )
+
+
+def _check_utterances(path, predictions, tested, chosen: list[str], about: tuple[str, str, str]) -> list[str]:
+    """Check that the file has the tested utterances and no others; return those missing that it may lack."""
+    corpus, target, protocol = about
+    unknown = sorted(set(predictions["id"]) - set(tested["id"]))
     if unknown:
         verb = "is" if len(unknown) == 1 else "are"
-        told = f"protocol {protocol}, fold {', '.join(chosen)}"
-        raise SerError(f"{path}: {_named(unknown)} {verb} not tested by {told} of {corpus}")
-    lacking = sorted(set(tested["id"]) - set(given["id"]))
-    excused = optional_utterances(target) & set(lacking) if lacking else set()
-    if set(lacking) - excused:
-        names = sorted(set(lacking) - excused)
+        where = f"protocol {protocol}, fold {', '.join(chosen)}"
+        raise SerError(f"{path}: {_named(unknown)} {verb} not tested by {where} of {corpus}")
+    lacking = set(tested["id"]) - set(predictions["id"])
+    excused = optional_utterances(target) & lacking if lacking else set()
+    if lacking - excused:
+        names = sorted(lacking - excused)
         verb = "is" if len(names) == 1 else "are"
         raise SerError(f"{path}: {_named(names)} {verb} missing; fold {', '.join(chosen)} must be there whole")
-    frame = tested[["id", "corpus", "speaker", "text"]].assign(truth=tested["emotion"]).merge(given, on="id")
-    frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
-    result = {
-        "predictions": str(path),
-        "corpus": corpora.canonical_name(corpus),
-        "test_corpus": corpora.canonical_name(test_corpus) if protocol == "cross" else None,
-        "protocol": protocol,
-        "demo": corpora.get_corpus(corpus).demo,
-        "folds": [int(number) for number in chosen],
-        "folds_total": len(numbers),
-        "labels": list(labels),
-        "absent": sorted(excused),
-        **score_predictions(frame, labels),
-    }
-    if frame["corpus"].nunique() > 1:
-        result["parts"] = {name: score_predictions(part, labels) for name, part in frame.groupby("corpus")}
-    if corpora.canonical_name(target) == paper.LISTENERS["corpus"] and "calm" in labels:
-        merged = frame.assign(**{side: frame[side].replace("calm", "neutral") for side in ("truth", "prediction")})
-        result["calm_is_neutral"] = score_predictions(merged, [label for label in labels if label != "calm"])
-    result["against"] = _compared(frame, labels, result, against)
-    return result
+    return sorted(excused)
 
 
-def _folds(where, numbers, given: set[str], folds, protocol: str, path) -> list[str]:
+def _folds(where, numbers, ids: set[str], folds, protocol: str, path) -> list[str]:
     if folds is not None:
         wrong = [str(fold) for fold in folds if str(fold) not in numbers]
         if wrong:
@@ -185,62 +275,57 @@ def _folds(where, numbers, given: set[str], folds, protocol: str, path) -> list[
         return [str(fold) for fold in folds]
     if protocol == "cross":  # every fold tests the whole of the other corpus
         return numbers[:1]
-    chosen = [number for number in numbers if given & set(where.loc[where[number] == "test", "id"])]
+    chosen = [number for number in numbers if ids & set(where.loc[where[number] == "test", "id"])]
     if not chosen:
-        raise SerError(
-            f"{path}: {_named(sorted(given))}: no utterance of this corpus; ids are as `ser folds` gives them"
-        )
+        raise SerError(f"{path}: {_named(sorted(ids))}: no utterance of this corpus; ids are as `ser folds` gives them")
     return chosen
 
 
-def _compared(frame, labels, result: dict, against) -> list[dict]:
-    """The paired difference of each published row (or pooled rows of a model) from these predictions."""
+def _compared(frame, labels, like: dict, against) -> tuple[BaselineComparison, ...]:
+    """Compare these predictions with each published result (or the pooled results of a model)."""
     if not against:
-        return []
+        return ()
     folder = store.published_dir()
-    like = {"corpus": result["corpus"], "protocol": result["protocol"], "test_corpus": result["test_corpus"]}
-    rows = [row for row in store.load_rows(folder) if row["status"] == "ok"]
-    alike = [row for row in rows if all(row["spec"].get(name) == value for name, value in like.items())]
-    found = []
+    results = [result for result in store.load_rows(folder) if result.ok]
+    alike = [one for one in results if all(one.spec.get(name) == value for name, value in like.items())]
+    compared = []
     for name in against:
-        some = [row for row in alike if name in ("all", row["spec"]["model"]) or _is_hash(name, row)]
+        some = [one for one in alike if name in ("all", one.spec["model"]) or _is_hash(name, one)]
         if not some:
-            there = sorted({row["spec"]["model"] for row in alike})
-            known = f"; there are {', '.join(there)}" if there else ""
+            names = sorted({one.spec["model"] for one in alike})
+            known = f"; there are {', '.join(names)}" if names else ""
             raise SerError(
                 f"--against {name}: no published row of {like['corpus']} under protocol {like['protocol']}{known}"
             )
-        found += [_pair(frame, one, labels, folder) for one in tables.pool_results(some, folder)]
-    for score in uncertainty.TESTED:
-        adjusted = uncertainty.holm([one[score]["p"] for one in found])
-        for one, p in zip(found, adjusted, strict=True):
-            one[score]["p_holm"] = p
-    return found
-
-
-def _is_hash(name: str, row: dict) -> bool:
-    return len(name) >= 6 and row["hash"].startswith(name)
-
-
-def _pair(frame, one: dict, labels, folder) -> dict:
-    """These predictions less a published system's, on the utterances that both have."""
-    import pandas as pd
-
-    other = pd.concat([tables.subset_predictions(row, folder) for row in one["rows"]], ignore_index=True)
-    shared = set(frame["id"]) & set(other["id"])
-    told = {
-        "model": one["spec"]["model"],
-        "setting": tables.format_setting(one["spec"]) or "default",
-        "hashes": [row["hash"] for row in one["rows"]],
-        "folds": one["folds"],
-        "seeds": one["seeds"],
-        "utterances": len(shared),
+        compared += [_pair(frame, one, labels, folder) for one in pool_results(some, folder)]
+    holm = {
+        score: significance.holm([one.differences.get(score).p for one in compared]) for score in significance.TESTED
     }
-    if not shared or list(labels) != one["labels"]:
-        return told | {"n": 0, "unit": "none"} | {name: _nothing() for name in uncertainty.SCORES}
-    mine, theirs = (part[part["id"].isin(shared)] for part in (frame, other))
-    return told | uncertainty.paired(theirs, mine, labels)
+    return tuple(
+        replace(one, p_holm={score: values[place] for score, values in holm.items()})
+        for place, one in enumerate(compared)
+    )
 
 
-def _nothing() -> dict:
-    return {"difference": None, "interval": None, "p": None, "found": None}
+def _is_hash(name: str, result: RunResult) -> bool:
+    return len(name) >= 6 and result.hash.startswith(name)
+
+
+def _pair(frame, one: PooledResult, labels, folder) -> BaselineComparison:
+    """Compare these predictions with a published system, on the utterances that both have."""
+    other = join_predictions(one.results, folder)
+    shared = set(frame["id"]) & set(other["id"])
+    differences = NOTHING_SHARED
+    if shared and tuple(labels) == one.labels:
+        mine, theirs = (part[part["id"].isin(shared)] for part in (frame, other))
+        differences = significance.paired(theirs, mine, labels)
+    return BaselineComparison(
+        model=one.spec["model"],
+        setting=format_setting(one.spec) or "default",
+        hashes=tuple(result.hash for result in one.results),
+        folds=one.folds,
+        seeds=one.seeds,
+        utterances=len(shared),
+        differences=differences,
+        p_holm={},
+    )

@@ -3,8 +3,11 @@
 Both need a running kernel; a report has a line in their place. Where a corpus's audio is unavailable, they say so.
 """
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -17,6 +20,9 @@ from ser_core.widgets import svg
 from ser_core.widgets.predictor import display
 from ser_core.widgets.recordings import SILENCE, read_for_network, wav_bytes
 from ser_core.widgets.rendering import data_address, paragraph, render, style_html
+
+if TYPE_CHECKING:
+    from ser_core.results.records import PooledResult
 
 ANY = "any"
 VIEWS = ("waveform", "features", "augmented copies")
@@ -195,7 +201,7 @@ def _line(text: str) -> ipywidgets.HTML:
 class Confusions(ipywidgets.VBox):
     """Show a confusion matrix whose cells are buttons: each lists its test utterances and plays them."""
 
-    def __init__(self, pooled: dict[str, dict], folder: Path):
+    def __init__(self, pooled: dict[str, PooledResult], folder: Path):
         self._pooled, self._folder = pooled, folder
         self.which = ipywidgets.Dropdown(options=list(pooled), description="Result")
         self.matrix = ipywidgets.Box().add_class("ser-matrix")
@@ -213,18 +219,16 @@ class Confusions(ipywidgets.VBox):
         """Build the matrix of the chosen result."""
         from ser_core import corpora
         from ser_core.corpora import inventory
-        from ser_core.results import tables
+        from ser_core.results.pooling import join_predictions
 
         one = self._pooled[self.which.value]
-        corpus, labels = one["spec"]["corpus"], one["labels"]
-        self._frame = pd.concat(
-            [tables.subset_predictions(row, self._folder) for row in one["rows"]], ignore_index=True
-        )
+        corpus, labels = one.spec["corpus"], one.labels
+        self._frame = join_predictions(one.results, self._folder)
         table = corpora.load(corpus) if inventory.is_available(corpus) else None
         self._paths = {} if table is None else dict(zip(table["id"], sources(table), strict=True))
         heading = lambda text: ipywidgets.HTML(render("heading", text=text))  # noqa: E731
         cells = [heading("true \\ answer"), *map(heading, labels)]
-        for truth, counts in zip(labels, one["confusion"], strict=True):
+        for truth, counts in zip(labels, one.confusion, strict=True):
             cells.append(heading(truth))
             for answer, count in zip(labels, counts, strict=True):
                 cells.append(self._cell(truth, answer, count, sum(counts)))
@@ -284,13 +288,13 @@ class Confusions(ipywidgets.VBox):
             self.message.value += paragraph(str(error), "error")
 
 
-def confusions(pooled: dict[str, dict], folder) -> ipywidgets.Widget:
+def confusions(pooled: dict[str, PooledResult], folder) -> ipywidgets.Widget:
     """Return confusion matrices whose cells open their utterances.
 
     Parameters
     ----------
     pooled : dict
-        Name to pooled result, see :func:`ser_core.results.tables.pool_results`.
+        Name to pooled result, see :func:`ser_core.results.pooling.pool_results`.
     folder : path
         Folder of their predictions.
     """

@@ -51,13 +51,13 @@ def available_models() -> dict[str, Path | None]:
     from ser_core.experiments import store
 
     found: dict[str, Path | None] = {"shipped with the suite": None}
-    for row in store.load_rows(store.store_dir()):
-        weights = store.weights_path(row)
-        if row["status"] == "ok" and weights.is_file():
-            spec = row["spec"]
-            mark = ", demo" if row["demo"] else ""
+    for result in store.load_rows(store.store_dir()):
+        weights = store.weights_path(result)
+        if result.ok and weights.is_file():
+            spec = result.spec
+            mark = ", demo" if result.demo else ""
             about = f"{spec['model']} on {spec['corpus']}, {spec['protocol']} {spec['fold']}, seed {spec['seed']}"
-            found[f"{about}{mark} ({row['hash'][:6]})"] = weights
+            found[f"{about}{mark} ({result.hash[:6]})"] = weights
     return found
 
 
@@ -88,7 +88,8 @@ def measured_performance(model: Path | None = None) -> str:
     from ser_core.experiments import store
     from ser_core.inference import pretrained
     from ser_core.protocols import splits
-    from ser_core.results import tables
+    from ser_core.results.formatting import format_interval, format_percent
+    from ser_core.results.pooling import pool_results
 
     folder = paths.root() / "runs" / "published" if model is None else Path(model).parent
     if model is None:
@@ -99,14 +100,14 @@ def measured_performance(model: Path | None = None) -> str:
     rows = [row for name in names if (row := store.load_row(folder / f"{name}.json"))]
     if not rows or len(rows) < len(names):
         return "How well it does is not known here: its results are missing."
-    (one,) = tables.pool_results(rows, folder)
-    spec, unit = one["spec"], one["intervals"]["unit"]
-    title, folds = corpora.corpus_title(spec["corpus"]), f"{len(one['folds'])} of {one['folds_total']} folds"
+    (one,) = pool_results(rows, folder)
+    spec, unit = one.spec, one.intervals.unit
+    title, folds = corpora.corpus_title(spec["corpus"]), f"{len(one.folds)} of {one.folds_total} folds"
     alike = "Networks trained alike on the folds reached" if model is None else "On its fold it reached"
-    limits = one["intervals"]["uar"]
-    spread = f"{tables.format_interval(limits)} (95 % interval over {unit}s)" if limits else "without an interval"
+    interval = one.intervals.uar
+    spread = f"{format_interval(interval)} (95 % interval over {unit}s)" if interval else "without an interval"
     return (
-        f"Trained on {title}. {alike} a UAR of {tables.format_percent(one['scores']['uar'])} % {spread} under protocol "
-        f"{spec['protocol']} ({splits.PROTOCOLS[spec['protocol']]}), {folds}, {one['n_test']:,} utterances; guessing "
-        f"reaches {100 / len(one['labels']):.1f} %."
+        f"Trained on {title}. {alike} a UAR of {format_percent(one.scores['uar'])} % {spread} under protocol "
+        f"{spec['protocol']} ({splits.PROTOCOLS[spec['protocol']]}), {folds}, {one.n_test:,} utterances; guessing "
+        f"reaches {100 * one.chance:.1f} %."
     )

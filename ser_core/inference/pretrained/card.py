@@ -1,5 +1,6 @@
 """Write the model card of the pretrained network from the published results that ``choice.json`` names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ser_core import features, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.experiments.store import load_predictions, load_rows
 from ser_core.metrics import temperature_scaling, uncertainty
+from ser_core.metrics.uncertainty import Scored
 
 BINS = 15
 """Number of equal-width bins of the expected calibration error (Guo et al. 2017)."""
@@ -75,10 +77,10 @@ def card_figures(choice: dict, folder: Path) -> dict:
     SerError
         Where a result is missing.
     """
-    rows = [row for row in load_rows(folder) if row["hash"] in choice["rows"]]
+    rows = [row for row in load_rows(folder) if row.hash in choice["rows"]]
     if len(rows) != len(choice["rows"]):
         raise SerError(f"{folder}: {len(choice['rows']) - len(rows)} results that choice.json names are missing")
-    labels, tests, calibrated = rows[0]["labels"], [], []
+    labels, tests, calibrated = list(rows[0].labels), [], []
     for row in rows:
         subsets = dict(list(load_predictions(row, folder).groupby("side")))
         validation, test = subsets["validation"], subsets["test"]
@@ -89,9 +91,8 @@ def card_figures(choice: dict, folder: Path) -> dict:
     test = pd.concat(tests, ignore_index=True)
     truth = test["truth"].map(labels.index).to_numpy()
 
-    def evaluate(part: pd.DataFrame) -> dict:
-        scores = metrics.scores(part["truth"], part["prediction"], labels)
-        return {"scores": scores, "intervals": uncertainty.intervals(part, labels), "n": part["id"].nunique()}
+    def evaluate(part: pd.DataFrame) -> Scored:
+        return replace(uncertainty.score_predictions(part, labels), n_test=part["id"].nunique())
 
     return {
         "test": evaluate(test),
@@ -102,17 +103,17 @@ def card_figures(choice: dict, folder: Path) -> dict:
             "after": reliability_summary(np.concatenate(calibrated), truth),
         },
         "labels": labels,
-        "seeds": len({row["spec"]["seed"] for row in rows}),
+        "seeds": len({row.spec["seed"] for row in rows}),
         "train_speakers": 16,
-        "parameters": rows[0]["parameters"],
+        "parameters": rows[0].parameters,
     }
 
 
-def _percent(evaluated: dict, score: str) -> str:
+def _percent(scored: Scored, score: str) -> str:
     """Format a score with its interval in %."""
-    interval = evaluated["intervals"][score]
-    limits = f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
-    return f"{100 * evaluated['scores'][score]:.1f}{limits}"
+    interval = scored.intervals.get(score)
+    limits = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]" if interval else ""
+    return f"{100 * scored.scores[score]:.1f}{limits}"
 
 
 def _network(spec: dict) -> str:
@@ -210,18 +211,18 @@ def _scores(figures: dict) -> list[str]:
         f"The scores are those of the six fold networks, each tested on four actors who are not in its training data "
         f"(RAVDESS, protocol `speaker`, 6 folds, {seeds} seed{'s' if seeds > 1 else ''}). The pretrained network was "
         f"trained on all actors, so that no recording is left to test it on. Intervals are at 95 %, over "
-        f"{test['intervals']['n']} speakers. Chance is {100 / len(figures['labels']):.1f} %.",
+        f"{test.intervals.n} speakers. Chance is {100 / len(figures['labels']):.1f} %.",
         "",
         "| test utterances | n | UAR, % | accuracy, % |",
         "| --- | --- | --- | --- |",
-        f"| all | {test['n']:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
+        f"| all | {test.n_test:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
     ]
     for sex, part in figures["by_sex"].items():
         word = {"female": "women", "male": "men", "F": "women", "M": "men"}.get(sex, sex)
-        lines.append(f"| {word} | {part['n']:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
+        lines.append(f"| {word} | {part.n_test:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
     lines += ["", "| emotion | recall, % | precision, % |", "| --- | --- | --- |"]
     for label, values in figures["per_class"].items():
-        lines.append(f"| {label} | {100 * values['recall']:.1f} | {100 * values['precision']:.1f} |")
+        lines.append(f"| {label} | {100 * values.recall:.1f} | {100 * values.precision:.1f} |")
     return [*lines, ""]
 
 

@@ -26,6 +26,7 @@ from ser_core._utils import machine
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import runs_dir
+from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.store import load_predictions, load_rows, published_dir
 from ser_core.inference import export, saved_models
@@ -69,42 +70,41 @@ def candidates(folder: Path) -> list[dict]:
         ``spec`` (without fold and seed), ``folds``, ``rows`` (hashes), ``epochs`` (median of the best) and
         ``validation_uar`` (over the validation utterances of all folds and seeds).
     """
-    groups: dict[str, list[dict]] = {}
-    for row in load_rows(folder):
-        spec = row["spec"]
-        fitting = (spec["corpus"], spec["protocol"], row["status"], spec["condition"]) == (
+    groups: dict[str, list[RunResult]] = {}
+    for result in load_rows(folder):
+        spec = result.spec
+        fitting = (spec["corpus"], spec["protocol"], result.status, spec["condition"]) == (
             CORPUS,
             PROTOCOL,
             "ok",
             "clean",
         )
         if fitting and spec["test_corpus"] is None and exportable(spec):
-            alike = {key: value for key, value in spec.items() if key not in ("fold", "seed")}
-            groups.setdefault(json.dumps(alike, sort_keys=True), []).append(row)
+            groups.setdefault(json.dumps(result.setting, sort_keys=True), []).append(result)
     networks = [_candidate(json.loads(key), rows, folder) for key, rows in groups.items()]
     return sorted(networks, key=lambda network: (-len(network["folds"]), -network["validation_uar"]))
 
 
-def _candidate(spec: dict, rows: list[dict], folder: Path) -> dict:
+def _candidate(spec: dict, rows: list[RunResult], folder: Path) -> dict:
     """Return one network with its validation UAR."""
     probabilities, truth, labels = validation(rows, folder)
     predicted = np.asarray(labels)[probabilities.argmax(axis=1)]
     return {
         "spec": spec,
-        "folds": sorted({row["spec"]["fold"] for row in rows}),
-        "rows": [row["hash"] for row in rows],
-        "epochs": int(statistics.median(row["best_epoch"] for row in rows)),
+        "folds": sorted({row.spec["fold"] for row in rows}),
+        "rows": [row.hash for row in rows],
+        "epochs": int(statistics.median(row.best_epoch for row in rows)),
         "validation_uar": round(metrics.uar(np.asarray(labels)[truth], predicted, labels), 6),
     }
 
 
-def validation(rows: list[dict], folder: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def validation(rows: list[RunResult], folder: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Load the validation predictions of several results.
 
     Parameters
     ----------
-    rows : list of dict
-        Results with the same labels.
+    rows : list of RunResult
+        With the same labels.
     folder : Path
         Folder of their predictions.
 
@@ -117,7 +117,7 @@ def validation(rows: list[dict], folder: Path) -> tuple[np.ndarray, np.ndarray, 
     """
     import pandas as pd
 
-    labels = rows[0]["labels"]
+    labels = list(rows[0].labels)
     together = pd.concat([load_predictions(row, folder).query("side == 'validation'") for row in rows])
     return together[labels].to_numpy(), together["truth"].map(labels.index).to_numpy(), labels
 
@@ -147,7 +147,7 @@ def choose_network(folder: Path) -> dict:
             f"{folder}: no network has all {FOLDS} folds of {CORPUS}, protocol {PROTOCOL}; nothing to choose"
         )
     chosen = complete[0]
-    rows = [row for row in load_rows(folder) if row["hash"] in chosen["rows"]]
+    rows = [row for row in load_rows(folder) if row.hash in chosen["rows"]]
     probabilities, truth, _ = validation(rows, folder)
     return chosen | {
         "rule": "best UAR over the validation utterances of the six folds; test utterances are not used",

@@ -1,0 +1,243 @@
+"""The typed result of one run, and its JSON form in the store."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from ser_core._utils.errors import SerError
+from ser_core.experiments.spec import Spec, complete_fields
+from ser_core.metrics.classification import ClassScores
+from ser_core.metrics.uncertainty import Intervals, Scored
+
+SCHEMA = 2
+"""Version of the JSON form. Rows without a version are of the first: the spec says ``channels`` for ``features``."""
+OK, ERROR = "ok", "error"
+UNAVAILABLE_BEFORE = "not measured here: "
+"""How the error line begins in rows of the first schema whose model was unavailable."""
+RARE = ("by_copy", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
+"""Keys that the JSON form has only where there is something to say."""
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Number of utterances that a corpus should have, that were found, and the ids of those missing."""
+
+    expected: int | None = None
+    found: int | None = None
+    missing: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a dict that ``json.dumps`` takes."""
+        return {"expected": self.expected, "found": self.found, "missing": list(self.missing)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Completeness:
+        """Make a completeness from :meth:`to_json`."""
+        return cls(values["expected"], values["found"], tuple(values["missing"]))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Result of one run: one spec, one fold, one seed.
+
+    Attributes
+    ----------
+    hash : str
+        name of the result and of its files in the store
+    spec : dict
+        fields of the :class:`~ser_core.experiments.spec.Spec` as plain values; of a user-defined model or corpus
+        that may be missing here
+    status : str
+        ``"ok"`` or ``"error"``
+    error : str or None
+        one line that says what stopped a failed run
+    unavailable : bool
+        whether the run failed because weights or an optional library are unavailable
+    data_version : str or None
+        version of the data that the hash covers
+    demo : bool
+        whether the corpus is synthetic
+    n_train, n_augmented, n_validation, n_test : int or None
+        utterances, and augmented copies of training utterances
+    claimed : dict or None
+        scores that the paper claims for this system and corpus, and their source
+    labels : tuple of str
+        emotions, in the order of the confusion matrix and of the columns of probabilities
+    scores : dict
+        accuracy, uar, precision, recall, f1 on the test utterances; fractions
+    intervals : Intervals or None
+        95 % intervals of the scores
+    by_corpus, by_copy : dict
+        scores on each source of a composed corpus, and under ``leaky`` on original and on augmented clips
+    per_class : dict
+        emotion to its precision, recall, F1 and support
+    confusion : list of lists of int
+        rows are the truth
+    validation : dict
+        scores and loss on the validation utterances
+    parameters : int or None
+        trainable parameters
+    history : dict
+        loss, accuracy, val_loss and val_accuracy per epoch
+    epochs, best_epoch : int or None
+        epochs trained, and the one that was kept, counted from 1
+    chosen : Any
+        what a classical system chose on the validation groups, such as its penalty
+    trained : str or None
+        hash of the clean result whose weights a run under a condition uses
+    left_out : dict
+        under ``cross``: corpus to emotion to number of utterances that the other corpus has no name for
+    standing : str or None
+        fidelity of the model to its source, one of ``ser_core.models.FIDELITY``
+    seconds : dict
+        features, training, evaluation
+    completeness, test_completeness : Completeness or None
+        of the corpus, and under ``cross`` of the one that is tested on
+    versions : dict
+        of Python, of this package and of the libraries
+    processor, when : str or None
+        where and on which day the run was made
+    schema : int
+        version of the JSON form
+    other : dict
+        keys of a stored result that this version does not know, kept as they are
+    """
+
+    hash: str
+    spec: dict[str, Any]
+    status: str = OK
+    error: str | None = None
+    unavailable: bool = False
+    data_version: str | None = None
+    demo: bool = False
+    n_train: int | None = None
+    claimed: dict[str, Any] | None = None
+    labels: tuple[str, ...] = ()
+    n_validation: int | None = None
+    n_test: int | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    intervals: Intervals | None = None
+    by_corpus: dict[str, Scored] = field(default_factory=dict)
+    by_copy: dict[str, Scored] = field(default_factory=dict)
+    per_class: dict[str, ClassScores] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+    validation: dict[str, float] = field(default_factory=dict)
+    parameters: int | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    epochs: int | None = None
+    best_epoch: int | None = None
+    chosen: Any = None
+    n_augmented: int | None = None
+    trained: str | None = None
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    test_completeness: Completeness | None = None
+    standing: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    completeness: Completeness | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    processor: str | None = None
+    when: str | None = None
+    schema: int = SCHEMA
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status == OK
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """The spec without fold and seed: what results that are pooled have in common."""
+        return {name: value for name, value in self.spec.items() if name not in ("fold", "seed")}
+
+    def make_spec(self) -> Spec:
+        """Make the Spec, which imports the module of a user-defined model.
+
+        Raises
+        ------
+        SerError
+            where the model or the corpus is missing here
+        """
+        return Spec(**self.spec)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as a dict that ``json.dumps`` takes, with the keys of the files in the store.
+
+        A failed run has ``hash``, ``spec``, ``status``, ``error`` and what else is known.
+        """
+        values: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            needed = item.name in ("hash", "spec", "status", "error") or (self.ok and item.name not in RARE)
+            if item.name not in ("schema", "other") and (needed or value != _default(item)):
+                values[item.name] = _plain(item.name, value)
+        return values | self.other | {"schema": self.schema}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunResult:
+        """Make a result from a stored dict, also of an earlier schema; imports no user-defined model.
+
+        Fields that came into being after a result was stored get their defaults, in the spec too.
+
+        Raises
+        ------
+        SerError
+            for a dict that is no result, or one written by a later version
+        """
+        if not (
+            isinstance(values, dict) and isinstance(values.get("spec"), dict) and {"hash", "status"} <= set(values)
+        ):
+            raise SerError("not the result of a run: hash, spec and status are needed")
+        if values.get("schema", 1) > SCHEMA:
+            raise SerError(
+                f"result {values['hash']}: has schema {values['schema']}, and this version reads up to {SCHEMA}; "
+                "update ser-core"
+            )
+        known = {item.name for item in fields(cls)} - {"schema", "other"}
+        found = {name: _typed(name, value) for name, value in values.items() if name in known}
+        found["spec"] = complete_fields(values["spec"])
+        if values.get("schema", 1) < SCHEMA and (values.get("error") or "").startswith(UNAVAILABLE_BEFORE):
+            found["unavailable"] = True
+        other = {name: value for name, value in values.items() if name not in known and name != "schema"}
+        return cls(**found, other=other)
+
+
+def _default(item) -> Any:
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return item.default
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a field's value as JSON holds it."""
+    if isinstance(value, Intervals | Completeness):
+        return value.to_json()
+    if name in ("by_corpus", "by_copy"):
+        return {
+            key: part.scores | {"n_test": part.n_test, "intervals": part.intervals.to_json()}
+            for key, part in value.items()
+        }
+    if name == "per_class":
+        return {label: dict(vars(scores)) for label, scores in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return a field's value from JSON."""
+    if value is None:
+        return None
+    if name == "intervals":
+        return Intervals.from_json(value)
+    if name in ("completeness", "test_completeness"):
+        return Completeness.from_json(value)
+    if name in ("by_corpus", "by_copy"):
+        return {key: _part(part) for key, part in value.items()}
+    if name == "per_class":
+        return {label: ClassScores(**scores) for label, scores in value.items()}
+    return tuple(value) if name == "labels" else value
+
+
+def _part(values: dict[str, Any]) -> Scored:
+    scores = {name: value for name, value in values.items() if name not in ("n_test", "intervals")}
+    return Scored(values["n_test"], scores, Intervals.from_json(values["intervals"]), {}, {}, [])

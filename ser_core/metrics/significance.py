@@ -1,0 +1,256 @@
+"""Paired tests between two systems on the same utterances.
+
+Two systems are compared by the sign-flip test over speakers: were both alike, their answers to all utterances of a
+speaker could be exchanged. McNemar's test on utterances takes those of one speaker for independent and is far from its
+nominal level. The tests of a table are corrected together by Holm's step-down method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ser_core.metrics.classification import confusion, scores_from_confusion
+from ser_core.metrics.uncertainty import FEWEST_UNITS, LEVEL, SCORES, SPREAD, Interval, jackknife, unit_of
+
+FEWEST_TESTED = 6
+"""Units that a test needs: over five no exchange of answers is rarer than 2 in 2**5, 6.25 %."""
+TESTED = ("accuracy", "uar")
+"""Scores that are sums over speakers once the truth is fixed, so that exchanging answers is flipping a sign."""
+ALPHA, POWER = 0.05, 0.8
+EXACT_UNITS = 32
+"""Up to this number of units every one of the 2**units exchanges is counted."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference between two systems in one score, the second minus the first.
+
+    Attributes
+    ----------
+    difference : float or None, fraction; None where the two share no utterance
+    interval : Interval or None
+    p : float or None, two-sided, of :func:`signflip`; None where untested
+    minimum_detectable : float or None, fraction, of :func:`minimum_detectable_effect`
+    """
+
+    difference: float | None
+    interval: Interval | None = None
+    p: float | None = None
+    minimum_detectable: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.interval is not None and not self.interval.contains(0.0)
+
+    def to_json(self, *, tested: bool = True) -> dict[str, Any]:
+        """Return ``difference``, ``interval`` as ``[low, high]`` and, where ``tested``, ``p`` and ``found``."""
+        values = {"difference": self.difference, "interval": self.interval and list(self.interval.limits)}
+        return values | ({"p": self.p, "found": self.minimum_detectable} if tested else {})
+
+
+@dataclass(frozen=True)
+class PairedDifferences:
+    """Differences between two systems in every score, over the same units."""
+
+    unit: str
+    n: int
+    level: float
+    accuracy: Difference
+    uar: Difference
+    precision: Difference
+    recall: Difference
+    f1: Difference
+
+    def get(self, score: str) -> Difference:
+        """Return the difference of a score by its name."""
+        return getattr(self, score)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``unit``, ``n``, ``level`` and a dict per score, as ``json.dumps`` takes it."""
+        scores = {name: self.get(name).to_json(tested=name in TESTED) for name in SCORES}
+        return {"unit": self.unit, "n": self.n, "level": self.level, **scores}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> PairedDifferences:
+        """Make differences from :meth:`to_json`."""
+        unit, n, level = values["unit"], values["n"], values["level"]
+
+        def read(value: dict[str, Any]) -> Difference:
+            limits = value["interval"]
+            interval = Interval(*limits, level, unit, n) if limits else None
+            return Difference(value["difference"], interval, value.get("p"), value.get("found"))
+
+        return cls(unit, n, level, **{name: read(values[name]) for name in SCORES})
+
+
+def paired(first, second, labels, level: float = LEVEL) -> PairedDifferences:
+    """Compute how much better the second system is than the first on the same test utterances.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        ``id``, ``speaker``, ``text``, ``truth``, ``prediction``; several seeds of a system may follow one another
+    labels : sequence of str
+        the corpus's labels
+    level : float, default 0.95
+        confidence level
+
+    Returns
+    -------
+    PairedDifferences
+        intervals and p values are over speakers; p is None below :data:`FEWEST_TESTED` units, the minimum detectable
+        effect below four, and both for scores other than accuracy and UAR
+
+    Raises
+    ------
+    ValueError
+        when the two were not tested on the same utterances
+    """
+    if set(first["id"]) != set(second["id"]):
+        raise ValueError("the two systems were not tested on the same utterances")
+    unit = unit_of(first)
+    column = "text" if unit == "word" else "speaker"
+    matrices = []
+    for system in (first, second):
+        seeds = len(system) / system["id"].nunique()
+        parts = dict(list(system.groupby(column)))
+        each = [confusion(parts[k]["truth"], parts[k]["prediction"], labels) for k in sorted(parts)]
+        matrices.append(np.stack(each) / seeds)
+    before, after = (scores_from_confusion(each.sum(axis=0)) for each in matrices)
+    without = [scores_from_confusion(each.sum(axis=0) - each) for each in matrices]
+    count = len(matrices[0])
+    unit = unit if count >= FEWEST_UNITS else "none"
+    added = contributions(*matrices)
+    scores = {}
+    for name in SCORES:
+        difference, interval = after[name] - before[name], None
+        if count >= FEWEST_UNITS:
+            low, high = jackknife(without[1][name] - without[0][name], difference, level)
+            interval = Interval(low, high, level, unit, count) if high - low > SPREAD else None
+        scores[name] = Difference(
+            difference,
+            interval,
+            p=signflip(added[name]) if name in TESTED and count >= FEWEST_TESTED else None,
+            minimum_detectable=(
+                minimum_detectable_effect(added[name]) if name in TESTED and count >= FEWEST_UNITS else None
+            ),
+        )
+    return PairedDifferences(unit, count, level, **scores)
+
+
+def contributions(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute what each unit adds to the difference in accuracy and in UAR; the sum is the difference.
+
+    Parameters
+    ----------
+    first, second : float [units, labels, labels]
+        confusion matrices of two systems on the same utterances
+
+    Returns
+    -------
+    dict
+        ``accuracy`` and ``uar``: float [units] each
+    """
+    gained = np.diagonal(second - first, axis1=1, axis2=2)
+    support = first.sum(axis=(0, 2))
+    present = support > 0
+    return {
+        "accuracy": gained.sum(axis=1) / support.sum(),
+        "uar": (gained[:, present] / support[present]).mean(axis=1),
+    }
+
+
+def signflip(each: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> float:
+    """Compute the two-sided p value of a sum of paired differences under exchange within units.
+
+    This is Fisher's randomisation test. Up to :data:`EXACT_UNITS` units all exchanges are counted: the sums of either
+    half of the units are sorted, and pairs counted by bisection. Above that ``flips`` random ones are drawn, seeded,
+    with the observed one among them.
+
+    Parameters
+    ----------
+    each : float [units], what each unit adds to the difference
+    flips, seed : for many units
+
+    Returns
+    -------
+    float, the share of exchanges whose sum is at least as far from zero: from 2**(1 - units) to 1
+    """
+    each = np.asarray(each, dtype=float)
+    limit = abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())  # sums in another order are the same sum
+    if limit <= 0:
+        return 1.0
+    if len(each) > EXACT_UNITS:
+        random = np.random.default_rng(seed)
+        signs = random.integers(0, 2, (flips, len(each)), dtype=np.int8) * 2 - 1
+        return float((1 + (np.abs(signs @ each) >= limit).sum()) / (1 + flips))
+    left, right = (_sums(half) for half in np.array_split(each, 2))
+    left.sort()
+    above = len(left) - np.searchsorted(left, limit - right, side="left")
+    below = np.searchsorted(left, -limit - right, side="right")
+    return float((above.sum() + below.sum()) / 2.0 ** len(each))
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Return the sums of ``values`` under every assignment of signs: float [2 ** len(values)]."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def holm(values: list[float | None]) -> list[float | None]:
+    """Adjust p values by Holm's step-down method (Scand. J. Statist. 6, 1979); None stays None.
+
+    >>> holm([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    known = sorted((value, place) for place, value in enumerate(values) if value is not None)
+    adjusted: list[float | None] = [None] * len(values)
+    highest = 0.0
+    for rank, (value, place) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * value))
+        adjusted[place] = highest
+    return adjusted
+
+
+def paired_power(difference: float, deviation: float, units: int, alpha: float = ALPHA) -> float:
+    """Compute the power of a two-sided paired test over ``units`` for a true ``difference`` (noncentral t).
+
+    difference, deviation : mean and standard deviation of the units' differences, in the same unit
+    """
+    from scipy.stats import nct, t
+
+    limit = t.ppf(1 - alpha / 2, units - 1)
+    shift = abs(difference) / deviation * np.sqrt(units)
+    return float(nct.sf(limit, units - 1, shift) + nct.cdf(-limit, units - 1, shift))
+
+
+def minimum_detectable_effect(
+    each: np.ndarray, units: int | None = None, alpha: float = ALPHA, wanted: float = POWER
+) -> float | None:
+    """Compute the smallest true difference that such a comparison finds with probability ``wanted``.
+
+    Parameters
+    ----------
+    each : float [units], what each unit adds to the observed difference; its spread is taken as the true one
+    units : int, optional
+        number of units; by default those observed
+
+    Returns
+    -------
+    float in the unit of the summed difference, or None where the units do not differ
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import t
+
+    units = units or len(each)
+    deviation = float(np.std(len(each) * np.asarray(each), ddof=1))
+    if deviation < SPREAD:
+        return None
+    highest = (2 * t.ppf(1 - alpha / 2, units - 1) + 3) * deviation / np.sqrt(units)
+    return brentq(lambda value: paired_power(value, deviation, units, alpha) - wanted, 0.0, highest)

@@ -1,0 +1,244 @@
+"""Format figures, settings and tables as text, the last step of every table.
+
+Tables are numeric data frames: scores, limits and differences are fractions, missing values are NaN. Only the functions
+that end a table turn them into text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ser_core import models
+from ser_core._utils.errors import SerError
+from ser_core.corpora import corpus_title
+from ser_core.experiments.spec import Spec
+from ser_core.features import inputs
+from ser_core.metrics.significance import ALPHA, Difference
+from ser_core.metrics.uncertainty import Interval
+from ser_core.results.records import PooledResult
+
+DASH = "–"
+"""Stands for a missing figure."""
+ALIKE = "≈"
+"""Marks a difference that is not significant at 5 %."""
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a figure is None, NaN or not finite."""
+    return value is None or value is pd.NA or not np.isfinite(value)
+
+
+def format_percent(value: float | None, digits: int = 1) -> str:
+    """Format a fraction as percent without the sign, "–" where it is missing.
+
+    >>> format_percent(0.42708)
+    '42.7'
+    """
+    return DASH if is_missing(value) else f"{100 * value:.{digits}f}"
+
+
+def format_points(value: float | None, digits: int = 1) -> str:
+    """Format a difference of fractions as signed percentage points, "–" where it is missing.
+
+    >>> format_points(-0.031)
+    '-3.1'
+    """
+    return DASH if is_missing(value) else f"{100 * value:+.{digits}f}"
+
+
+def format_count(value: int | None) -> str:
+    """Format a whole number with thousands separators, "–" where it is missing."""
+    return DASH if is_missing(value) else f"{value:,}"
+
+
+def format_range(numbers: Collection[int]) -> str:
+    """Format the range of whole numbers: "7", or "5 to 9"."""
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def format_limits(low: float | None, high: float | None, digits: int = 1) -> str:
+    """Format two fractions as "[lo, hi]" in percent, "–" where they are missing.
+
+    >>> format_limits(0.38, 0.474)
+    '[38.0, 47.4]'
+    """
+    if is_missing(low) or is_missing(high):
+        return DASH
+    return f"[{format_percent(low, digits)}, {format_percent(high, digits)}]"
+
+
+def format_interval(interval: Interval | None, digits: int = 1) -> str:
+    """Format an interval as "[lo, hi]" in percent, "–" for None."""
+    return DASH if interval is None else format_limits(*interval.limits, digits)
+
+
+def join_limits(text: str, limits: str) -> str:
+    """Join a figure and its limits, where it has any, by no-break spaces."""
+    return no_break(text if limits == DASH else f"{text} {limits}")
+
+
+def format_score(value: float | None, low: float | None, high: float | None) -> str:
+    """Format a score and its limits as "42.7 [38.0, 47.4]" in percent, with no-break spaces."""
+    return join_limits(format_percent(value), format_limits(low, high))
+
+
+def format_signed(value: float | None, low: float | None, high: float | None) -> str:
+    """Format a difference and its limits as "+1.2 [-0.4, +2.8]" in percentage points, with no-break spaces."""
+    limits = DASH if is_missing(low) or is_missing(high) else f"[{format_points(low)}, {format_points(high)}]"
+    return join_limits(format_points(value), limits)
+
+
+def format_difference(change: Difference) -> str:
+    """Format a paired difference as "+1.2 [-0.4, +2.8]" in percentage points, with no-break spaces."""
+    return format_signed(change.difference, *(change.interval.limits if change.interval else (None, None)))
+
+
+def format_p_value(p: float) -> str:
+    """Format a p value with two significant digits: "<0.001", "0.012", "0.34"."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def format_test(p: float | None, units: int | None = None, unit: str | None = None) -> str:
+    """Format the p value of a paired test: "0.003", "0.41 ≈", or "– (4 speakers)" with the ``units`` to be named."""
+    text = DASH if is_missing(p) else format_p_value(p) + (f" {ALIKE}" if p > ALPHA else "")
+    return no_break(text if is_missing(units) else f"{text} ({units} {unit}s)")
+
+
+def format_folds(folds: int, total: int | None) -> str:
+    """Format a number of folds: "2 of 6", "2 of ?" where the total is unknown.
+
+    >>> format_folds(2, 6)
+    '2 of 6'
+    """
+    return f"{folds} of {'?' if is_missing(total) or not total else total}"
+
+
+def format_folds_and_seeds(folds: int, total: int | None, seeds: Iterable[int]) -> str:
+    """Format folds and seeds: "2 of 6; seed 0, 1"."""
+    return f"{format_folds(folds, total)}; seed {', '.join(map(str, seeds))}"
+
+
+def format_units(units: int | None, unit: str | None) -> str:
+    """Format what an interval is over: "24 speakers", "–" where there is none."""
+    return DASH if unit in (None, "none") else f"{units} {unit}s"
+
+
+def no_break(text: str) -> str:
+    """Replace spaces by no-break spaces."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def system_title(model: str) -> str:
+    """Return the title of a system; the name of a user-defined one."""
+    return models.MODELS[model].title if model in models.MODELS else model
+
+
+def tested_on(spec: dict) -> str:
+    """Return the title of the corpus of a spec, with that of the test corpus under ``cross``: "RAVDESS → TESS"."""
+    return " → ".join(corpus_title(name) for name in (spec["corpus"], spec.get("test_corpus")) if name)
+
+
+def setting_words(spec: dict) -> list[str]:
+    """Describe each field of a spec that differs from the defaults, apart from those with columns of their own.
+
+    Corpus, protocol, fold, model and seed are left out. The module of a user-defined model is not imported.
+    """
+    own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
+    usual = _usual_fields(spec)
+    differing = {key: value for key, value in spec.items() if key not in own and usual.get(key) != value}
+    differing |= {} if spec.get("augment", True) else {"augment": ""}  # named also where nothing ever is augmented
+    differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}
+    return [format_field(name, value) for name, value in differing.items()]
+
+
+def _usual_fields(spec: dict) -> dict:
+    """Return the defaults for a spec's model and input."""
+    if spec["model"] in models.MODELS:
+        with contextlib.suppress(SerError):  # a user-defined corpus that is missing here
+            usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], features=spec["features"]))
+            return usual | {"features": models.MODELS[spec["model"]].features}
+    usual = asdict(Spec())
+    with contextlib.suppress(SerError, KeyError):  # length and rate follow the input
+        made_for = inputs.get_input(spec["features"])
+        usual |= {"frames": made_for.frames, "rate": made_for.rate, "znorm": made_for.znorm}
+    return usual
+
+
+def format_setting(spec: dict) -> str:
+    """Describe the setting of a spec: :func:`setting_words` with commas, "" for the defaults."""
+    return ", ".join(setting_words(spec))
+
+
+def format_field(name: str, value) -> str:
+    """Describe a field of a spec: "learning rate 0.0001", "no augmentation", "bfloat16"."""
+    words = {
+        ("augment", ""): "no augmentation",
+        ("precision", "mixed_bfloat16"): "bfloat16",
+        ("patience", None): "no early stopping",
+        ("batch_norm", "precise"): "batch statistics without dropout",
+        ("denoise", True): "noise reduction",
+        ("znorm", False): "no z-norm",
+    }
+    return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
+
+
+def score_columns(one: PooledResult, *scores: str) -> dict[str, float]:
+    """Return the columns of numeric tables for some scores: ``uar``, ``uar_low``, ``uar_high``, NaN where missing."""
+    columns = {}
+    for score in scores:
+        columns |= limit_columns(score, one.scores.get(score), one.intervals.get(score) if one.intervals else None)
+    return columns
+
+
+def limit_columns(name: str, value: float | None, interval: Interval | None) -> dict[str, float]:
+    """Return a figure and its limits as three columns, NaN where missing."""
+    low, high = interval.limits if interval else (np.nan, np.nan)
+    return {name: np.nan if value is None else value, f"{name}_low": low, f"{name}_high": high}
+
+
+def difference_columns(name: str, change: Difference | None) -> dict[str, float]:
+    """Return a paired difference and its limits as three columns, NaN where missing."""
+    return limit_columns(name, change.difference if change else None, change.interval if change else None)
+
+
+def fold_columns(one: PooledResult) -> dict[str, Any]:
+    """Return ``folds``, ``folds_total`` and ``seeds`` of a pooled result as columns."""
+    return {"folds": len(one.folds), "folds_total": one.folds_total, "seeds": one.seeds}
+
+
+def numeric_frame(rows: list[dict], counts: Collection[str] = ()) -> pd.DataFrame:
+    """Make a data frame of rows in which some columns are whole numbers that may be missing (``Int64``)."""
+    frame = pd.DataFrame(rows)
+    return frame.astype({name: "Int64" for name in counts if name in frame})
+
+
+def text_frame(rows: Iterable[dict], right: Collection[str] = ()) -> pd.DataFrame:
+    """Make a data frame of text and note, for :func:`to_markdown`, which columns are aligned to the right."""
+    frame = pd.DataFrame(rows)
+    frame.attrs["right"] = [name for name in frame.columns if name in right]
+    return frame
+
+
+def to_markdown(frame: pd.DataFrame, right: Collection[str] | None = None) -> str:
+    """Format a data frame as a Markdown table; bars in its entries are escaped.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    right : names of columns, optional
+        those aligned to the right; by default those of :func:`text_frame` and the numeric ones
+    """
+    named = frame.attrs.get("right", []) if right is None else right
+    figures = {name for name in frame if name in named or pd.api.types.is_numeric_dtype(frame[name])}
+    entry = lambda value: str(value).replace("|", "\\|").replace("\n", " ")  # noqa: E731
+    head = [entry(column) for column in frame.columns]
+    rule = ["---:" if column in figures else "---" for column in frame.columns]
+    body = [[entry(value) for value in line] for line in frame.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *body]) + "\n"

@@ -1,0 +1,224 @@
+"""Pool the folds and average the seeds of results that differ in nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core import metrics
+from ser_core._utils.errors import SerError
+from ser_core.claims import paper
+from ser_core.corpora import CORPORA, load, manifest
+from ser_core.experiments.result import Completeness, RunResult
+from ser_core.experiments.store import claimed, load_predictions
+from ser_core.metrics import uncertainty
+from ser_core.metrics.uncertainty import Scored
+from ser_core.protocols import splits
+from ser_core.results.records import PooledResult
+
+
+def pool_results(
+    results: Iterable[RunResult], folder: str | Path, *, folds: Iterable[int] | None = None
+) -> list[PooledResult]:
+    """Pool the folds and average the seeds of results that are alike but for fold and seed.
+
+    Scores are computed on the test utterances of all folds together, per seed, and then averaged over the seeds. A
+    seed that lacks some of the folds that the fullest seed has is left out, and named in ``seeds_left_out``.
+
+    Parameters
+    ----------
+    results : iterable of RunResult
+        of any specs; failed ones are counted and left out
+    folder : path
+        where the predictions (``<hash>.parquet``) are
+    folds : iterable of int, optional
+        only these folds, for a comparison with results that have no others
+
+    Returns
+    -------
+    list of PooledResult
+        one per spec, in the order of first appearance
+    """
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        if folds is None or result.spec["fold"] in folds:
+            groups.setdefault(json.dumps(result.setting, sort_keys=True), []).append(result)
+    return [_pooled(json.loads(key), group, Path(folder)) for key, group in groups.items()]
+
+
+def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
+    good = [result for result in group if result.ok]
+    failed = [result for result in group if not result.ok]
+    common = {
+        "spec": spec,
+        "errors": tuple(result.error or "" for result in failed),
+        "unavailable": any(result.unavailable for result in failed),
+        "folds_total": folds_total(spec["corpus"], spec["protocol"]),
+        "claimed": claimed(spec),
+    }
+    if not good:
+        return PooledResult(status="error", **common)
+    used, folds, seeds, left_out = _complete_seeds(good)
+    frames = [
+        pd.concat([subset_predictions(used[seed, fold], folder) for fold in folds], ignore_index=True) for seed in seeds
+    ]
+    results = tuple(used.values())
+    labels = results[0].labels
+    whole = _score(frames, labels)
+    everything = pd.concat(frames, ignore_index=True)
+    answers = everything["truth"], everything["prediction"], labels
+    times = len(seeds) * (len(folds) if spec["protocol"] == "cross" else 1)  # each fold tests the whole other corpus
+    return PooledResult(
+        status="ok",
+        **common,
+        folds=folds,
+        seeds=seeds,
+        seeds_left_out=left_out,
+        labels=labels,
+        n_test=whole.n_test,
+        scores=whole.scores,
+        intervals=whole.intervals,
+        spread=whole.spread,
+        per_class={
+            label: metrics.ClassScores(own.precision, own.recall, own.f1, round(own.support / times))
+            for label, own in metrics.per_class(*answers).items()
+        },
+        confusion=metrics.confusion(*answers).tolist(),
+        parts=_by_corpus(frames, labels),
+        by_copy=_by_copy(frames, labels),
+        calm_is_neutral=_calm_is_neutral(frames, labels) if _as_listeners(spec, labels) else None,
+        parameters=results[0].parameters,
+        completeness=_completeness(results),
+        results=results,
+    )
+
+
+def _complete_seeds(
+    good: list[RunResult],
+) -> tuple[dict[tuple[int, int], RunResult], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Choose the largest set of folds that a seed has: results by (seed, fold), folds, seeds, seeds left out."""
+    by_seed: dict[int, dict[int, RunResult]] = {}
+    for result in good:
+        by_seed.setdefault(result.spec["seed"], {})[result.spec["fold"]] = result
+    sets = Counter(frozenset(own) for own in by_seed.values())
+    largest = max(sets, key=lambda some: (len(some), sets[some], sorted(some)))
+    folds, seeds = tuple(sorted(largest)), tuple(sorted(seed for seed, own in by_seed.items() if largest <= set(own)))
+    used = {(seed, fold): by_seed[seed][fold] for seed in seeds for fold in folds}
+    return used, folds, seeds, tuple(sorted(set(by_seed) - set(seeds)))
+
+
+def _score(frames: list[pd.DataFrame], labels: Sequence[str]) -> Scored:
+    """Average the scores over seeds (one frame each), with intervals over the units of all frames together."""
+    each = [metrics.scores(frame["truth"], frame["prediction"], labels) for frame in frames]
+    return Scored(
+        n_test=count_utterances(frames[0]),
+        scores={name: float(np.mean([scores[name] for scores in each])) for name in each[0]},
+        intervals=uncertainty.intervals(pd.concat(frames, ignore_index=True), labels),
+        spread=uncertainty.spread(frames, labels),
+        per_class={},
+        confusion=[],
+    )
+
+
+def _as_listeners(spec: dict, labels: Sequence[str]) -> bool:
+    """Return whether the test is the one that listeners took: clean RAVDESS recordings, all eight emotions."""
+    tested = spec.get("test_corpus") or spec["corpus"], spec.get("condition", "clean"), len(labels)
+    return tested == (paper.LISTENERS["corpus"], "clean", paper.LISTENERS["classes"])
+
+
+def _by_corpus(frames: list[pd.DataFrame], labels: Sequence[str]) -> dict[str, Scored]:
+    """Score each source of a composed corpus; empty where there is only one."""
+    names = sorted(set().union(*(frame["corpus"] for frame in frames)))
+    if len(names) < 2:
+        return {}
+    return {name: _score([frame[frame["corpus"] == name] for frame in frames], labels) for name in names}
+
+
+def _by_copy(frames: list[pd.DataFrame], labels: Sequence[str]) -> dict[str, Scored]:
+    """Score original and augmented test clips under ``leaky``; empty under other protocols."""
+    if any("copy" not in frame for frame in frames):
+        return {}
+    original = [frame["copy"] == "" for frame in frames]
+    return {
+        "original": _score([frame[own] for frame, own in zip(frames, original, strict=True)], labels),
+        "augmented": _score([frame[~own] for frame, own in zip(frames, original, strict=True)], labels),
+    }
+
+
+def _calm_is_neutral(frames: list[pd.DataFrame], labels: Sequence[str]) -> Scored:
+    return _score([merge_calm(frame) for frame in frames], [label for label in labels if label != "calm"])
+
+
+def merge_calm(frame: pd.DataFrame) -> pd.DataFrame:
+    """Count calm as neutral, in truth and prediction."""
+    return frame.assign(**{side: frame[side].replace("calm", "neutral") for side in ("truth", "prediction")})
+
+
+def count_utterances(frame: pd.DataFrame) -> int:
+    """Count the distinct utterances of predictions, however many folds test each."""
+    return int(frame[["corpus", "id"]].drop_duplicates().shape[0])
+
+
+def folds_total(corpus: str, protocol: str) -> int | None:
+    """Count the folds of a protocol on a corpus; None where neither its file list nor its recordings are here."""
+    try:
+        table = manifest(corpus) if corpus in CORPORA else load(corpus)
+        return splits.fold_count(table, protocol)
+    except SerError:
+        return None
+
+
+def _completeness(results: Sequence[RunResult]) -> Completeness:
+    known = [result.completeness for result in results if result.completeness]
+    if not known:
+        return Completeness()
+    missing = sorted({name for one in known for name in one.missing})
+    return Completeness(known[0].expected, known[0].found, tuple(missing))
+
+
+def subset_predictions(result: RunResult, folder: str | Path, side: str = "test") -> pd.DataFrame:
+    """Load the predictions of one subset, ``test`` or ``validation``, of one result.
+
+    Returns
+    -------
+    DataFrame
+        one row per utterance: the columns of the Parquet file, and ``prediction``, the most probable label
+    """
+    frame = load_predictions(result, Path(folder))
+    return frame[frame["side"] == side].reset_index(drop=True)
+
+
+def join_predictions(results: Iterable[RunResult], folder: str | Path) -> pd.DataFrame:
+    """Load the test predictions of several results, one below the other."""
+    return pd.concat([subset_predictions(result, folder) for result in results], ignore_index=True)
+
+
+def select_clean(pooled: list[PooledResult]) -> list[PooledResult]:
+    """Select the results on recordings as they are; other conditions have tables of their own."""
+    return [one for one in pooled if one.spec.get("condition", "clean") == "clean"]
+
+
+def by_protocol(pooled: list[PooledResult]) -> dict[str, list[PooledResult]]:
+    """Group pooled results by protocol, in the order of ``splits.PROTOCOLS`` (``speaker`` first)."""
+    groups: dict[str, list[PooledResult]] = {name: [] for name in splits.PROTOCOLS}
+    for one in pooled:
+        groups.setdefault(one.spec["protocol"], []).append(one)
+    return {name: some for name, some in groups.items() if some}
+
+
+def check_one_protocol(pooled: list[PooledResult]) -> None:
+    """Refuse a mixture of protocols, whose figures answer different questions.
+
+    Raises
+    ------
+    SerError
+        for pooled results of several protocols
+    """
+    protocols = sorted(by_protocol(pooled))
+    if len(protocols) > 1:
+        raise SerError(f"a table cannot mix the protocols {', '.join(protocols)}: make one table each")
