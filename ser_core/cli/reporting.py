@@ -82,8 +82,7 @@ def publish(profile: str, as_json: bool) -> None:
 
     They are copied from the store to runs/published/.
     """
-    from ser_core.experiments import presets
-    from ser_core.experiments import store as store_module
+    from ser_core.experiments import presets, publication
 
-    names = store_module.publish(presets.get_profile(profile).specs)
+    names = publication.publish(presets.get_profile(profile).specs)
     emit(names) if as_json else click.echo(f"{len(names)} results published")

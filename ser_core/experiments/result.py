@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from ser_core._utils.errors import SerError
@@ -102,6 +103,8 @@ class RunResult:
         version of the JSON form
     other : dict
         keys of a stored result that this version does not know, kept as they are
+    path : Path or None
+        the JSON file that it was loaded from; not part of the JSON form
     """
 
     hash: str
@@ -140,6 +143,7 @@ class RunResult:
     when: str | None = None
     schema: int = SCHEMA
     other: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -170,7 +174,7 @@ class RunResult:
         for item in fields(self):
             value = getattr(self, item.name)
             needed = item.name in ("hash", "spec", "status", "error") or (self.ok and item.name not in RARE)
-            if item.name not in ("schema", "other") and (needed or value != _default(item)):
+            if item.name not in ("schema", "other", "path") and (needed or value != _default(item)):
                 values[item.name] = _plain(item.name, value)
         return values | self.other | {"schema": self.schema}
 
@@ -194,7 +198,7 @@ class RunResult:
                 f"result {values['hash']}: has schema {values['schema']}, and this version reads up to {SCHEMA}; "
                 "update ser-core"
             )
-        known = {item.name for item in fields(cls)} - {"schema", "other"}
+        known = {item.name for item in fields(cls)} - {"schema", "other", "path"}
         found = {name: _typed(name, value) for name, value in values.items() if name in known}
         found["spec"] = complete_fields(values["spec"])
         if values.get("schema", 1) < SCHEMA and (values.get("error") or "").startswith(UNAVAILABLE_BEFORE):

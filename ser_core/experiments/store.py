@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,14 +16,17 @@ from ser_core.claims import paper
 from ser_core.experiments.result import ERROR, RunResult
 from ser_core.experiments.spec import Spec, stored_names
 
+OTHER_FOLDERS = {"report", "notebooks"}
+"""Folders next to results that hold other JSON files."""
+
 
 def store_dir() -> Path:
-    """Where ``run`` keeps its results: ``<runs>/store``."""
+    """Return the folder of your own results, ``<runs>/store``."""
     return runs_dir() / "store"
 
 
 def published_dir() -> Path:
-    """The committed rows measured on the real corpora: ``<runs>/published``. They never satisfy a run."""
+    """Return the folder of the committed results, ``<runs>/published``. They are never taken for a run."""
     return runs_dir() / "published"
 
 
@@ -37,28 +39,14 @@ def checkpoint_folder(name: str) -> Path:
 def result_lock(name: str) -> Iterator[None]:
     """Wait until no other process works on this result in this store, and let none begin.
 
-    The lock is the system's, on ``<store>/<name>.lock``, and goes with the process that holds it.
+    The lock file is ``<store>/.locks/<name>.lock``; the system releases it when the process that holds it ends.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    path = store_dir() / f"{name}.lock"
+    from filelock import FileLock
+
+    path = store_dir() / ".locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        file = path.open("w")
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                break  # else the one before removed the file after it was opened here
-        file.close()
-    try:
+    with FileLock(path):
         yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
 
 
 def failed_result(spec: Spec, error: BaseException) -> RunResult:
@@ -88,32 +76,6 @@ def claimed(spec: dict) -> dict | None:
     return paper.claimed_scores(spec["model"], spec["corpus"])
 
 
-def publish(specs) -> list[str]:
-    """Copy the finished results of these specs, JSON and Parquet, from the store to the published folder.
-
-    What the paper claims is looked up again, so that a corrected ``paper.py`` reaches results measured before.
-
-    Returns
-    -------
-    list of str
-        names of the published results; runs that have not finished are passed over
-    """
-    wanted = {json.dumps(asdict(spec), sort_keys=True) for spec in specs}
-    before = {json.dumps(result.spec, sort_keys=True): result.hash for result in load_rows(published_dir())}
-    names = []
-    for result in load_rows(store_dir()):
-        key = json.dumps(result.spec, sort_keys=True)
-        if result.ok and key in wanted:
-            predictions = (store_dir() / f"{result.hash}.parquet").read_bytes()
-            write_atomically(published_dir() / f"{result.hash}.parquet", predictions)
-            write_result(replace(result, claimed=claimed(result.spec)), published_dir())
-            if before.get(key, result.hash) != result.hash:  # recomputed, on other data or by other code
-                for suffix in (".json", ".parquet"):
-                    (published_dir() / f"{before[key]}{suffix}").unlink(missing_ok=True)
-            names.append(result.hash)
-    return names
-
-
 def load_row(path: Path) -> RunResult | None:
     """Load a stored result, or None where it is missing, cannot be read, or is no result.
 
@@ -128,12 +90,22 @@ def load_row(path: Path) -> RunResult | None:
         return None
     if not (isinstance(values, dict) and {"hash", "spec", "status"} <= set(values)):
         return None
-    return RunResult.from_json(values)
+    return replace(RunResult.from_json(values), path=Path(path))
+
+
+def result_files(folder: Path) -> list[Path]:
+    """Return the JSON files of a folder and its sub-folders that may be results, sorted."""
+    skipped = lambda path: any(part in OTHER_FOLDERS or part.endswith(".checkpoint") for part in path.parts)  # noqa: E731
+    return [path for path in sorted(Path(folder).rglob("*.json")) if not skipped(path.relative_to(folder))]
 
 
 def load_rows(folder: Path) -> list[RunResult]:
-    """Load all results of a folder (:func:`load_row`), sorted by spec; other files are passed over."""
-    results = [load_row(path) for path in sorted(Path(folder).glob("*.json"))]
+    """Load all results of a folder and its sub-folders, sorted by spec; other files are passed over.
+
+    Both layouts are read: results named by their hashes in one folder, and those in the folders of
+    :mod:`ser_core.experiments.published`.
+    """
+    results = [load_row(path) for path in result_files(folder)]
     return sorted(filter(None, results), key=lambda result: json.dumps(stored_names(result.spec), sort_keys=True))
 
 
@@ -150,6 +122,13 @@ def spec_of(result: RunResult) -> Spec | None:
         return None
 
 
+def predictions_path(result: RunResult, folder: Path) -> Path:
+    """Return the Parquet file of a result: next to its JSON file, else in ``folder``, named by the hash."""
+    if result.path is not None and result.path.with_suffix(".parquet").is_file():
+        return result.path.with_suffix(".parquet")
+    return Path(folder) / f"{result.hash}.parquet"
+
+
 def load_predictions(result: RunResult, folder: Path):
     """Load the validation and test predictions of a result.
 
@@ -160,7 +139,7 @@ def load_predictions(result: RunResult, folder: Path):
     """
     import pandas as pd
 
-    frame = pd.read_parquet(Path(folder) / f"{result.hash}.parquet")
+    frame = pd.read_parquet(predictions_path(result, folder))
     labels = list(result.labels)
     frame["prediction"] = np.asarray(labels)[frame[labels].to_numpy().argmax(axis=1)]
     return frame
@@ -172,12 +151,12 @@ def weights_path(result: RunResult) -> Path:
 
 
 def epochs_in_training(since: float) -> str:
-    """ ", in training: epoch 3, 7", from the checkpoints written since a time in seconds; "" where there are none."""
+    """Return ", in training: epoch 3, 7" from the checkpoints written since a time in seconds, or ""."""
     reached = []
     for state in store_dir().glob("*.checkpoint/state.json"):
         try:
             if state.stat().st_mtime >= since:
                 reached.append(len(json.loads(state.read_text(encoding="utf-8"))["history"]["loss"]))
-        except (OSError, ValueError, KeyError):  # its cell has just ended
+        except (OSError, ValueError, KeyError):  # its run has just ended
             continue
     return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""

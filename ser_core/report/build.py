@@ -186,7 +186,7 @@ def store_state(plan) -> dict[str, int]:
     from ser_core.experiments import store
 
     if plan.published:
-        return {path.name: path.stat().st_mtime_ns for path in sorted(store.published_dir().glob("*.json"))}
+        return {str(path): path.stat().st_mtime_ns for path in store.result_files(store.published_dir())}
     return {result.hash: _changed(result) for result in profile_rows(plan)}
 
 

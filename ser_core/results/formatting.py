@@ -6,19 +6,15 @@ that end a table turn them into text.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ser_core import models
-from ser_core._utils.errors import SerError
 from ser_core.corpora import corpus_title
-from ser_core.experiments.spec import Spec
-from ser_core.features import inputs
+from ser_core.experiments.settings import differing_fields
 from ser_core.metrics.significance import ALPHA, Difference
 from ser_core.metrics.uncertainty import Interval
 from ser_core.results.records import PooledResult
@@ -150,25 +146,7 @@ def setting_words(spec: dict) -> list[str]:
 
     Corpus, protocol, fold, model and seed are left out. The module of a user-defined model is not imported.
     """
-    own = {"corpus", "test_corpus", "protocol", "fold", "model", "seed"}
-    usual = _usual_fields(spec)
-    differing = {key: value for key, value in spec.items() if key not in own and usual.get(key) != value}
-    differing |= {} if spec.get("augment", True) else {"augment": ""}  # named also where nothing ever is augmented
-    differing |= {"patience": None} if differing.get("patience", 0) >= spec.get("epochs", 1) else {}
-    return [format_field(name, value) for name, value in differing.items()]
-
-
-def _usual_fields(spec: dict) -> dict:
-    """Return the defaults for a spec's model and input."""
-    if spec["model"] in models.MODELS:
-        with contextlib.suppress(SerError):  # a user-defined corpus that is missing here
-            usual = asdict(Spec(corpus=spec["corpus"], model=spec["model"], features=spec["features"]))
-            return usual | {"features": models.MODELS[spec["model"]].features}
-    usual = asdict(Spec())
-    with contextlib.suppress(SerError, KeyError):  # length and rate follow the input
-        made_for = inputs.get_input(spec["features"])
-        usual |= {"frames": made_for.frames, "rate": made_for.rate, "znorm": made_for.znorm}
-    return usual
+    return [format_field(name, value) for name, value in differing_fields(spec).items()]
 
 
 def format_setting(spec: dict) -> str:
