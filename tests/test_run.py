@@ -10,7 +10,7 @@ import pytest
 from ser_core import corpora, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
-from ser_core.experiments import presets, run, store
+from ser_core.experiments import presets, publication, run, store
 from ser_core.experiments.result import Completeness, RunResult
 from ser_core.experiments.run import _measure, run_spec
 from ser_core.experiments.spec import Spec, spec_hash
@@ -18,6 +18,7 @@ from ser_core.experiments.sweep import run_sweep
 from ser_core.features import cache
 from ser_core.protocols import splits
 from ser_core.training import fit
+from ser_core.training.selection import KEEP
 
 SMALL = Spec(corpus="demo", model="a1", epochs=1, augment="shift", frames=100, features="13")
 
@@ -81,7 +82,7 @@ def test_a_damaged_row_is_run_again_and_published_rows_never_serve(row, own_stor
     published.mkdir()
     (published / f"{row.hash}.json").write_text(json.dumps(row.to_json()))
     asked = []
-    monkeypatch.setattr(run, "_measure", lambda *a: asked.append(a) or row)
+    monkeypatch.setattr(run, "_measure", lambda *a: asked.append(a) or {"loss": row})
     run_spec(SMALL, progress=False)
     assert len(asked) == 1
 
@@ -102,14 +103,32 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
         seen.update(train=train[0], validation=validation[0])
         raise SerError("far enough")
 
-    monkeypatch.setattr(fit, "fit_network", fake_fit)
+    monkeypatch.setattr(fit, "fit_with_rules", fake_fit)
     with pytest.raises(SerError, match="far enough"):
-        _measure(spec, table, "x", "version", False)
+        _measure(spec, table, "version", False)
     treated = {job.key for job in jobs if job.technique}
     assert treated == set(split.train), "copies of other than training utterances"
     assert not treated & {*split.test, *split.validation}
     assert {job.technique for job in jobs} == {"", "noise", "stretch", "shift", "pitch"}
     assert len(seen["train"]) == 5 * len(split.train) and len(seen["validation"]) == len(split.validation)
+
+
+def test_one_training_gives_the_results_of_every_rule(row, same_store, monkeypatch):
+    monkeypatch.setattr(run, "_measure", lambda *a: pytest.fail("trained again"))
+    for rule in KEEP:
+        result = run_spec(replace(SMALL, keep=rule), progress=False)
+        assert result.spec["keep"] == rule and result.ok and result.study == row.study
+        assert store.predictions_path(result, same_store).is_file()
+        assert store.weights_path(result).is_file() == (rule != "oracle")
+    assert len(row.study["test_uar"]) == row.epochs
+
+
+def test_the_rule_of_the_paper_leaves_the_hash_as_it_was():
+    assert spec_hash(SMALL, "a") == spec_hash(replace(SMALL, keep="loss"), "a")
+    assert len({spec_hash(replace(SMALL, keep=rule), "a") for rule in KEEP}) == 4
+    assert Spec(model="svm", keep="uar").keep == "loss", "a classical system has no epochs"
+    with pytest.raises(SerError, match="keep 'best'"):
+        Spec(keep="best")
 
 
 def test_the_hash_follows_the_spec_and_the_data():
@@ -149,7 +168,8 @@ def test_a_failing_cell_is_a_row_and_the_others_go_on(own_store):
     again = list(run_sweep(specs[1:], workers=1, progress=False))
     assert again == [rows[0]]
     stored = store.load_rows(own_store)
-    assert [r.status for r in stored].count("ok") == 1 and not list(own_store.glob(".*"))
+    assert [r.spec["keep"] for r in stored if r.ok] == ["last", "loss", "oracle", "uar"]
+    assert not list(own_store.glob(".*"))
 
 
 @pytest.mark.parametrize("name", list(presets.PROFILES))
@@ -172,8 +192,8 @@ def test_every_profile_is_made_of_runnable_cells(name):
 
 
 def test_publishing_copies_finished_rows_only(row, same_store):
-    names = store.publish([SMALL, replace(SMALL, fold=1)])
+    names = publication.publish([SMALL, replace(SMALL, fold=1)])
     assert names == [row.hash]
     published = store.load_rows(store.published_dir())
     assert [(r.hash, r.scores) for r in published] == [(row.hash, row.scores)]
-    assert not list(store.published_dir().glob("*.keras"))
+    assert not list(store.published_dir().rglob("*.keras"))

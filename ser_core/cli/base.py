@@ -132,6 +132,7 @@ def _training_options() -> list[Callable]:
             help="Augmented copies per technique [1]",
         ),
         click.option("--epochs", type=int, help="Maximum epochs [300]"),
+        click.option("--keep", help="The epoch that is kept: loss, uar, last; oracle (a leak, for study) [loss]"),
         click.option("--patience", type=int, help="Early stopping: epochs without a lower validation loss [20]"),
         click.option(
             "--batch-size",

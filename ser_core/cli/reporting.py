@@ -55,16 +55,18 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
     from ser_core.results import published
     from ser_core.results import tables as rendering
     from ser_core.results.pooling import pool_results
+    from ser_core.training.selection import ORACLE
 
     if readme and store:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
     folder = store_module.store_dir() if store else store_module.published_dir()
-    pooled = pool_results(store_module.load_rows(folder), folder)
+    results = [result for result in store_module.load_rows(folder) if result.spec["keep"] != ORACLE]  # a leak
+    pooled = pool_results(results, folder)
     if as_json:
         return emit(rendering.table_records(pooled))
     if not pooled:
-        published = "unset SER_RUNS for those that come with the suite, or use --store for your own"
-        raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else published))
+        hint = "unset SER_RUNS for those that come with the suite, or use --store for your own"
+        raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else hint))
     if store:
         return click.echo(published.all_systems_markdown(pooled, folder))
     text = published.readme_markdown(pooled, folder)

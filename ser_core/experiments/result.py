@@ -16,7 +16,7 @@ SCHEMA = 2
 OK, ERROR = "ok", "error"
 UNAVAILABLE_BEFORE = "not measured here: "
 """How the error line begins in rows of the first schema whose model was unavailable."""
-RARE = ("by_copy", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
+RARE = ("by_copy", "study", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
 """Keys that the JSON form has only where there is something to say."""
 
 
@@ -85,6 +85,8 @@ class RunResult:
         epochs trained, and the one that was kept, counted from 1
     chosen : Any
         what a classical system chose on the validation groups, such as its penalty
+    study : dict
+        for study only: ``test_uar`` per epoch, which nothing may choose by
     trained : str or None
         hash of the clean result whose weights a run under a condition uses
     left_out : dict
@@ -131,6 +133,7 @@ class RunResult:
     epochs: int | None = None
     best_epoch: int | None = None
     chosen: Any = None
+    study: dict[str, list[float]] = field(default_factory=dict)
     n_augmented: int | None = None
     trained: str | None = None
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -3,19 +3,21 @@
 The notebooks, the shell command and the tests call :func:`run_spec`. A result is a JSON file, its predictions a Parquet
 file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; existing results are reused. A
 run that differs only in the condition of the test audio is not trained again: it uses the weights of the clean run.
+One training gives the results of every rule that keeps an epoch (``keep`` of the spec).
 """
 
 import contextlib
 import datetime
-import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ser_core import corpora, models
+from ser_core._utils.atomic import replace_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor, versions
 from ser_core.experiments import data as cells
@@ -35,6 +37,7 @@ from ser_core.features import cache
 from ser_core.models import custom
 from ser_core.protocols import splits
 from ser_core.training import fit, speedups
+from ser_core.training.selection import KEEP, ORACLE, RULES, kept_epochs
 
 
 def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
@@ -93,16 +96,21 @@ def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> RunRe
         spec, lambda name: cache.data_version(table) if name == spec.corpus else corpus_version(name)
     )
     name = spec_hash(spec, version)
-    with result_lock(name):
+    training = spec_hash(replace(spec, keep=RULES[0]), version)  # one training gives the results of all rules
+    stored = None if fresh else load_row(store_dir() / f"{name}.json")
+    if stored and stored.ok:
+        return stored
+    with result_lock(training):
         stored = None if fresh else load_row(store_dir() / f"{name}.json")
         if stored and stored.ok:
             return stored
         if fresh:
-            fit.Checkpoint(checkpoint_folder(name)).remove()
-        result = _measure(spec, table, name, version, progress)
-        write_result(result, store_dir())
-        fit.Checkpoint(checkpoint_folder(name)).remove()
-        return result
+            fit.Checkpoint(checkpoint_folder(training)).remove()
+        results = _measure(spec, table, version, progress)
+        for result in results.values():
+            write_result(result, store_dir())
+        fit.Checkpoint(checkpoint_folder(training)).remove()
+        return results[spec.keep]
 
 
 @dataclass(frozen=True)
@@ -116,10 +124,17 @@ class Fitted:
     best_epoch: int | None
     seconds: float
     chosen: Any = None
+    network: Any = None  # keras.Model whose weights are stored
+    study: dict[str, list[float]] = field(default_factory=dict)
 
 
-def _measure(spec: Spec, table, name: str, version: str, progress: bool) -> RunResult:
-    """Compute everything of a result."""
+def _measure(spec: Spec, table, version: str, progress: bool) -> dict[str, RunResult]:
+    """Compute everything of a result; of a network the results of every rule that keeps an epoch.
+
+    Returns
+    -------
+    dict of rule (``keep`` of the spec) to RunResult
+    """
     sides = cells.load_subsets(spec, table)
     clean = None if spec.condition == "clean" else _trained(spec, progress)
     clock = time.perf_counter()
@@ -129,29 +144,51 @@ def _measure(spec: Spec, table, name: str, version: str, progress: bool) -> RunR
     x = cells.network_inputs(spec, sides, ("validation", "test") if reuse else ("train", "validation", "test"))
     seconds = {"features": time.perf_counter() - clock}
     if clean is not None and reuse:
-        fitted, n_augmented = _loaded(spec, clean), clean.n_augmented
+        systems, n_augmented = {spec.keep: _loaded(spec, clean)}, clean.n_augmented
     else:
-        fitted = _fit(spec, sides, x, name, progress)
+        training = checkpoint_folder(spec_hash(replace(spec, keep=RULES[0]), version))
+        systems = _fit(spec, sides, x, training, progress)
         n_augmented = len(x.pop("train")) - len(sides.train)
     n_train = len(sides.train)
     if spec.protocol == "leaky":
         n_train = int((sides.train["copy"] == "").sum())
         n_augmented = len(sides.train) - n_train
-    seconds["training"] = fitted.seconds
+    known = {
+        "data_version": version,
+        "n_train": n_train,
+        "n_augmented": n_augmented,
+        "trained": clean.hash if clean else None,
+        "left_out": sides.left_out if spec.test_corpus else {},
+        "test_completeness": _completeness(sides.tested) if spec.test_corpus else None,
+        "completeness": _completeness(table),
+    }
+    return {
+        keep: _evaluate(replace(spec, keep=keep), fitted, x, sides, seconds, known) for keep, fitted in systems.items()
+    }
+
+
+def _evaluate(
+    spec: Spec, fitted: Fitted, x: dict[str, np.ndarray], sides: cells.Subsets, seconds: dict[str, float], known: dict
+) -> RunResult:
+    """Evaluate a fitted system, and write its predictions and its weights.
+
+    ``known`` are fields of the result that do not depend on the system.
+    """
+    name = spec_hash(spec, known["data_version"])
     clock = time.perf_counter()
     predicted = {
         side: evaluation.predictions_frame(fitted.predict(x[side]), sides[side], sides.labels)
         for side in ("validation", "test")
     }
-    seconds["evaluation"] = time.perf_counter() - clock
+    seconds = seconds | {"training": fitted.seconds, "evaluation": time.perf_counter() - clock}
     evaluation.write_predictions(predicted, store_dir() / f"{name}.parquet")
+    if fitted.network is not None:
+        with replace_atomically(store_dir() / f"{name}.keras", ".keras") as temporary:
+            fitted.network.save(temporary)
     return RunResult(
         hash=name,
         spec=asdict(spec),
-        data_version=version,
         demo=corpora.get_corpus(spec.corpus).demo,
-        n_train=n_train,
-        n_augmented=n_augmented,
         claimed=claimed(asdict(spec)),
         **vars(evaluation.evaluate_predictions(predicted, sides.labels)),
         parameters=fitted.parameters,
@@ -159,12 +196,10 @@ def _measure(spec: Spec, table, name: str, version: str, progress: bool) -> RunR
         epochs=fitted.epochs,
         best_epoch=fitted.best_epoch,
         chosen=fitted.chosen,
-        trained=clean.hash if clean else None,
-        left_out=sides.left_out if spec.test_corpus else {},
-        test_completeness=_completeness(sides.tested) if spec.test_corpus else None,
-        standing=model.fidelity,
+        study=fitted.study,
+        standing=models.get_model(spec.model).fidelity,
         seconds={key: round(value, 2) for key, value in seconds.items()},
-        completeness=_completeness(table),
+        **known,
         versions=versions(),
         processor=processor(),
         when=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -189,24 +224,30 @@ def _loaded(spec: Spec, clean: RunResult) -> Fitted:
     return Fitted(_answers(network), clean.parameters, {}, clean.epochs, clean.best_epoch, seconds=0.0)
 
 
-def _fit(spec: Spec, sides: cells.Subsets, x: dict[str, np.ndarray], name: str, progress: bool) -> Fitted:
-    """Fit the system of a spec on the training inputs, which its augmented copies follow."""
+def _fit(
+    spec: Spec, sides: cells.Subsets, x: dict[str, np.ndarray], checkpoint: Path, progress: bool
+) -> dict[str, Fitted]:
+    """Fit the system of a spec on the training inputs, which its augmented copies follow; a network under every rule.
+
+    The test inputs go only into what is marked as a leak: the rule ``oracle`` and the curve of the test UAR.
+    """
     index = {label: i for i, label in enumerate(sides.labels)}
-    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
+    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in splits.SIDES}
     copies = len(x["train"]) // len(sides.train)
     y = np.tile(target["train"], copies)
     if models.get_model(spec.model).kind == "network":
-        return _fit_network(spec, sides.train, (x["train"], y), (x["validation"], target["validation"]), name, progress)
+        held_out = {side: (x[side], target[side]) for side in ("validation", "test")}
+        return _fit_network(spec, sides.train, (x["train"], y), held_out, checkpoint, progress)
     groups = np.tile(sides.train["speaker"], copies)  # one that keeps no weights is fitted again, and is the same
-    return _fit_learner(spec, groups, x["train"], y, sides.labels)
+    return {spec.keep: _fit_learner(spec, groups, x["train"], y, sides.labels)}
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: network.predict(**speedups.batches(x, size=fit.EVALUATION_BATCH), verbose=0)
 
 
-def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool) -> Fitted:
-    """Train the network of a spec and store its weights."""
+def _fit_network(spec: Spec, table, train, held_out, checkpoint: Path, progress: bool) -> dict[str, Fitted]:
+    """Train the network of a spec once, and return what every rule keeps."""
     fit.prepare_backend(spec.seed)
     x, y = train
     heads = _heads(spec, table, y)
@@ -217,14 +258,19 @@ def _fit_network(spec: Spec, table, train, validation, name: str, progress: bool
     fit.fit_scaling(network, x)
     if heads:
         y = {network.output_names[0]: y, **heads}
-    network, done = fit.fit_network(
-        network, (x, y), validation, spec.plan,
-        checkpoint=checkpoint_folder(name), progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
+    networks, done = fit.fit_with_rules(
+        network, (x, y), held_out["validation"], spec.plan, rules=KEEP, test=held_out["test"],
+        checkpoint=checkpoint, progress=progress, label=f"{spec.model} {spec.corpus} fold {spec.fold}",
     )  # fmt: skip
-    store_dir().mkdir(parents=True, exist_ok=True)
-    network.save(store_dir() / f".{name}.part.keras")
-    os.replace(store_dir() / f".{name}.part.keras", store_dir() / f"{name}.keras")
-    return Fitted(_answers(network), count, done.history, done.epochs, done.best_epoch, done.seconds)
+    kept = kept_epochs(done.loss, done.uar, spec.patience, done.test_uar)
+    study = {"test_uar": [round(value, 6) for value in done.test_uar]}
+    return {
+        rule: Fitted(
+            _answers(kept_network), count, done.history, done.epochs, kept[rule], done.seconds,
+            network=None if rule == ORACLE else kept_network, study=study,
+        )
+        for rule, kept_network in networks.items()
+    }  # fmt: skip
 
 
 def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from ser_core.audio.augmentation import TECHNIQUES, Ranges, parse_techniques
 from ser_core.features import CHANNELS, FeatureSettings, cache, inputs
 from ser_core.protocols import splits
 from ser_core.training import adaptation, batch_norm, fit
+from ser_core.training.selection import KEEP
 
 CODE_VERSION = 1
 """Raised whenever the code changes what a spec gives."""
@@ -61,6 +62,7 @@ class Spec:
     condition: str = "clean"  # one of conditions.CONDITIONS
     padding: str = "zero"  # or "masked": frames beyond the end of an utterance play no part
     adapt: str = "none"  # to the target corpus, without its labels: one of adaptation.KINDS
+    keep: str = "loss"  # which epoch: one of selection.KEEP; "oracle" is a leak, for study
     batch_norm: str = "moving"  # one of batch_norm.KINDS: what a normalisation behind dropout judges by
 
     def __post_init__(self):
@@ -82,11 +84,13 @@ class Spec:
             for field in fields(fit.TrainingConfig):  # a learner is not trained in epochs
                 if field.name != "seed":
                     put(field.name, field.default)
+            put("keep", "loss")
         self._check(model)
 
     def _check(self, model) -> None:
         _check_choice("protocol", self.protocol, splits.PROTOCOLS)
         _check_choice("precision", self.precision, fit.PRECISIONS)
+        _check_choice("keep", self.keep, KEEP)
         _check_choice("optimizer", self.optimizer, fit.OPTIMIZERS)
         for name in ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):

@@ -39,11 +39,11 @@ def checkpoint_folder(name: str) -> Path:
 def result_lock(name: str) -> Iterator[None]:
     """Wait until no other process works on this result in this store, and let none begin.
 
-    The lock file is ``<store>/.locks/<name>.lock``; the system releases it when the process that holds it ends.
+    The lock file is ``<store>/locks/<name>.lock``; the system releases it when the process that holds it ends.
     """
     from filelock import FileLock
 
-    path = store_dir() / ".locks" / f"{name}.lock"
+    path = store_dir() / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path):
         yield

@@ -67,6 +67,7 @@ def prepare_backend(seed: int) -> None:
         return
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of each network that predicts for the first time
     try:
         tf.config.threading.set_intra_op_parallelism_threads(THREADS)
         tf.config.threading.set_inter_op_parallelism_threads(THREADS)

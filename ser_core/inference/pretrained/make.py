@@ -31,6 +31,7 @@ from ser_core.experiments.spec import Spec
 from ser_core.experiments.store import load_predictions, load_rows, published_dir
 from ser_core.inference import export, saved_models
 from ser_core.metrics import temperature_scaling
+from ser_core.training.selection import ORACLE
 
 HERE = Path(__file__).parent
 MODEL, CHOICE, CARD = HERE / "model.onnx", HERE / "choice.json", HERE / "CARD.md"
@@ -79,7 +80,7 @@ def candidates(folder: Path) -> list[dict]:
             "ok",
             "clean",
         )
-        if fitting and spec["test_corpus"] is None and exportable(spec):
+        if fitting and spec["test_corpus"] is None and spec["keep"] != ORACLE and exportable(spec):
             groups.setdefault(json.dumps(result.setting, sort_keys=True), []).append(result)
     networks = [_candidate(json.loads(key), rows, folder) for key, rows in groups.items()]
     return sorted(networks, key=lambda network: (-len(network["folds"]), -network["validation_uar"]))
