@@ -14,7 +14,7 @@ REASON = "needs pip install '.[ssl]'; .ci/run tests it in an environment of its 
 transformers = pytest.importorskip("transformers", reason=REASON)
 torch = pytest.importorskip("torch", reason=REASON)
 
-from ser_core import corpora, features
+from ser_core import corpora, features  # noqa: E402
 from ser_core._utils.errors import SerError  # noqa: E402
 from ser_core.experiments import worker  # noqa: E402
 from ser_core.experiments.result import RunResult  # noqa: E402

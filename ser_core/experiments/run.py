@@ -136,7 +136,7 @@ def _measure(spec: Spec, table, name: str, version: str, progress: bool) -> RunR
     seconds["training"] = fitted.seconds
     clock = time.perf_counter()
     predicted = {
-        side: evaluation.predictions_frame(fitted.predict(x[side]), sides[side], sides.labels)
+        side: evaluation.predictions_frame(fitted.predict(x[side]), sides.get(side), sides.labels)
         for side in ("validation", "test")
     }
     seconds["evaluation"] = time.perf_counter() - clock
@@ -188,7 +188,7 @@ def _loaded(spec: Spec, clean: RunResult) -> Fitted:
 def _fit(spec: Spec, sides: cells.Subsets, x: dict[str, np.ndarray], name: str, progress: bool) -> Fitted:
     """Fit the system of a spec on the training inputs, which its augmented copies follow."""
     index = {label: i for i, label in enumerate(sides.labels)}
-    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in ("train", "validation")}
+    target = {side: sides.get(side)["emotion"].map(index).to_numpy() for side in ("train", "validation")}
     copies = len(x["train"]) // len(sides.train)
     y = np.tile(target["train"], copies)
     if models.get_model(spec.model).kind == "network":

@@ -275,7 +275,8 @@ def index_html(
     lead : HTML below the title; badge : "demo" or ""
     cards : dicts ``title``, ``text``, ``page`` (file name or ""), ``picture`` (data address or None) and
         ``failure`` (error line or "")
-    pooled : of :func:`ser_core.results.pooling.pool_results`; corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
+    pooled : of :func:`ser_core.results.pooling.pool_results`
+    corpora : DataFrame of :func:`ser_core.corpora.inventory.completeness_table`
     made : (name, value) pairs on how this was made
     ladders : (figure, sentence) pairs of :mod:`ser_core.results.ladder_text`
     """

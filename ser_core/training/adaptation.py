@@ -115,12 +115,13 @@ def _scaled(spec, sides, raw: dict) -> dict:
     """Raw features or vectors scaled by corpus or speaker. Copies take the scale of what they are copies of."""
     by_speaker = spec.adapt == "speaker"
     groups = {
-        side: [f"{origin} {one}" if by_speaker else origin for one in sides[side]["speaker"]]
+        side: [f"{origin} {one}" if by_speaker else origin for one in sides.get(side)["speaker"]]
         for side, origin in (("train", "source"), ("validation", "source"), ("test", "target"))
     }
     fitted = ("train", "validation") if by_speaker else ("train",)
     known = group_statistics(
-        [one for side in fitted for one in raw[side][: len(sides[side])]], [g for side in fitted for g in groups[side]]
+        [one for side in fitted for one in raw[side][: len(sides.get(side))]],
+        [g for side in fitted for g in groups[side]],
     )
     known |= group_statistics(raw["test"], groups["test"])
     scaled = {}
