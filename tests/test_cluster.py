@@ -44,7 +44,7 @@ def test_a_cell_that_fails_or_kills_its_process_is_a_row(dask, cells, own_store,
     failing, deadly = made_cells.failing(cells)
     found = run_sweep([deadly, failing], scheduler=dask[0], progress=False)
     rows = {row.spec["model"]: row for row in found}
-    assert "fold 7" in rows[failing.model]["error"] and "was killed" in rows[deadly.model]["error"]
+    assert "fold 7" in rows[failing.model].error and "was killed" in rows[deadly.model].error
     assert {row.hash for row in rows.values()} == {path.stem for path in own_store.glob("*.json")}
 
 

@@ -4,17 +4,18 @@
     dask worker tcp://HOST:8786 --nthreads 1 --nworkers 2  # on every machine
     ser sweep paper --scheduler tcp://HOST:8786
 
-Each thread of a worker trains one cell at a time, in a process of its own (:class:`ser_core.experiments.worker.Worker`): a worker's
-event loop draws from Python's random numbers, which Keras takes its seeds from, so that training in the worker itself
-could not be repeated. The process ends with the worker, and when nobody waits for the cell any longer.
+Each thread of a worker trains one run at a time, in a process of its own
+(:class:`ser_core.experiments.worker.Worker`): a worker's event loop draws from Python's random numbers, which Keras
+takes its seeds from, so that training in the worker itself could not be repeated. The process ends with the worker, or
+when nobody waits for the run any longer.
 
 A worker finds the corpora, computes the features and keeps results and checkpoints where its own ``SER_DATA``,
 ``SER_CACHE`` and ``SER_RUNS`` say. It returns the files of the result, and those that the client's store lacks are
 written there: the machines may share their folders or not, and whoever holds a result does not train it again. The
 client names each result and the version of its data; a worker whose own differ does not run the cell, and the row says
 so. The key of a task is the name of its result, so that two sweeps on one scheduler share a cell instead of running it
-twice; between processes that share a store, :func:`ser_core.experiments.store.result_lock` sees to it. A cell whose worker is lost
-begins again, from its last epoch where the next worker finds the checkpoint.
+twice; between processes that share a store, :func:`ser_core.experiments.store.result_lock` sees to it. A cell whose
+worker is lost begins again, from its last epoch where the next worker finds the checkpoint.
 """
 
 import asyncio
@@ -131,12 +132,12 @@ def run_on_worker(spec: dict, fresh: bool, version: str, name: str) -> dict[str,
     fresh : train anew what the worker's store holds
     version, name : of the corpus and of the result, as the client sees them
     """
-    spec = Spec(**spec)
+    wanted = Spec(**spec)
     try:
-        _check_versions(spec, version, name)
-        result = _run_in_child(spec, fresh)
+        _check_versions(wanted, version, name)
+        result = _run_in_child(wanted, fresh)
     except SerError as error:
-        result = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
+        result = store.failed_result(wanted, SerError(f"{socket.gethostname()}: {error}"))
     kinds = (".parquet", ".keras", ".json")  # the result last: where it is, the others are
     files = [store.store_dir() / f"{result.hash}{kind}" for kind in kinds]
     files = [path for path in files if path.is_file()]

@@ -5,9 +5,12 @@ The only place that augments or changes a recording. Copies are made of training
 the test side alone.
 """
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,25 +23,29 @@ from ser_core.features import cache
 from ser_core.protocols import splits
 from ser_core.training import adaptation
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class Subsets:
     """The utterances of one cell; ``id``, ``emotion``, ... as in the utterance table, under ``leaky`` also ``copy``."""
 
     labels: tuple[str, ...]
-    train: object  # DataFrame
-    validation: object
-    test: object
-    tested: object  # utterance table of the corpus that is tested on, whole
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    tested: pd.DataFrame  # utterance table of the corpus that is tested on, whole
     left_out: dict  # cross: corpus to emotion to number of utterances that the other corpus has no name for
 
-    def __getitem__(self, side: str):
+    def get(self, side: str) -> pd.DataFrame:
+        """Return the utterances of a subset: ``train``, ``validation`` or ``test``."""
         return getattr(self, side)
 
 
 def augmented_copies(spec: Spec) -> tuple[str, ...]:
     """Names of the augmented copies of a spec (``splits.copy_names``)."""
-    return splits.copy_names(parse_techniques(spec.augment), spec.copies)
+    return splits.copy_names(parse_techniques(spec.augment or ""), spec.copies)
 
 
 def load_subsets(spec: Spec, table=None) -> Subsets:
@@ -84,7 +91,7 @@ def _counts(table) -> dict[str, int]:
 
 def feature_jobs(spec: Spec, sides: Subsets, side: str) -> list[cache.Job]:
     """What must be computed for one side, one job a row, without training copies."""
-    part = sides[side]
+    part = sides.get(side)
     if "copy" in part:
         found = cache.jobs_for(part.assign(id=part["utterance"]), spec.settings)
         found = [replace(job, **copy_treatment(spec, copy)) if copy else job for job, copy in zip(found, part["copy"])]

@@ -216,7 +216,8 @@ def _paper() -> dict[str, Iterator[Spec]]:
         "ablation": [
             *(spec for corpus in ("ravdess", "ravtess") for name in ABLATION
               for spec in expand(Spec(corpus=corpus, model=name), fold=six)),
-            *(spec for _, fields in grids.ablation_grid() for spec in expand(Spec(corpus="ravdess", **fields), fold=six)),
+            *(spec for _, fields in grids.ablation_grid()
+              for spec in expand(Spec(corpus="ravdess", **fields), fold=six)),
             *expand(replace(base, corpus="ravtess_calm_merged"), fold=six),
         ],
     }  # fmt: skip

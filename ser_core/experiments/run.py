@@ -177,7 +177,7 @@ def _evaluate(
     name = spec_hash(spec, known["data_version"])
     clock = time.perf_counter()
     predicted = {
-        side: evaluation.predictions_frame(fitted.predict(x[side]), sides[side], sides.labels)
+        side: evaluation.predictions_frame(fitted.predict(x[side]), sides.get(side), sides.labels)
         for side in ("validation", "test")
     }
     seconds = seconds | {"training": fitted.seconds, "evaluation": time.perf_counter() - clock}
@@ -232,7 +232,7 @@ def _fit(
     The test inputs go only into what is marked as a leak: the rule ``oracle`` and the curve of the test UAR.
     """
     index = {label: i for i, label in enumerate(sides.labels)}
-    target = {side: sides[side]["emotion"].map(index).to_numpy() for side in splits.SIDES}
+    target = {side: sides.get(side)["emotion"].map(index).to_numpy() for side in splits.SIDES}
     copies = len(x["train"]) // len(sides.train)
     y = np.tile(target["train"], copies)
     if models.get_model(spec.model).kind == "network":

@@ -1,8 +1,8 @@
-"""Many cells: an iterator of specs in, rows as they finish out. A failed cell is a row, and the sweep goes on.
+"""Sweeps: an iterator of specs in, results as they finish out; a failed run is a result, and the sweep goes on.
 
-A cell is trained in a process that does nothing else (:mod:`ser_core.experiments.worker`), with one TensorFlow thread, so that it
-gives the same numbers alone, beside others or on a cluster (:mod:`ser_core.experiments.cluster`). What the store holds is not run
-again; a killed sweep takes its processes with it and is started again with the same command.
+A run is trained in a process that does nothing else (:mod:`ser_core.experiments.worker`), with one TensorFlow thread.
+So it gives the same numbers alone, with others or on a cluster (:mod:`ser_core.experiments.cluster`). Existing results
+are reused; a killed sweep takes its processes with it and resumes with the same command.
 """
 
 import contextlib

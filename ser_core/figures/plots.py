@@ -5,6 +5,8 @@ figure is closed before it is returned, so that a notebook shows it once. The di
 :mod:`ser_core.figures.diagrams`.
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -22,7 +24,7 @@ INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
 
 LABEL = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1}  # behind text that stands on lines
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",

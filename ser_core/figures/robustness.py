@@ -18,9 +18,14 @@ from ser_core.results.records import PooledResult
 def reliability_diagram(
     answers: calibration_tables.CalibratedAnswers, *, equal_mass=False, title="Reliability"
 ) -> Figure:
-    """Accuracy against confidence, before and after the temperature, above the share of answers in each bin.
+    """Draw accuracy against confidence, before and after the temperature, above the share of answers in each bin.
 
-    answers : from :func:`ser_core.results.calibration_tables.calibrated_answers`; equal_mass : bins of equally many answers
+    Parameters
+    ----------
+    answers : CalibratedAnswers
+        from :func:`ser_core.results.calibration_tables.calibrated_answers`
+    equal_mass : bool, default False
+        bins of equally many answers
     """
     fig, axes = subplots(2, 2, (9.5, 5.2), sharex=True, sharey="row", height_ratios=(3, 1))
     mean = np.exp(np.mean(np.log(answers.temperatures)))

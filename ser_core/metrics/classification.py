@@ -130,7 +130,10 @@ def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[
     each = class_scores(confusion(truth, prediction, labels))
     return {
         label: ClassScores(
-            *(float(each[name][i]) for name in ("precision", "recall", "f1")), support=int(each["support"][i])
+            precision=float(each["precision"][i]),
+            recall=float(each["recall"][i]),
+            f1=float(each["f1"][i]),
+            support=int(each["support"][i]),
         )
         for i, label in enumerate(labels)
     }

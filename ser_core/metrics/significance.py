@@ -80,8 +80,8 @@ class PairedDifferences:
         unit, n, level = values["unit"], values["n"], values["level"]
 
         def read(value: dict[str, Any]) -> Difference:
-            limits = value["interval"]
-            interval = Interval(*limits, level, unit, n) if limits else None
+            low, high = value["interval"] or (0.0, 0.0)
+            interval = Interval(low, high, level, unit, n) if value["interval"] else None
             return Difference(value["difference"], interval, value.get("p"), value.get("found"))
 
         return cls(unit, n, level, **{name: read(values[name]) for name in SCORES})

@@ -104,7 +104,11 @@ class Intervals:
         24
         """
         unit, n, level = values["unit"], values["n"], values.get("level", LEVEL)
-        made = {name: Interval(*limits, level, unit, n) for name in SCORES if (limits := values.get(name))}
+        made = {
+            name: Interval(low, high, level, unit, n)
+            for name in SCORES
+            for low, high in ([values[name]] if values.get(name) else [])
+        }
         return cls(unit, n, level, values.get("method", METHOD), **made)
 
 
@@ -224,7 +228,7 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
 
 
 def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tuple[float, float]]:
-    """Compute the interval of every score from the units' confusion matrices [units, labels, labels], not cut to 0..1."""
+    """Compute the interval of every score from confusion matrices [units, labels, labels], not cut to 0..1."""
     total = matrices.sum(axis=0)
     whole, without = scores_from_confusion(total), scores_from_confusion(total - matrices)
     return {name: jackknife(without[name], whole[name], level) for name in SCORES}

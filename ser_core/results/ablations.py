@@ -168,7 +168,7 @@ def neutral_sentence(pooled: list[PooledResult], base: PooledResult | None, fold
     for one in (base, match) if other else (match, base):
         used = [result for result in one.results if result.spec["fold"] in folds]
         frames.append(join_predictions(used, folder).query("truth == 'neutral'"))
-    change = significance.paired(*frames, match.labels).accuracy
+    change = significance.paired(frames[0], frames[1], match.labels).accuracy
     before, after = (format_percent((frame["truth"] == frame["prediction"]).mean()) for frame in frames)
     p = f", p {format_p_value(change.p)}" if change.p is not None else ""
     return (

@@ -64,10 +64,10 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
     folds = tuple(sorted(set(first.folds) & set(second.folds)))
     if not folds or first.labels != second.labels:
         return None
-    frames = [
+    before, after = (
         join_predictions([result for result in one.results if result.spec["fold"] in folds], folder)
         for one in (first, second)
-    ]
+    )
     spec = second.spec
     return Comparison(
         first=first.spec["model"],
@@ -76,7 +76,7 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
         test_corpus=spec.get("test_corpus"),
         protocol=spec["protocol"],
         folds=folds,
-        differences=significance.paired(*frames, first.labels),
+        differences=significance.paired(before, after, first.labels),
     )
 
 
@@ -198,7 +198,7 @@ def system_names(pooled: list[PooledResult]) -> list[str]:
     names = []
     for title, own in zip(titles, settings, strict=True):
         alike = [other for other, name in zip(settings, titles, strict=True) if name == title]
-        apart = sorted(own - set.intersection(*alike))
+        apart = sorted(own - alike[0].intersection(*alike))
         names.append(f"{title} ({', '.join(apart)})" if apart else title)
     return names
 

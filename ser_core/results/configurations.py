@@ -154,11 +154,10 @@ def configuration_steps(pooled: list[PooledResult], folder, number: str) -> list
 def configurations_sentence(pooled: list[PooledResult], folder, number: str) -> str:
     """Name the steps of Table V or VI that differ significantly from none, in one sentence."""
     corpus = corpora.corpus_title(pooled[0].spec["corpus"])
-    tested = [step for step in configuration_steps(pooled, folder, number) if step.ours.p is not None]
+    steps = configuration_steps(pooled, folder, number)
+    tested = [(step, step.ours.p) for step in steps if step.ours.p is not None]
     if not tested:
         return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
-    clear = [
-        f"{step.name} ({format_points(step.ours.difference)})" for step in tested if step.ours.p <= significance.ALPHA
-    ]
+    clear = [f"{step.name} ({format_points(step.ours.difference)})" for step, p in tested if p <= significance.ALPHA]
     counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
     return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear or ['none'])}."

@@ -36,7 +36,7 @@ def format_percent(value: float | None, digits: int = 1) -> str:
     >>> format_percent(0.42708)
     '42.7'
     """
-    return DASH if is_missing(value) else f"{100 * value:.{digits}f}"
+    return DASH if value is None or is_missing(value) else f"{100 * value:.{digits}f}"
 
 
 def format_points(value: float | None, digits: int = 1) -> str:
@@ -45,7 +45,7 @@ def format_points(value: float | None, digits: int = 1) -> str:
     >>> format_points(-0.031)
     '-3.1'
     """
-    return DASH if is_missing(value) else f"{100 * value:+.{digits}f}"
+    return DASH if value is None or is_missing(value) else f"{100 * value:+.{digits}f}"
 
 
 def format_count(value: int | None) -> str:
@@ -103,7 +103,7 @@ def format_p_value(p: float) -> str:
 
 def format_test(p: float | None, units: int | None = None, unit: str | None = None) -> str:
     """Format the p value of a paired test: "0.003", "0.41 ≈", or "– (4 speakers)" with the ``units`` to be named."""
-    text = DASH if is_missing(p) else format_p_value(p) + (f" {ALIKE}" if p > ALPHA else "")
+    text = DASH if p is None or is_missing(p) else format_p_value(p) + (f" {ALIKE}" if p > ALPHA else "")
     return no_break(text if is_missing(units) else f"{text} ({units} {unit}s)")
 
 
@@ -169,7 +169,7 @@ def format_field(name: str, value) -> str:
 
 def score_columns(one: PooledResult, *scores: str) -> dict[str, float]:
     """Return the columns of numeric tables for some scores: ``uar``, ``uar_low``, ``uar_high``, NaN where missing."""
-    columns = {}
+    columns: dict[str, float] = {}
     for score in scores:
         columns |= limit_columns(score, one.scores.get(score), one.intervals.get(score) if one.intervals else None)
     return columns

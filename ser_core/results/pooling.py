@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def pool_results(
 def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
     good = [result for result in group if result.ok]
     failed = [result for result in group if not result.ok]
-    common = {
+    common: dict[str, Any] = {
         "spec": spec,
         "errors": tuple(result.error or "" for result in failed),
         "unavailable": any(result.unavailable for result in failed),

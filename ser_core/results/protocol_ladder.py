@@ -220,10 +220,11 @@ def _step(above: Rung, below: Rung) -> LadderStep:
     shared = set(above.frame["id"]) & set(below.frame["id"])
     if not shared:
         return plain
-    frames = [rung.frame[rung.frame["id"].isin(shared)] for rung in (above, below)]
-    differences = significance.paired(*frames, above.labels)
-    levels = [_accuracy(frame) for frame in frames]
-    return LadderStep(differences.accuracy, *levels, len(shared), differences.unit, differences.n)
+    upper, lower = (rung.frame[rung.frame["id"].isin(shared)] for rung in (above, below))
+    differences = significance.paired(upper, lower, above.labels)
+    return LadderStep(
+        differences.accuracy, _accuracy(upper), _accuracy(lower), len(shared), differences.unit, differences.n
+    )
 
 
 def _levels(step: LadderStep, above: Rung, below: Rung, other: bool) -> str:

@@ -216,6 +216,6 @@ def robustness_sentence(family: Family) -> str:
     worst = min(left, key=lambda name: left[name])
     noises = [words for kind in ("white", "babble") if (words := half_performance_text(family, kind))]
     return (
-        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; half of it is "
-        f"lost under {' and '.join(noises) or 'no noise that was measured'}."
+        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; half "
+        f"of it is lost under {' and '.join(noises) or 'no noise that was measured'}."
     )

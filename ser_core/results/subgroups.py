@@ -1,12 +1,13 @@
 """Scores by sex, by intensity and by speaker, from pooled results.
 
-Scores are fractions, averaged over seeds; intervals are at 95 % and over speakers. Sexes are different speakers, so they
-are compared between speakers; intensities are the same speakers, so they are compared within them.
+Scores are fractions, averaged over seeds; intervals are at 95 % and over speakers. Sexes are different speakers, so
+they are compared between speakers; intensities are the same speakers, so they are compared within them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -216,7 +217,7 @@ def group_table(one: PooledResult, folder) -> pd.DataFrame:
     rows = []
     for column in COLUMNS:
         for group in scores_by_group(one, folder, column):
-            row = {"column": column, "group": group.group}
+            row: dict[str, Any] = {"column": column, "group": group.group}
             for score in ("uar", "accuracy"):
                 row |= limit_columns(score, group.scored.scores[score], group.scored.intervals.get(score))
             row |= {"emotions": group.classes, "n_test": group.scored.n_test, "speakers": group.speakers}

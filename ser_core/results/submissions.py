@@ -230,7 +230,7 @@ def score_submission(
     merged = None
     if corpora.canonical_name(target) == paper.LISTENERS["corpus"] and "calm" in labels:
         merged = score_predictions(merge_calm(frame), [label for label in labels if label != "calm"])
-    like = {
+    like: dict[str, Any] = {
         "corpus": corpora.canonical_name(corpus),
         "protocol": protocol,
         "test_corpus": corpora.canonical_name(test_corpus) if protocol == "cross" else None,

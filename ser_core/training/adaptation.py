@@ -199,10 +199,10 @@ def _scaled(spec: Any, sides: Any, raw: Mapping[str, Sequence[np.ndarray]]) -> d
     """Scale raw features or vectors by corpus or speaker; augmented copies are scaled as their originals."""
     by_speaker = spec.adapt == "speaker"
     origins = {"train": "source", "validation": "source", "test": "target"}
-    groups = {subset: _speaker_or_corpus(sides[subset], origin, by_speaker) for subset, origin in origins.items()}
+    groups = {subset: _speaker_or_corpus(sides.get(subset), origin, by_speaker) for subset, origin in origins.items()}
     fitted = ("train", "validation") if by_speaker else ("train",)
     statistics = group_statistics(
-        [values for subset in fitted for values in raw[subset][: len(sides[subset])]],
+        [values for subset in fitted for values in raw[subset][: len(sides.get(subset))]],
         [group for subset in fitted for group in groups[subset]],
     )
     statistics |= group_statistics(raw["test"], groups["test"])
