@@ -33,7 +33,7 @@ CROSS = replace(SMALL, protocol="cross", test_corpus="demo_ravdess")
         ({"adapt": "magic"}, "magic"),
         ({"condition": "white:loud"}, "loud"),
         ({"padding": "none"}, "padding"),
-        ({"padding": "masked", "model": "reslstm_sa"}, "cannot leave frames out"),
+        ({"padding": "masked", "model": "reslstm_sa"}, "cannot ignore frames"),
         ({"protocol": "cross", "test_corpus": "demo_tess", "adapt": "corpus", "features": "waveform",
           "model": "clstm"}, "waveform"),
     ],

@@ -253,7 +253,7 @@ def summary(result: RunResult) -> str:
         f"{spec['model']} on {spec['corpus']}{_test_setting(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
         f"seed {spec['seed']}"
     )
-    if not result.ok:
+    if not result.ok or result.intervals is None or result.completeness is None:
         return f"{where}: error: {result.error}"
     interval = result.intervals.uar
     spread = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}] over {interval.unit}s" if interval else ""

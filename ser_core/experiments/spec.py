@@ -1,4 +1,4 @@
-"""What fixes a result: the frozen :class:`Spec`, flat and JSON-able, and the name that it gives to the result."""
+"""Describe a run: the frozen :class:`Spec`, flat and JSON-able, and the hash that names its result."""
 
 import contextlib
 import hashlib
@@ -15,23 +15,28 @@ from ser_core.training import adaptation, batch_norm, fit
 from ser_core.training.selection import KEEP
 
 CODE_VERSION = 1
-"""Raised whenever the code changes what a spec gives."""
+"""Increased whenever the code changes the result of a spec."""
 USUAL = {"augment": ",".join(TECHNIQUES), "optimizer": "adam", "learning_rate": 0.001}
-"""What an open field (None) becomes where the model's source does not fix it; see ``models.Model.recipe``."""
+"""Values of open fields (None) where the source of the model does not fix them; see ``models.Model.recipe``."""
 
 PADDINGS = ("zero", "masked")
 HASHED_NAMES = MappingProxyType({"features": "channels"})
-"""Fields that got a better name since results were stored: the new name to the one that the hash keeps covering."""
+"""Fields that were renamed after results were stored: the new name to the old one, which the hash still covers."""
 STORED_NAMES = MappingProxyType({old: new for new, old in HASHED_NAMES.items()})
-"""The same the other way, for reading old rows."""
+"""The old name to the new one, for reading stored results."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that fixes a result. Defaults are the paper's, or this suite's reading of it.
+    """Describe everything that a result depends on. Defaults are the paper's, or this suite's reading of it.
 
-    A field that is None becomes what the model was made for; a Spec that has been made has none left but
-    ``test_corpus``, which the protocol ``cross`` names. ``condition`` is what is done to the test audio alone.
+    A field that is None gets the value that the model was made for, so that a made Spec has no None except
+    ``test_corpus``, which belongs to the protocol ``cross``. ``condition`` is applied to the test audio only.
+
+    Raises
+    ------
+    SerError
+        for a value that is unknown, out of range, or does not fit the others
     """
 
     corpus: str = "demo"
@@ -39,9 +44,9 @@ class Spec:
     protocol: str = "speaker"
     fold: int = 0
     model: str = "cnn_bilstm_attention"
-    features: str | None = None  # the input: one of inputs.INPUTS
-    frames: int | None = None
-    rate: int | None = None  # Hz
+    features: str = None  # type: ignore[assignment]  # one of features.inputs.INPUTS
+    frames: int = None  # type: ignore[assignment]
+    rate: int = None  # type: ignore[assignment]  # Hz
     znorm: bool = True
     normalise: bool = True
     denoise: bool = False
@@ -59,11 +64,11 @@ class Spec:
     learning_rate: float | None = None
     precision: str = "float32"
     seed: int = 0
-    condition: str = "clean"  # one of conditions.CONDITIONS
-    padding: str = "zero"  # or "masked": frames beyond the end of an utterance play no part
-    adapt: str = "none"  # to the target corpus, without its labels: one of adaptation.KINDS
-    keep: str = "loss"  # which epoch: one of selection.KEEP; "oracle" is a leak, for study
-    batch_norm: str = "moving"  # one of batch_norm.KINDS: what a normalisation behind dropout judges by
+    condition: str = "clean"  # one of audio.degradation.CONDITIONS
+    padding: str = "zero"  # or "masked": frames after the end of an utterance are ignored
+    adapt: str = "none"  # to the test corpus, without its labels: one of training.adaptation.KINDS
+    keep: str = "loss"  # which epoch: one of training.selection.KEEP; "oracle" is a leak, for study
+    batch_norm: str = "moving"  # one of training.batch_norm.KINDS: statistics of batch normalisation after dropout
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -80,8 +85,8 @@ class Spec:
         put("augment", ",".join(parse_techniques(self.augment)))
         put("znorm", self.znorm and made_for.znorm)
         if model.kind != "network":
-            _check_choice(f"batch_norm of model {self.model}, which is no network,", self.batch_norm, ("moving",))
-            for field in fields(fit.TrainingConfig):  # a learner is not trained in epochs
+            _check_choice(f"batch_norm of model {self.model}, which is not a network,", self.batch_norm, ("moving",))
+            for field in fields(fit.TrainingConfig):  # a classical system has no epochs
                 if field.name != "seed":
                     put(field.name, field.default)
             put("keep", "loss")
@@ -97,12 +102,12 @@ class Spec:
                 raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
         inputs.input_shape(self.settings)
         if self.features in CHANNELS and self.frames < 8:
-            raise SerError(f"frames {self.frames}: at least 8, which three poolings by 2 leave one step of")
-        given, made_for = inputs.get_input(self.features), inputs.get_input(model.features)
-        alike = given.finish is made_for.finish or (given.znorm and made_for.znorm)
+            raise SerError(f"frames {self.frames}: must be at least 8, since three poolings by 2 must leave one step")
+        chosen, made_for = inputs.get_input(self.features), inputs.get_input(model.features)
+        fits = chosen.finish is made_for.finish or (chosen.znorm and made_for.znorm)
         if model.kind == "learner":
-            alike = len(given.shape(self.frames)) == len(made_for.shape(made_for.frames))
-        if self.model in models.MODELS and not alike:
+            fits = len(chosen.shape(self.frames)) == len(made_for.shape(made_for.frames))
+        if self.model in models.MODELS and not fits:
             raise SerError(
                 f"model {self.model}: was made for the input {model.features} and cannot take {self.features}"
             )
@@ -110,8 +115,8 @@ class Spec:
             raise SerError(f"seed {self.seed}: must be 0 or above, and below 2**32")
         _check_choice("padding", self.padding, PADDINGS)
         if self.padding == "masked" and not model.masks:
-            able = ", ".join(name for name, one in models.MODELS.items() if one.masks)
-            raise SerError(f"padding masked: model {self.model} cannot leave frames out; choose among {able}")
+            able = ", ".join(name for name, entry in models.MODELS.items() if entry.masks)
+            raise SerError(f"padding masked: model {self.model} cannot ignore frames; choose among {able}")
         adaptation.check_adaptation(self.adapt, self.features)
         _check_choice("batch_norm", self.batch_norm, batch_norm.KINDS)
         self._check_test()
@@ -125,7 +130,7 @@ class Spec:
             if first & second:
                 raise SerError(f"test_corpus {self.test_corpus}: shares recordings with {self.corpus}")
         if self.adapt != "none" and self.protocol != "cross":
-            raise SerError(f"adapt {self.adapt}: is for protocol cross, where another corpus is tested on")
+            raise SerError(f"adapt {self.adapt}: belongs to protocol cross, which tests on another corpus")
         if self.protocol == "leaky" and not self.augment:
             raise SerError("protocol leaky: without augmentation there are no copies; name one with augment")
         if self.condition != "clean":
@@ -135,14 +140,17 @@ class Spec:
 
     @property
     def settings(self) -> FeatureSettings:
+        """Return the fields that make the network's input."""
         return FeatureSettings(**_select_fields(self, FeatureSettings))
 
     @property
     def ranges(self) -> Ranges:
+        """Return the ranges of augmentation."""
         return Ranges(**_select_fields(self, Ranges))
 
     @property
     def plan(self) -> fit.TrainingConfig:
+        """Return the fields that configure the training."""
         return fit.TrainingConfig(**_select_fields(self, fit.TrainingConfig))
 
 
@@ -186,10 +194,16 @@ def complete_fields(values: dict) -> dict:
 
 
 def spec_hash(spec: Spec, data_version: str) -> str:
-    """Name of a result: 16 hexadecimal digits over the spec, the data's version and the code's.
+    """Return the name of a result: 16 hexadecimal digits over the spec, the data version and the code version.
 
-    Fields at their defaults are left out, so that a new field does not rename what was stored before it. Of a user's
-    own network the text of its module is part of it.
+    Fields at their defaults are left out, so that a new field does not rename stored results. For a user-defined model
+    its source is included.
+
+    Parameters
+    ----------
+    spec : Spec
+    data_version : str
+        see :func:`ser_core.experiments.run.data_version`
     """
     usual = {f.name: f.default for f in fields(Spec)} | USUAL
     content = stored_names({name: value for name, value in asdict(spec).items() if value != usual[name]})

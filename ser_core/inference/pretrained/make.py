@@ -94,7 +94,7 @@ def _candidate(spec: dict, rows: list[RunResult], folder: Path) -> dict:
         "spec": spec,
         "folds": sorted({row.spec["fold"] for row in rows}),
         "rows": [row.hash for row in rows],
-        "epochs": int(statistics.median(row.best_epoch for row in rows)),
+        "epochs": int(statistics.median(row.best_epoch or 0 for row in rows)),
         "validation_uar": round(metrics.uar(np.asarray(labels)[truth], predicted, labels), 6),
     }
 
