@@ -13,6 +13,7 @@ from sklearn.metrics import recall_score
 
 from ser_core import corpora
 from ser_core._utils import paths
+from ser_core.experiments import store
 from ser_core.experiments.spec import current_names
 from ser_core.inference import saved_models
 from ser_core.inference.predict import PRETRAINED, Predictor
@@ -58,10 +59,10 @@ def test_no_complete_candidate_was_better_by_validation(choice):
 
 @needs_model
 def test_the_scores_are_those_of_the_named_results(choice):
-    rows = [json.loads((PUBLISHED / f"{name}.json").read_text()) for name in choice["rows"]]
-    frames = [pd.read_parquet(PUBLISHED / f"{name}.parquet") for name in choice["rows"]]
-    assert choice["epochs"] == int(np.median([row["best_epoch"] for row in rows]))
-    together, labels = pd.concat(frames), rows[0]["labels"]
+    rows = store.find_results(PUBLISHED, choice["rows"])
+    frames = [pd.read_parquet(store.predictions_path(row, PUBLISHED)) for row in rows]
+    assert len(rows) == 6 and choice["epochs"] == int(np.median([row.best_epoch for row in rows]))
+    together, labels = pd.concat(frames), list(rows[0].labels)
     together["prediction"] = np.array(labels)[together[labels].to_numpy().argmax(axis=1)]
     subsets = dict(list(together.groupby("side")))
     uar = {side: recall_score(part["truth"], part["prediction"], average="macro") for side, part in subsets.items()}
@@ -80,7 +81,8 @@ def row(name, fold, model, test_right, validation_right, folder, **fields):
     """Write a published result whose predictions are right in a given share of each subset."""
     from dataclasses import asdict
 
-    from ser_core.experiments.spec import Spec
+    from ser_core.experiments import store
+from ser_core.experiments.spec import Spec
 
     labels = list(corpora.labels("ravdess"))
     subsets = []

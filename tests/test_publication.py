@@ -94,3 +94,10 @@ def test_other_json_files_beside_results_are_passed_over(published):
 )
 def test_the_setting_in_a_path_names_what_differs_from_the_defaults(changed, slug):
     assert setting_slug(asdict(Spec(**changed))) == slug
+
+
+def test_results_are_found_by_their_hashes_in_both_layouts(published):
+    hashes = [result.hash for result in published][::-1]
+    assert [result.hash for result in store.find_results(store.store_dir(), [*hashes, "missing"])] == hashes
+    publication.publish([result.make_spec() for result in published])
+    assert [result.hash for result in store.find_results(store.published_dir(), hashes)] == hashes

@@ -15,9 +15,8 @@ from ser_core._utils.atomic import write_atomically
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.settings import setting_slug
 from ser_core.experiments.spec import Spec, stored_names
-from ser_core.experiments.store import claimed, load_rows, predictions_path, published_dir, store_dir
+from ser_core.experiments.store import INDEX, claimed, load_rows, predictions_path, published_dir, store_dir
 
-INDEX = "index.csv"
 COLUMNS = (
     *("path", "hash", "corpus", "test_corpus", "protocol", "model", "setting", "fold", "seed", "condition"),
     *("accuracy", "uar", "n_test", "parameters", "epochs", "best_epoch", "when"),

@@ -1,9 +1,10 @@
 """Keep results, predictions and weights of runs, in the store and among the published results."""
 
 import contextlib
+import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ser_core.claims import paper
 from ser_core.experiments.result import ERROR, RunResult
 from ser_core.experiments.spec import Spec, stored_names
 
+INDEX = "index.csv"
+"""Of the published folder; see :mod:`ser_core.experiments.publication`."""
 OTHER_FOLDERS = {"report", "notebooks"}
 """Folders next to results that hold other JSON files."""
 
@@ -107,6 +110,18 @@ def load_rows(folder: Path) -> list[RunResult]:
     """
     results = [load_row(path) for path in result_files(folder)]
     return sorted(filter(None, results), key=lambda result: json.dumps(stored_names(result.spec), sort_keys=True))
+
+
+def find_results(folder: Path, hashes: Iterable[str]) -> list[RunResult]:
+    """Load the results with these hashes, in this order; those that are missing are left out.
+
+    The index of published results says where they are, so that the others need not be read.
+    """
+    places = {}
+    with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError), (folder / INDEX).open(newline="") as file:
+        places = {row["hash"]: folder / row["path"] for row in csv.DictReader(file) if row.get("hash") and row["path"]}
+    loaded = (load_row(places.get(name, folder / f"{name}.json")) for name in hashes)
+    return [result for result in loaded if result is not None]
 
 
 def published_specs() -> set[Spec]:

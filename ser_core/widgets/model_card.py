@@ -97,10 +97,11 @@ def measured_performance(model: Path | None = None) -> str:
         names = json.loads(choice.read_text(encoding="utf-8"))["rows"] if choice.is_file() else []
     else:
         names = [Path(model).stem]
-    rows = [row for name in names if (row := store.load_row(folder / f"{name}.json"))]
+    rows = store.find_results(folder, names)
     if not rows or len(rows) < len(names):
         return "How well it does is not known here: its results are missing."
     (one,) = pool_results(rows, folder)
+    assert one.intervals is not None  # the results are complete
     spec, unit = one.spec, one.intervals.unit
     title, folds = corpora.corpus_title(spec["corpus"]), f"{len(one.folds)} of {one.folds_total} folds"
     alike = "Networks trained alike on the folds reached" if model is None else "On its fold it reached"
