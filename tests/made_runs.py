@@ -86,11 +86,16 @@ def sequential(folder):
         return stored(store_module.store_dir())
 
 
+def files(store):
+    """Return the files of a store without its locks."""
+    return [path for path in store.iterdir() if path.name != ".locks"]
+
+
 def stored(store):
     """Return scores, history and probabilities of the store's results by fold and seed; other files are an error."""
     results = store_module.load_rows(store)
     names = {f"{result.hash}{suffix}" for result in results for suffix in (".json", ".parquet", ".keras")}
-    assert {path.name for path in store.iterdir()} == names
+    assert {path.name for path in files(store)} == names
     contents = {}
     for result in results:
         assert result.status == "ok" and result.epochs == FIELDS["epochs"]

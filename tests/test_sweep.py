@@ -61,7 +61,7 @@ def test_ctrl_c_ends_everything_with_one_line(phase, runs_folder, own_store, own
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, "") and len(children) >= 2
-    assert errors == "ser: stopped; start the same command again to go on\n"
+    assert errors == "ser: stopped; run the same command again to resume\n"
     assert made_runs.ended(children)
 
 
@@ -78,7 +78,7 @@ def test_a_run_that_fails_or_kills_its_process_has_an_error_as_result(runs_folde
     failing, deadly = made_runs.failing(runs_folder)
     results = {result.spec["model"]: result for result in run_sweep([deadly, failing], workers=2, progress=False)}
     assert "fold 7" in results[failing.model].error and "killed 3 times" in results[deadly.model].error
-    assert {path.suffix for path in own_store.iterdir()} <= {".json", ".lock"}
+    assert {path.suffix for path in made_runs.files(own_store)} == {".json"}
 
 
 HOLD = """
@@ -106,7 +106,7 @@ def test_two_processes_never_work_on_one_run(own_store):
     assert entered.wait(10)
     thread.join()
     holder.communicate()
-    assert not list(own_store.iterdir())
+    assert not made_runs.files(own_store)
 
 
 def test_importing_the_module_loads_neither_dask_nor_tensorflow():
