@@ -165,8 +165,8 @@ def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) 
     """
     spec = Spec(**fields)
     try:
-        _check_versions(wanted, version, name)
-        result = _run_in_child(wanted, fresh)
+        _check_versions(spec, version, name)
+        result = _run_in_child(spec, fresh)
     except SerError as error:
         result = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
     suffixes = (".parquet", ".keras", ".json")  # a result that exists has all its files, so the JSON is written last

@@ -50,7 +50,7 @@ class Subsets:
     tested: pd.DataFrame
     left_out: dict[str, dict[str, int]]
 
-    def __getitem__(self, side: str) -> pd.DataFrame:
+    def get(self, side: str) -> pd.DataFrame:
         """Return a subset by its name: ``train``, ``validation`` or ``test``."""
         return getattr(self, side)
 
@@ -130,7 +130,7 @@ def feature_jobs(spec: Spec, sides: Subsets, side: str) -> list[cache.Job]:
     list of Job
         one per row of the subset
     """
-    part = sides[side]
+    part = sides.get(side)
     if "copy" in part:
         jobs = cache.jobs_for(part.assign(id=part["utterance"]), spec.settings)
         jobs = [replace(job, **copy_treatment(spec, copy)) if copy else job for job, copy in zip(jobs, part["copy"])]

@@ -17,7 +17,7 @@ OK, ERROR = "ok", "error"
 """Values of the status of a result."""
 UNAVAILABLE_BEFORE = "not measured here: "
 """Start of the error line in results of the first schema whose model was unavailable."""
-RARE = ("by_copy", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
+RARE = ("by_copy", "study", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
 """Keys that the JSON form has only where they differ from the default."""
 
 
@@ -92,6 +92,8 @@ class RunResult:
         epochs trained, and the epoch whose weights are used, counted from 1
     chosen : Any
         hyperparameters that a classical system chose on the validation groups, such as its penalty
+    study : dict
+        for study only: ``test_uar`` per epoch, which must not choose an epoch or a setting
     trained : str or None
         hash of the clean result whose weights a run under a condition uses
     left_out : dict
