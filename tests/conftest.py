@@ -43,11 +43,11 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    """The folder of :mod:`made_cells`, on the import path."""
-    import made_cells
+def runs_folder(tmp_path_factory):
+    """Return the folder of :mod:`made_runs`, on the import path."""
+    import made_runs
 
     with pytest.MonkeyPatch.context() as patch:
-        folder = made_cells.home(tmp_path_factory)
+        folder = made_runs.make_folder(tmp_path_factory)
         patch.syspath_prepend(folder)
         yield folder

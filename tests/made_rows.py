@@ -1,4 +1,4 @@
-"""Made-up results with their predictions, for tests of what shows them. Nothing is trained."""
+"""Make up results with their predictions, for tests of tables and figures; nothing is trained."""
 
 import json
 from dataclasses import asdict
@@ -14,16 +14,20 @@ from ser_core.metrics import uncertainty
 
 
 def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, status="ok", **spec):
-    """One result and its files: ``size`` test utterances by four speakers of their own, right with ``skill``."""
+    """Make one result and its files.
+
+    ``size`` test utterances by four speakers that only this fold has; a prediction is right with probability
+    ``skill``, and otherwise a random label.
+    """
     labels = list(corpora.labels(corpus))
     spec = asdict(Spec(corpus=corpus, fold=fold, seed=seed, **spec))
     name = sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
     row = {"hash": name, "spec": spec, "status": status, "error": None if status == "ok" else "ValueError: made up"}
     if status != "ok":
         return RunResult.from_json(row | {"when": "2026-01-02T03:04:05"})
-    dice = np.random.default_rng([fold, seed, size])
+    random = np.random.default_rng([fold, seed, size])
     truth = np.array(labels)[np.arange(size) % len(labels)]
-    answer = np.where(dice.random(size) < skill, truth, dice.choice(labels, size))
+    prediction = np.where(random.random(size) < skill, truth, random.choice(labels, size))
     table = pd.DataFrame(
         {
             "id": [f"{fold}-{number}" for number in range(size)],
@@ -42,7 +46,7 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
         table["corpus"] = np.where(np.arange(size) % 2, "ravdess", "tess")
         table.loc[table["corpus"] == "ravdess", "speaker"] = [f"{n % 24:02d}" for n in range(size // 2)]
     for label in labels:
-        table[label] = np.where(answer == label, 0.9, 0.1 / (len(labels) - 1)).astype(np.float32)
+        table[label] = np.where(prediction == label, 0.9, 0.1 / (len(labels) - 1)).astype(np.float32)
     validation = table.head(8).assign(side="validation")
     pd.concat([validation, table], ignore_index=True).to_parquet(folder / f"{name}.parquet")
     epochs = 5 + fold
@@ -55,10 +59,10 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
         "parameters": 469257,
         "claimed": None,
         "labels": labels,
-        "scores": metrics.scores(truth, answer, labels),
-        "intervals": uncertainty.intervals(table.assign(prediction=answer), labels).to_json(),
-        "per_class": {label: vars(own) for label, own in metrics.per_class(truth, answer, labels).items()},
-        "confusion": metrics.confusion(truth, answer, labels).tolist(),
+        "scores": metrics.scores(truth, prediction, labels),
+        "intervals": uncertainty.intervals(table.assign(prediction=prediction), labels).to_json(),
+        "per_class": {name: vars(each) for name, each in metrics.per_class(truth, prediction, labels).items()},
+        "confusion": metrics.confusion(truth, prediction, labels).tolist(),
         "validation": {"accuracy": 0.5, "uar": 0.5, "loss": 1.0},
         "history": {"loss": curve, "accuracy": curve[::-1], "val_loss": curve, "val_accuracy": curve[::-1]},
         "epochs": epochs,
@@ -74,7 +78,7 @@ def made_row(folder, *, corpus="ravdess", fold=0, seed=0, skill=0.6, size=48, st
 
 
 def made_rows(folder, *, folds=6, seeds=(0,), **options):
-    """Results of several folds and seeds; later folds are larger, so that folds must be pooled, not averaged."""
+    """Make results of several folds and seeds; later folds are larger, so that pooling differs from averaging."""
     return [
         made_row(folder, fold=fold, seed=seed, size=48 + 16 * fold, **options)
         for seed in seeds

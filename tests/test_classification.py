@@ -1,4 +1,4 @@
-"""Scores against scikit-learn and by hand."""
+"""Scores of classes, against scikit-learn and by hand."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_scores_equal_scikit_learn(seed):
     assert metrics.uar(truth, prediction, LABELS) == ours["uar"]
 
 
-def test_by_hand():
+def test_scores_by_hand():
     truth = ["happy", "happy", "sad", "sad", "sad"]
     prediction = ["happy", "sad", "sad", "sad", "angry"]
     each = metrics.per_class(truth, prediction, LABELS)
@@ -43,11 +43,24 @@ def test_a_class_absent_from_the_truth_is_not_averaged():
     assert metrics.f1(truth, prediction, LABELS) == pytest.approx(2 / 3)
 
 
+def test_class_indices_score_like_class_names():
+    truth, prediction = [1, 1, 2, 3], np.array([1, 2, 2, 0])
+    names = [[LABELS[i] for i in values] for values in (truth, prediction)]
+    assert metrics.uar(truth, prediction, range(4)) == metrics.uar(*names, LABELS)
+
+
 def test_a_class_never_predicted_has_precision_zero():
     assert metrics.per_class(["sad"], ["happy"], LABELS)["sad"] == metrics.ClassScores(0, 0, 0, 1)
 
 
 @pytest.mark.parametrize(("truth", "prediction"), [(["happy"], []), (["joy"], ["happy"]), (["happy"], ["joy"])])
-def test_bad_input_is_refused(truth, prediction):
-    with pytest.raises(ValueError):
+def test_bad_input_is_an_error(truth, prediction):
+    with pytest.raises(ValueError, match="truths and|not among the labels"):
         metrics.confusion(truth, prediction, LABELS)
+
+
+def test_cross_entropy_is_its_definition():
+    p = np.array([[0.7, 0.3], [0.1, 0.9], [1.0, 0.0]])
+    assert metrics.cross_entropy(["a", "b", "b"], p, ["a", "b"]) == pytest.approx(
+        -(np.log(0.7) + np.log(0.9) + np.log(1e-7)) / 3
+    )

@@ -1,15 +1,13 @@
-"""The paper's tables as cells, and as tables beside the paper's figures."""
+"""The runs of the paper's tables, and the tables with the paper's figures next to ours."""
 
 import json
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 from made_rows import made_rows
 
-from ser_core import cli, metrics, models
+from ser_core import cli, models
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.experiments import grids
@@ -22,14 +20,14 @@ from ser_core.results import ablations, comparison, configurations, formatting, 
 
 
 @pytest.mark.parametrize("name", grids.NAMES)
-def test_a_table_is_cells_that_can_be_run(name):
-    cells = list(grids.grid_specs(name, corpus="demo", folds=[0, 1]))
-    assert cells and len(set(cells)) == len(cells)
-    assert {spec.corpus for spec in cells} == {"demo_ravdess"} and {spec.fold for spec in cells} == {0, 1}
-    assert all(spec.model in models.MODELS for spec in cells)
+def test_a_table_gives_each_spec_once(name):
+    specs = list(grids.grid_specs(name, corpus="demo", folds=[0, 1]))
+    assert specs and len(set(specs)) == len(specs)
+    assert {spec.corpus for spec in specs} == {"demo_ravdess"} and {spec.fold for spec in specs} == {0, 1}
+    assert all(spec.model in models.MODELS for spec in specs)
 
 
-def test_the_tables_hold_the_papers_systems():
+def test_the_tables_have_the_systems_of_the_paper():
     for name, number in (("table2", "II"), ("table4", "IV"), ("table5", "V"), ("table6", "VI")):
         corpus, systems = grids.TABLES[name]
         assert corpus == paper.TABLES[number]["corpus"]
@@ -41,14 +39,14 @@ def test_the_tables_hold_the_papers_systems():
     assert every == set(models.MODELS)
 
 
-def test_folds_come_one_after_the_other_and_options_reach_every_cell():
-    cells = list(grids.grid_specs("table5", corpus="demo", seeds=[0, 1], epochs=3, augment=""))
-    assert [spec.fold for spec in cells[:5]] == [0] * 5 and len(cells) == 5 * 6 * 2
-    assert {(spec.epochs, spec.augment) for spec in cells} == {(3, "")}
+def test_specs_are_ordered_by_fold_and_have_the_further_fields():
+    specs = list(grids.grid_specs("table5", corpus="demo", seeds=[0, 1], epochs=3, augment=""))
+    assert [spec.fold for spec in specs[:5]] == [0] * 5 and len(specs) == 5 * 6 * 2
+    assert {(spec.epochs, spec.augment) for spec in specs} == {(3, "")}
 
 
-def test_an_unknown_table_is_one_line():
-    with pytest.raises(SerError, match="table9"):
+def test_an_unknown_table_is_an_error():
+    with pytest.raises(SerError, match="table 'table9': unknown; choose among"):
         list(grids.grid_fields("table9"))
 
 
@@ -70,7 +68,7 @@ def test_open_fields_follow_the_model():
         Spec(corpus="demo", optimizer="newton")
 
 
-def test_a_field_that_is_new_renames_nothing_old():
+def test_a_new_field_changes_no_hash_of_an_old_result():
     spec = Spec(corpus="demo")
     old = {name: value for name, value in spec.__dict__.items() if name != "optimizer"}
     assert complete_fields(old) == complete_fields(dict(spec.__dict__)) and Spec(**complete_fields(old)) == spec
@@ -79,41 +77,6 @@ def test_a_field_that_is_new_renames_nothing_old():
         spec_hash(Spec(corpus="demo", **changed), "v") for changed in ({}, {"seed": 1}, {"epochs": 3}, {"rate": 8000})
     }
     assert len(names) == 4
-
-
-def test_a_paired_difference_with_one_utterance_a_class_is_the_t_interval_of_the_speakers():
-    from scipy.stats import t
-
-    dice = np.random.default_rng(0)
-    labels = ["a", "b"]
-    frames = []
-    for skill in (0.5, 0.7):
-        truth = np.tile(labels, 60)
-        right = dice.random(120) < skill
-        frames.append(
-            pd.DataFrame(
-                {"id": np.arange(120), "speaker": np.repeat(np.arange(12), 10), "text": "x", "truth": truth,
-                 "prediction": np.where(right, truth, np.where(truth == "a", "b", "a"))}
-            )
-        )  # fmt: skip
-    found = significance.paired(*frames, labels)
-    each = [(f["truth"] == f["prediction"]).groupby(f["speaker"]).mean() for f in frames]
-    gain = each[1] - each[0]
-    half = t.ppf(0.975, 11) * gain.std(ddof=1) / np.sqrt(12)
-    assert found.accuracy.difference == pytest.approx(gain.mean())
-    assert found.accuracy.interval.limits == pytest.approx((gain.mean() - half, gain.mean() + half))
-    assert found.unit == "speaker" and found.n == 12
-    same = significance.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
-    assert same.accuracy == significance.Difference(0, None, 1.0, None), "no spread, no interval"
-    with pytest.raises(ValueError, match="same utterances"):
-        significance.paired(frames[0], frames[1].iloc[:50], labels)
-
-
-def test_two_seeds_of_a_system_count_half_each():
-    frame = pd.DataFrame({"id": range(8), "speaker": np.arange(8) // 2, "text": "x", "truth": "a", "prediction": "a"})
-    wrong = frame.assign(prediction="b")
-    both = pd.concat([frame, wrong], ignore_index=True)
-    assert significance.paired(frame, both, ["a", "b"]).accuracy.difference == pytest.approx(-0.5)
 
 
 @pytest.fixture
@@ -275,13 +238,6 @@ def test_published_rows_are_known_by_their_spec(own_store, monkeypatch):
     folder.mkdir(parents=True)
     rows = made_rows(folder, folds=2)
     assert store_module.published_specs() == {Spec(**row.spec) for row in rows}
-
-
-def test_cross_entropy_is_its_definition():
-    p = np.array([[0.7, 0.3], [0.1, 0.9], [1.0, 0.0]])
-    assert metrics.cross_entropy(["a", "b", "b"], p, ["a", "b"]) == pytest.approx(
-        -(np.log(0.7) + np.log(0.9) + np.log(1e-7)) / 3
-    )
 
 
 def test_the_readmes_tables_hold_every_part(tmp_path):

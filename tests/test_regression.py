@@ -11,7 +11,7 @@ CASES = range(40)
 
 
 def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and prediction of any number of utterances, on scales from 1 to 7 to thousands."""
+    """Draw truth and prediction of a random number of utterances, on a random scale."""
     random = np.random.default_rng(seed)
     count, scale, shift = random.integers(2, 2_000), 10.0 ** random.integers(-3, 4), random.normal() * 100
     truth = random.uniform(1, 7, count)
@@ -20,7 +20,7 @@ def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def direct(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Lin's formula from the correlation, means and variances that numpy computes."""
+    """Compute Lin's formula from NumPy's correlation, means and variances."""
     correlation = np.corrcoef(truth, prediction)[0, 1]
     numerator = 2 * correlation * truth.std() * prediction.std()
     return numerator / (truth.var() + prediction.var() + (truth.mean() - prediction.mean()) ** 2)
@@ -63,13 +63,13 @@ def test_ccc_falls_with_shift_and_scale_where_a_correlation_does_not():
         ([1, 2], [1, np.inf], "must be finite"),
     ],
 )
-def test_what_cannot_be_scored_is_one_line(truth, prediction, message):
+def test_unusable_values_are_an_error(truth, prediction, message):
     with pytest.raises(SerError, match=message):
         regression.ccc(truth, prediction)
 
 
 def speakers(random, count=24, each=20):
-    """Utterances of speakers who each have a bias of their own; the CCC over all speakers that there could be."""
+    """Draw utterances of speakers who each have their own bias: names, truth, prediction."""
     names = np.repeat([f"s{number}" for number in range(count)], each)
     truth = random.normal(4, 1, count * each)
     bias = np.repeat(random.normal(0, 0.5, count), each)
@@ -78,18 +78,18 @@ def speakers(random, count=24, each=20):
 
 def test_the_interval_is_the_jackknife_written_out():
     names, truth, prediction = speakers(np.random.default_rng(0), count=6)
-    found = regression.ccc_interval(truth, prediction, names)
+    result = regression.ccc_interval(truth, prediction, names)
     whole = direct(truth, prediction)
     without = [direct(truth[names != name], prediction[names != name]) for name in sorted(set(names))]
     pseudo = 6 * whole - 5 * np.array(without)
     half = 2.5705818366147395 * pseudo.std(ddof=1) / np.sqrt(6)  # Student's t, 5 degrees of freedom, 97.5 %
-    assert found["ccc"] == pytest.approx(whole, abs=1e-12)
-    assert found["interval"] == pytest.approx([whole - half, whole + half])
-    assert (found["unit"], found["n"], found["level"]) == ("speaker", 6, 0.95)
+    assert result["ccc"] == pytest.approx(whole, abs=1e-12)
+    assert result["interval"] == pytest.approx([whole - half, whole + half])
+    assert (result["unit"], result["n"], result["level"]) == ("speaker", 6, 0.95)
 
 
 def test_the_interval_covers_the_true_value():
-    """Of 600 corpora of 24 speakers with one true CCC, 95 % of the intervals hold it."""
+    """Of 600 corpora of 24 speakers with the same true CCC, about 95 % of the intervals contain it."""
     random = np.random.default_rng(7)
     true = 2 * 1.0 / (1.0 + 1.0 + 0.5**2 + 0.5**2)
     inside = 0
@@ -103,9 +103,9 @@ def test_the_interval_covers_the_true_value():
 def test_there_is_no_interval_without_four_named_speakers():
     names, truth, prediction = speakers(np.random.default_rng(1), count=uncertainty.FEWEST_UNITS)
     assert regression.ccc_interval(truth, prediction, names)["interval"]
-    for some in (np.where(names == "s3", "s2", names), np.where(names == "s3", "unknown", names)):
-        found = regression.ccc_interval(truth, prediction, some)
-        assert found["interval"] is None and found["unit"] == "none" and np.isfinite(found["ccc"])
+    for speaker in (np.where(names == "s3", "s2", names), np.where(names == "s3", "unknown", names)):
+        result = regression.ccc_interval(truth, prediction, speaker)
+        assert result["interval"] is None and result["unit"] == "none" and np.isfinite(result["ccc"])
     with pytest.raises(SerError, match="3 speakers are given for 80 utterances"):
         regression.ccc_interval(truth, prediction, ["a", "b", "c"])
 
@@ -114,6 +114,6 @@ def test_dimensions_are_scored_where_they_have_a_truth():
     names, truth, prediction = speakers(np.random.default_rng(2))
     frame = pd.DataFrame({"speaker": names, "arousal": truth, "predicted_arousal": prediction, "valence": truth})
     frame.loc[:9, "arousal"] = np.nan
-    found = regression.score_dimensions(frame)
-    assert list(found) == ["arousal"] and found["arousal"]["n_test"] == len(frame) - 10
-    assert found["arousal"]["ccc"] == regression.ccc(truth[10:], prediction[10:])
+    scores = regression.score_dimensions(frame)
+    assert list(scores) == ["arousal"] and scores["arousal"]["n_test"] == len(frame) - 10
+    assert scores["arousal"]["ccc"] == regression.ccc(truth[10:], prediction[10:])

@@ -1,4 +1,4 @@
-"""Paired tests, Holm and power: against every exchange by hand, formulas, and simulations with known truth."""
+"""Paired tests, Holm's correction and power, against enumeration, formulas, and simulations with known truth."""
 
 import json
 from itertools import product
@@ -16,9 +16,9 @@ SPEAKERS, EACH = 24, 10  # a speaker's utterances per emotion
 
 
 def systems(random, draws, *, better=0.0, speakers=SPEAKERS):
-    """Hits [draws, speakers, labels] of two systems on the same utterances, ``better`` apart in accuracy.
+    """Draw the number of right predictions [draws, speakers, labels] of two systems, ``better`` apart in accuracy.
 
-    A speaker moves both systems alike, and each system in a way of its own: utterances of one speaker err together.
+    Each speaker has an effect on both systems, and another on each of them, so errors of a speaker are correlated.
     """
     level = 0.5 + 0.12 * random.standard_normal((draws, speakers, 1)) + np.array([0.15, 0.0, -0.05, -0.1])
     own = [0.07 * random.standard_normal((draws, speakers, 1)) for _ in range(2)]
@@ -27,12 +27,12 @@ def systems(random, draws, *, better=0.0, speakers=SPEAKERS):
 
 
 def matrices(hits):
-    """Confusion matrices [..., labels, labels] whose errors all fall on the next label."""
-    found = np.zeros((*hits.shape, len(LABELS)), dtype=int)
-    place = np.arange(len(LABELS))
-    found[..., place, place] = hits
-    found[..., place, np.roll(place, 1)] = EACH - hits
-    return found
+    """Return confusion matrices [..., labels, labels] whose errors are all on the next label."""
+    result = np.zeros((*hits.shape, len(LABELS)), dtype=int)
+    index = np.arange(len(LABELS))
+    result[..., index, index] = hits
+    result[..., index, np.roll(index, 1)] = EACH - hits
+    return result
 
 
 def test_every_exchange_is_counted():
@@ -45,17 +45,17 @@ def test_every_exchange_is_counted():
     assert significance.signflip(np.array([0.1, -0.1, 0.2, -0.2])) == 1.0
 
 
-def test_it_is_scipys_permutation_test():
+def test_the_p_value_is_that_of_scipys_permutation_test():
     each = np.random.default_rng(5).normal(0.3, 1, 12)
-    found = stats.permutation_test((each,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert significance.signflip(each) == pytest.approx(found.pvalue)
+    expected = stats.permutation_test((each,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert significance.signflip(each) == pytest.approx(expected.pvalue)
 
 
 def test_many_units_are_flipped_at_random_and_seeded():
     each = np.random.default_rng(1).normal(0.2, 1, 91)
-    found = significance.signflip(each)
-    assert found == significance.signflip(each) and found != significance.signflip(each, seed=1)
-    assert found == pytest.approx(stats.ttest_1samp(each, 0).pvalue, abs=0.01)
+    p = significance.signflip(each)
+    assert p == significance.signflip(each) and p != significance.signflip(each, seed=1)
+    assert p == pytest.approx(stats.ttest_1samp(each, 0).pvalue, abs=0.01)
 
 
 def test_holm_by_hand():
@@ -66,49 +66,50 @@ def test_holm_by_hand():
 
 def test_contributions_sum_to_the_difference():
     first, second = (matrices(hits[0]) for hits in systems(np.random.default_rng(2), 1, better=0.05))
-    found = significance.contributions(first, second)
+    added = significance.contributions(first, second)
     before, after = (metrics.scores_from_confusion(each.sum(axis=0)) for each in (first, second))
     for name in significance.TESTED:
-        assert found[name].sum() == pytest.approx(after[name] - before[name])
+        assert added[name].sum() == pytest.approx(after[name] - before[name])
 
 
-def test_the_paired_test_is_wrong_as_often_as_it_says():
-    """Two systems that are alike, with speaker effects: 3 to 7 % false positives at 5 %, over 24 speakers."""
+def test_the_paired_test_has_its_nominal_error_rate():
+    """Two equal systems with speaker effects, 24 speakers: 3 to 7 % false positives at the 5 % level."""
     first, second = systems(np.random.default_rng(11), 3000)
     each = (second - first).sum(axis=2) / (SPEAKERS * EACH * len(LABELS))
-    wrong = np.mean([significance.signflip(one) <= 0.05 for one in each])
+    wrong = np.mean([significance.signflip(draw) <= 0.05 for draw in each])
     assert 0.03 <= wrong <= 0.07, wrong
 
 
 def test_the_paired_interval_covers_the_truth():
-    """A true difference of 4 points, 24 speakers: the 95 % interval of accuracy holds it in 93 to 97 % of draws."""
+    """With a true difference of 4 points and 24 speakers, the 95 % interval contains it in 93 to 97 % of draws."""
     draws = 3000
     pair = [matrices(hits) for hits in systems(np.random.default_rng(12), draws, better=0.04)]
     wide = systems(np.random.default_rng(13), 100_000, better=0.04)
     truth = (wide[1] - wide[0]).mean() / EACH
     whole = [metrics.scores_from_confusion(each.sum(axis=1))["accuracy"] for each in pair]
     without = [metrics.scores_from_confusion(each.sum(axis=1, keepdims=True) - each)["accuracy"] for each in pair]
-    found = [uncertainty.jackknife(*both) for both in zip(without[1] - without[0], whole[1] - whole[0], strict=True)]
-    held = sum(low <= truth <= high for low, high in found)
-    assert 0.93 <= held / draws <= 0.97, held / draws
+    differences = zip(without[1] - without[0], whole[1] - whole[0], strict=True)
+    limits = [uncertainty.jackknife(*difference) for difference in differences]
+    covered = np.mean([low <= truth <= high for low, high in limits])
+    assert 0.93 <= covered <= 0.97, covered
 
 
-def test_power_is_what_the_test_reaches():
-    """At the difference that is said to be found in 80 % of draws, the sign-flip test finds it in about 80 %."""
+def test_the_sign_flip_test_reaches_the_power_of_the_minimum_detectable_effect():
+    """At the difference computed for 80 % power, the test is significant in about 80 % of draws."""
     random = np.random.default_rng(21)
     null = random.normal(0, 0.1, 24) / 24
     wanted = significance.minimum_detectable_effect(null)
     deviation = np.std(24 * null, ddof=1)
     assert significance.paired_power(wanted, deviation, 24) == pytest.approx(0.8)
     draws = random.normal(wanted, deviation, (1500, 24)) / 24
-    assert np.mean([significance.signflip(one) <= 0.05 for one in draws]) == pytest.approx(0.8, abs=0.035)
+    assert np.mean([significance.signflip(draw) <= 0.05 for draw in draws]) == pytest.approx(0.8, abs=0.035)
     assert significance.minimum_detectable_effect(null, units=96) < wanted / 1.9
     assert significance.minimum_detectable_effect(np.full(24, 0.1)) is None
     assert significance.paired_power(0.0, 1.0, 24) == pytest.approx(0.05)
 
 
 def frame(hits):
-    """Predictions as a table from hits [speakers, labels]."""
+    """Return a table of predictions from the number of right ones [speakers, labels]."""
     rows = []
     for speaker, own in enumerate(hits):
         for place, right in enumerate(own):
@@ -120,12 +121,46 @@ def frame(hits):
 
 def test_paired_gives_the_p_of_the_speakers_differences():
     first, second = (hits[0] for hits in systems(np.random.default_rng(4), 1, better=0.1))
-    found = significance.paired(frame(first), frame(second), LABELS)
+    result = significance.paired(frame(first), frame(second), LABELS)
     each = (second - first).sum(axis=1) / (EACH * len(LABELS) * SPEAKERS)
-    assert found.accuracy.p == pytest.approx(significance.signflip(each))
-    assert found.uar.p == pytest.approx(found.accuracy.p)  # equal supports
-    assert found.accuracy.minimum_detectable == pytest.approx(significance.minimum_detectable_effect(each))
+    assert result.accuracy.p == pytest.approx(significance.signflip(each))
+    assert result.uar.p == pytest.approx(result.accuracy.p)  # equal supports
+    assert result.accuracy.minimum_detectable == pytest.approx(significance.minimum_detectable_effect(each))
     few = significance.paired(frame(first[:3]), frame(second[:3]), LABELS)
     assert few.accuracy.p is None and few.accuracy.interval is None
-    assert significance.PairedDifferences.from_json(json.loads(json.dumps(found.to_json()))) == found
-    assert found.accuracy.significant == (found.accuracy.interval.low > 0 or found.accuracy.interval.high < 0)
+    assert significance.PairedDifferences.from_json(json.loads(json.dumps(result.to_json()))) == result
+    interval = result.accuracy.interval
+    assert result.accuracy.significant == (interval.low > 0 or interval.high < 0)
+
+
+def test_with_balanced_classes_the_paired_interval_is_the_t_interval_of_the_speakers():
+    random = np.random.default_rng(0)
+    labels = ["a", "b"]
+    frames = []
+    for skill in (0.5, 0.7):
+        truth = np.tile(labels, 60)
+        right = random.random(120) < skill
+        frames.append(
+            pd.DataFrame(
+                {"id": np.arange(120), "speaker": np.repeat(np.arange(12), 10), "text": "x", "truth": truth,
+                 "prediction": np.where(right, truth, np.where(truth == "a", "b", "a"))}
+            )
+        )  # fmt: skip
+    result = significance.paired(*frames, labels)
+    each = [(part["truth"] == part["prediction"]).groupby(part["speaker"]).mean() for part in frames]
+    gain = each[1] - each[0]
+    half = stats.t.ppf(0.975, 11) * gain.std(ddof=1) / np.sqrt(12)
+    assert result.accuracy.difference == pytest.approx(gain.mean())
+    assert result.accuracy.interval.limits == pytest.approx((gain.mean() - half, gain.mean() + half))
+    assert result.unit == "speaker" and result.n == 12
+    same = significance.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
+    assert same.accuracy == significance.Difference(0, None, 1.0, None), "no spread, no interval"
+    with pytest.raises(ValueError, match="same utterances"):
+        significance.paired(frames[0], frames[1].iloc[:50], labels)
+
+
+def test_two_seeds_of_a_system_count_half_each():
+    table = pd.DataFrame({"id": range(8), "speaker": np.arange(8) // 2, "text": "x", "truth": "a", "prediction": "a"})
+    wrong = table.assign(prediction="b")
+    both = pd.concat([table, wrong], ignore_index=True)
+    assert significance.paired(table, both, ["a", "b"]).accuracy.difference == pytest.approx(-0.5)

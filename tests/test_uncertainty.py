@@ -1,4 +1,4 @@
-"""Intervals: against formulas, and by how often they hold a known truth."""
+"""Confidence intervals, against formulas, and by their coverage of a known truth."""
 
 import json
 
@@ -15,7 +15,7 @@ EACH = 10  # a speaker's utterances per emotion
 
 
 def frame(hits):
-    """Predictions as a table from hits [speakers, labels]."""
+    """Return a table of predictions from the number of right ones [speakers, labels]."""
     rows = []
     for speaker, own in enumerate(hits):
         for place, right in enumerate(own):
@@ -26,7 +26,7 @@ def frame(hits):
 
 
 def simulated(random, speakers=24, each=20, spread=0.1, mean=0.5):
-    """Predictions whose accuracy varies from speaker to speaker around ``mean``."""
+    """Return predictions whose accuracy varies between speakers around ``mean``."""
     rates = np.clip(mean + spread * random.standard_normal(speakers), 0, 1)
     rows = []
     for speaker, rate in enumerate(rates):
@@ -37,24 +37,24 @@ def simulated(random, speakers=24, each=20, spread=0.1, mean=0.5):
     return pd.concat(rows, ignore_index=True).assign(text="01")
 
 
-def test_with_equal_numbers_it_is_the_t_interval_of_the_speakers():
+def test_with_equally_many_utterances_it_is_the_t_interval_of_the_speakers():
     predictions = simulated(np.random.default_rng(0))
     each = (predictions["truth"] == predictions["prediction"]).groupby(predictions["speaker"]).mean()
     low, high = stats.t.interval(0.95, 23, loc=each.mean(), scale=each.sem())
-    found = uncertainty.intervals(predictions, LABELS)
-    assert found.accuracy.limits == pytest.approx((low, high))
-    assert found.uar.limits == pytest.approx((low, high))
-    assert (found.unit, found.n, found.level) == ("speaker", 24, 0.95)
-    assert uncertainty.Intervals.from_json(json.loads(json.dumps(found.to_json()))) == found
+    result = uncertainty.intervals(predictions, LABELS)
+    assert result.accuracy.limits == pytest.approx((low, high))
+    assert result.uar.limits == pytest.approx((low, high))
+    assert (result.unit, result.n, result.level) == ("speaker", 24, 0.95)
+    assert uncertainty.Intervals.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
 def test_the_intervals_cover_the_truth():
-    """24 speakers with effects of their own: a 95 % interval holds the population's score in 93 to 97 % of draws."""
+    """With effects of 24 speakers, a 95 % interval contains the population's score in 93 to 97 % of draws."""
     random = np.random.default_rng(7)
     count = len(LABELS)
 
     def speakers(n, each=5, spread=0.15):
-        """Confusion matrices [n, labels, labels] of speakers who differ in every class."""
+        """Return confusion matrices [n, labels, labels] of speakers who differ in every class."""
         rates = np.clip(0.55 + spread * random.standard_normal((n, 1)) + [0.2, 0.0, -0.1, -0.2], 0.02, 0.98)
         right = random.binomial(each, rates)
         matrices = np.zeros((n, count, count), dtype=int)
@@ -64,37 +64,37 @@ def test_the_intervals_cover_the_truth():
 
     truth = metrics.scores_from_confusion(speakers(200_000).sum(axis=0))
     draws = 2_000
-    held = dict.fromkeys(uncertainty.SCORES, 0)
+    covered = dict.fromkeys(uncertainty.SCORES, 0)
     for _ in range(draws):
         for score, (low, high) in uncertainty.jackknife_scores(speakers(24)).items():
-            held[score] += low <= truth[score] <= high
-    assert all(0.93 <= count / draws <= 0.97 for count in held.values()), held
+            covered[score] += low <= truth[score] <= high
+    assert all(0.93 <= count / draws <= 0.97 for count in covered.values()), covered
 
 
-def test_too_few_speakers_give_words_or_nothing():
+def test_with_too_few_speakers_the_interval_is_over_words_or_missing():
     predictions = simulated(np.random.default_rng(0), speakers=3)
     assert uncertainty.intervals(predictions, LABELS).accuracy is None
     words = predictions.assign(text=[str(i % 10) for i in range(len(predictions))])
-    found = uncertainty.intervals(words, LABELS)
-    assert found.unit == "word" and found.n == 10 and found.accuracy.low < found.accuracy.high
+    result = uncertainty.intervals(words, LABELS)
+    assert result.unit == "word" and result.n == 10 and result.accuracy.low < result.accuracy.high
 
 
-def test_answers_that_are_all_the_same_have_no_interval_of_one_number():
-    """Every word right once in four, and one word lacks a recording: 25.0 [25.0, 25.0] says too much."""
+def test_an_interval_too_narrow_to_print_is_omitted():
+    """Every word is right once in four, and one word lacks a recording: 25.0 [25.0, 25.0] would mislead."""
     table = pd.DataFrame({"text": np.repeat(np.arange(2000), len(LABELS)), "truth": LABELS * 2000})
     table = table.assign(speaker="one", prediction=LABELS[0], id=range(len(table)))[1:]
-    found = uncertainty.intervals(table, LABELS)
-    assert found.unit == "word" and found.accuracy is None
+    result = uncertainty.intervals(table, LABELS)
+    assert result.unit == "word" and result.accuracy is None
     table.loc[table["text"] < 500, "prediction"] = LABELS[1]
     table.loc[table["text"] < 200, "prediction"] = table["truth"]
     assert uncertainty.intervals(table, LABELS).accuracy is not None
 
 
-def test_the_spread_over_seeds_is_apart_from_that_over_speakers():
+def test_spread_over_seeds_and_over_speakers():
     random = np.random.default_rng(6)
     first, second = (random.binomial(EACH, 0.6, (24, len(LABELS))) for _ in range(2))
-    found = uncertainty.spread([frame(first), frame(second)], LABELS)["accuracy"]
+    result = uncertainty.spread([frame(first), frame(second)], LABELS)["accuracy"]
     each = np.array([hits.sum(axis=1) / (EACH * len(LABELS)) for hits in (first, second)])
-    assert found.seeds == pytest.approx(each.mean(axis=1).std(ddof=1))
-    assert found.units == pytest.approx(each.mean(axis=0).std(ddof=1))
+    assert result.seeds == pytest.approx(each.mean(axis=1).std(ddof=1))
+    assert result.units == pytest.approx(each.mean(axis=0).std(ddof=1))
     assert uncertainty.spread([frame(first)], LABELS)["accuracy"].seeds is None

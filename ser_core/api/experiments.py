@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import keras
 
     from ser_core.experiments.spec import Spec
+    from ser_core.metrics.uncertainty import Scored
 
 RENAMED = {"batch_size": "batch", "augment_copies": "copies"}
 """Arguments of :func:`run` and the field of a spec that each sets."""
@@ -174,7 +175,7 @@ def compare(results, first: str, second: str, *, corpus: str | None = None, prot
 
 def evaluate(
     truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str], *, speaker: Sequence[str] | None = None
-) -> dict:
+) -> Scored:
     """Evaluate predictions: accuracy, UAR, macro precision, recall and F1, with intervals over speakers.
 
     Parameters
@@ -187,13 +188,18 @@ def evaluate(
 
     Returns
     -------
-    dict
-        ``n_test``, ``scores`` (fractions), ``intervals``, ``per_class``, ``confusion``.
+    Scored
+        Its attributes ``n_test``, ``scores`` (fractions), ``intervals``, ``per_class`` and ``confusion``.
+
+    Raises
+    ------
+    ValueError
+        For sequences of different length, or a value that is not among the labels.
 
     Examples
     --------
     >>> result = evaluate(["sad", "sad", "happy"], ["sad", "happy", "happy"], ["happy", "sad"])
-    >>> result["scores"]["uar"]
+    >>> result.scores["uar"]
     0.75
     """
     import pandas as pd

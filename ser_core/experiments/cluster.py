@@ -1,22 +1,22 @@
-"""The cells of a sweep on a Dask cluster, of one machine or of many (``pip install .[cluster]`` on each).
+"""Train the runs of a sweep on a Dask cluster of one or many machines (``pip install .[cluster]`` on each).
 
     dask scheduler
     dask worker tcp://HOST:8786 --nthreads 1 --nworkers 2  # on every machine
     ser sweep paper --scheduler tcp://HOST:8786
 
-Each thread of a worker trains one run at a time, in a process of its own
-(:class:`ser_core.experiments.worker.Worker`): a worker's event loop draws from Python's random numbers, which Keras
-takes its seeds from, so that training in the worker itself could not be repeated. The process ends with the worker, or
-when nobody waits for the run any longer.
+Each thread of a Dask worker trains one run at a time in a child process (:class:`ser_core.experiments.worker.Worker`).
+Training in the Dask worker itself would not be reproducible: its event loop draws Python random numbers, from which
+Keras takes its seeds. The child process ends with the Dask worker, or when no client waits for the run any more.
 
-A worker finds the corpora, computes the features and keeps results and checkpoints where its own ``SER_DATA``,
-``SER_CACHE`` and ``SER_RUNS`` say. It returns the files of the result, and those that the client's store lacks are
-written there: the machines may share their folders or not, and whoever holds a result does not train it again. The
-client names each result and the version of its data; a worker whose own differ does not run the cell, and the row says
-so. The key of a task is the name of its result, so that two sweeps on one scheduler share a cell instead of running it
-twice; between processes that share a store, :func:`ser_core.experiments.store.result_lock` sees to it. A cell whose
-worker is lost begins again, from its last epoch where the next worker finds the checkpoint.
+Each machine has its own ``SER_DATA``, ``SER_CACHE`` and ``SER_RUNS``, which may be shared folders. A Dask worker
+returns the files of a result, and the client writes those that its store lacks. Stored results are reused on both
+sides. The client sends the name of the result and the version of its data. A Dask worker with another version of the
+data or the code does not train, and the result is an error. The key of a task is the name of its result, so two sweeps
+on one scheduler share a run. Processes that share a store use :func:`ser_core.experiments.store.result_lock`. A run
+whose Dask worker is lost restarts elsewhere, from its last epoch where the checkpoint is available.
 """
+
+from __future__ import annotations
 
 import asyncio
 import json
@@ -25,9 +25,10 @@ import queue
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from typing import Any
 
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
@@ -39,23 +40,41 @@ from ser_core.experiments.spec import Spec, spec_hash
 
 PATIENCE = 10.0
 """Seconds within which a scheduler must answer."""
-_own = threading.local()  # on a worker: the process that each of its threads keeps for the next cell
+_local = threading.local()  # on a Dask worker: the child process of each thread, kept for the next run
 
 
 def run_on_cluster(
     specs: list[Spec], scheduler: str, data_version: Callable[[str], str], *, fresh: bool, progress: bool
-) -> Iterator[RunResult]:
-    """Give the results of these specs as the workers finish them; ``data_version`` gives the version of a corpus.
+) -> Generator[RunResult, None, None]:
+    """Run specs on a Dask cluster.
+
+    Parameters
+    ----------
+    specs : list of Spec
+        in the order of their importance
+    scheduler : str
+        address, such as ``tcp://HOST:8786``
+    data_version : function of str
+        returns the version of a corpus by its name
+    fresh : bool
+        recompute stored results
+    progress : bool
+        say on standard error when the scheduler has no workers yet
+
+    Yields
+    ------
+    RunResult
+        as the runs finish
 
     Raises
     ------
     SerError
-        for a scheduler that does not answer, or that is lost on the way
+        for a scheduler that does not answer, or whose connection is lost during the sweep
     """
     distributed = _installed()
     _check_scheduler(distributed, scheduler, progress)
     with distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
-        waiting = {}
+        waiting: dict[Any, tuple[Spec, Any]] = {}
         for spec in specs:
             try:
                 version = data_version_(spec, data_version)
@@ -75,17 +94,18 @@ def run_on_cluster(
             future.release()
 
 
-def _result(distributed, spec: Spec, future, scheduler: str) -> RunResult:
-    lost = SerError(f"scheduler {scheduler}: lost; start the same command again to go on")
+def _result(distributed: Any, spec: Spec, future: Any, scheduler: str) -> RunResult:
+    """Return the result of a finished task, and write its files to the store."""
+    lost = SerError(f"scheduler {scheduler}: connection lost; run the same command again to resume")
     try:
         error = future.exception()
-        files = None if error else future.result()
+        files = {} if error else future.result()
     except (OSError, distributed.CancelledError):
         raise lost from None
     if future.status == "cancelled":
         raise lost
     if isinstance(error, distributed.KilledWorker):
-        error = RuntimeError(f"the worker that ran this cell was lost {error.allowed_failures + 1} times")
+        error = RuntimeError(f"the worker that trained this run was lost {error.allowed_failures + 1} times")
     if error:
         return store.failed_result(spec, error)
     for name, content in files.items():
@@ -95,79 +115,90 @@ def _result(distributed, spec: Spec, future, scheduler: str) -> RunResult:
     return RunResult.from_json(json.loads(content))
 
 
-def _installed():
+def _installed() -> Any:
+    """Return the module of Dask, or raise SerError where it is not installed."""
     try:
         import distributed
     except ImportError:
         raise SerError("--scheduler needs Dask: pip install .[cluster]") from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is one line of ours
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are reported as one SerError
     return distributed
 
 
-def _check_scheduler(distributed, scheduler: str, progress: bool) -> None:
-    """Ask a scheduler who it is before a client is made, which would try for long and say much."""
+def _check_scheduler(distributed: Any, scheduler: str, progress: bool) -> None:
+    """Check that a scheduler answers; a Dask client would retry for long and log every failure."""
 
     async def ask() -> dict:
-        async with distributed.rpc(scheduler) as there:
-            return await asyncio.wait_for(there.identity(), PATIENCE)
+        async with distributed.rpc(scheduler) as connection:
+            return await asyncio.wait_for(connection.identity(), PATIENCE)
 
     try:
-        with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop of its own in this thread
-            found = pool.submit(asyncio.run, ask()).result()
-        if found["type"] != "Scheduler":
-            raise ValueError(f"this is a {found['type']}")
+        with ThreadPoolExecutor(1) as pool:  # in a notebook, this thread already has an event loop
+            identity = pool.submit(asyncio.run, ask()).result()
+        if identity["type"] != "Scheduler":
+            raise ValueError(f"this is a {identity['type']}")
     except Exception as error:
         reason = " ".join(str(error).split()) or f"no answer within {PATIENCE:.0f} s"
-        raise SerError(f"scheduler {scheduler}: no Dask scheduler answers there ({reason[:200]})") from None
-    if progress and not found["workers"]:
+        raise SerError(f"scheduler {scheduler}: no Dask scheduler answers at this address ({reason[:200]})") from None
+    if progress and not identity["workers"]:
         print(f"scheduler {scheduler}: no workers yet; waiting for the first", file=sys.stderr)
 
 
-def run_on_worker(spec: dict, fresh: bool, version: str, name: str) -> dict[str, bytes]:
-    """What a worker does: the cell, unless its data or code are other than the client's, and the result's files.
+def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) -> dict[str, bytes]:
+    """Train one run on a Dask worker whose data and code have the client's version.
 
     Parameters
     ----------
-    spec : fields of the :class:`Spec`
-    fresh : train anew what the worker's store holds
-    version, name : of the corpus and of the result, as the client sees them
+    fields : dict
+        fields of the :class:`ser_core.experiments.spec.Spec`
+    fresh : bool
+        recompute a result of the Dask worker's store
+    version : str
+        version of the corpus on the client
+    name : str
+        name of the result on the client
+
+    Returns
+    -------
+    dict of str to bytes
+        names and contents of the files of the result; a JSON file last, also for a failed run
     """
-    wanted = Spec(**spec)
+    spec = Spec(**fields)
     try:
-        _check_versions(wanted, version, name)
-        result = _run_in_child(wanted, fresh)
+        _check_versions(spec, version, name)
+        result = _run_in_child(spec, fresh)
     except SerError as error:
-        result = store.failed_result(wanted, SerError(f"{socket.gethostname()}: {error}"))
-    kinds = (".parquet", ".keras", ".json")  # the result last: where it is, the others are
-    files = [store.store_dir() / f"{result.hash}{kind}" for kind in kinds]
-    files = [path for path in files if path.is_file()]
-    return {path.name: path.read_bytes() for path in files}
+        result = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
+    suffixes = (".parquet", ".keras", ".json")  # a result that exists has all its files, so the JSON is written last
+    paths = [store.store_dir() / f"{result.hash}{suffix}" for suffix in suffixes]
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
 def _check_versions(spec: Spec, version: str, name: str) -> None:
-    found = data_version_(spec)
-    if found != version:
-        raise SerError(f"{spec.corpus} is another here, version {found}, than where the sweep was started, {version}")
+    """Raise SerError where the data or the code differ from the client's."""
+    own = data_version_(spec)
+    if own != version:
+        raise SerError(f"{spec.corpus}: has version {own} here, but {version} on the client; use the same recordings")
     if spec_hash(spec, version) != name:
-        raise SerError("ser-core is another version here than where the sweep was started")
+        raise SerError("ser-core: has another version here than on the client; install the same on both")
 
 
 def _run_in_child(spec: Spec, fresh: bool) -> RunResult:
-    """Run a spec in the process of this thread; the process ends when nobody waits for its result any longer."""
+    """Run a spec in the child process of this thread, which ends when no client waits for the result any more."""
     import distributed
 
     worker = distributed.get_worker()
     key = worker.get_current_task()
     working = {distributed.Status.running, distributed.Status.paused}
-    if getattr(_own, "child", None) is None:
-        _own.answers = queue.SimpleQueue()
-        _own.child = worker_module.Worker(_own.answers)
+    if getattr(_local, "child", None) is None:
+        _local.answers = queue.SimpleQueue()
+        _local.child = worker_module.Worker(_local.answers)
     result = None
     try:
-        _own.child.send(spec, fresh)
+        _local.child.send(spec, fresh)
         while True:
             try:
-                _, result = _own.answers.get(timeout=0.5)
+                _, result = _local.answers.get(timeout=0.5)
                 break
             except queue.Empty:
                 task = worker.state.tasks.get(key)
@@ -175,8 +206,8 @@ def _run_in_child(spec: Spec, fresh: bool) -> RunResult:
                     break
     finally:
         if result is None:
-            _own.child.stop()
-            _own.child = None
+            _local.child.stop()
+            _local.child = None
     if result is None:
-        raise RuntimeError("the process that trained this cell was killed")
+        raise RuntimeError("the process that trained this run was killed")
     return result

@@ -1,27 +1,41 @@
-"""Predictions of a run as a table, and the scores computed from them."""
+"""Put the predictions of a run into a table, and score them."""
 
-import os
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_core import metrics
+from ser_core._utils.atomic import replace_atomically
 from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import Intervals, Scored
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FACTS = ("id", "corpus", "speaker", "sex", "text", "intensity", "copy")
-"""Columns of an utterance that its prediction carries; ``copy`` only under ``leaky``: "" or the augmentation."""
+"""Columns of the utterance table in the table of predictions; ``copy``, only under ``leaky``: "" or the copy's name."""
 
 
-def predictions_frame(probabilities, table, labels):
-    """Predictions as a table: the utterance's columns, ``truth``, ``prediction`` and a probability a label.
+def predictions_frame(probabilities: np.ndarray, table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Return predictions as a table, one row per utterance.
 
     Parameters
     ----------
     probabilities : float [utterances, labels]
-    table : DataFrame of the same utterances
-    labels : the emotions, in the order of the probabilities
+    table : DataFrame
+        rows of the utterance table, in the same order
+    labels : sequence of str
+        emotions, in the order of the probabilities
+
+    Returns
+    -------
+    DataFrame
+        those of :data:`FACTS` that the table has, ``truth``, one probability (float32) per label, ``prediction``
     """
     probabilities = np.asarray(probabilities)
     frame = table[[column for column in FACTS if column in table]].reset_index(drop=True)
@@ -32,22 +46,31 @@ def predictions_frame(probabilities, table, labels):
     return frame
 
 
-def write_predictions(predicted: dict, path: Path) -> None:
-    """The predictions of every side as one Parquet file, by a temporary file and a rename."""
+def write_predictions(predicted: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write the predictions of every subset to one Parquet file, atomically.
+
+    Parameters
+    ----------
+    predicted : dict
+        name of a subset to a DataFrame of :func:`predictions_frame`
+    path : Path
+        file to write; its folder is made where it is missing
+    """
     import pandas as pd
 
     frame = pd.concat([part.assign(side=side) for side, part in predicted.items()], ignore_index=True)
     frame.insert(1, "side", frame.pop("side"))
-    frame.attrs = {}  # pandas would keep them in the file, the corpus's folder among them
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.drop(columns="prediction").to_parquet(temporary, index=False)
-    os.replace(temporary, path)
+    frame.attrs = {}  # pandas would write them to the file, with the corpus's folder
+    with replace_atomically(path) as temporary:
+        frame.drop(columns="prediction").to_parquet(temporary, index=False)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one run's predictions; the fields are those of a ``RunResult``."""
+    """Scores of one run's predictions.
+
+    The attributes are those of a :class:`ser_core.experiments.result.RunResult`.
+    """
 
     labels: tuple[str, ...]
     n_validation: int
@@ -61,11 +84,8 @@ class Evaluation:
     validation: dict[str, float]
 
 
-def evaluate_predictions(predicted: dict, labels) -> Evaluation:
+def evaluate_predictions(predicted: Mapping[str, pd.DataFrame], labels: Sequence[str]) -> Evaluation:
     """Evaluate the predictions of a run.
-
-    ``by_corpus`` has the scores on each source of a composed corpus. Under ``leaky``, ``by_copy`` has those on original
-    and on augmented clips; ``scores`` are on all of them, as in papers that split so.
 
     Parameters
     ----------
@@ -73,6 +93,12 @@ def evaluate_predictions(predicted: dict, labels) -> Evaluation:
         ``test`` and ``validation``: DataFrames of :func:`predictions_frame`
     labels : sequence of str
         the emotions, in the order of the probabilities
+
+    Returns
+    -------
+    Evaluation
+        ``by_corpus`` has the scores on each source of a composed corpus; ``by_copy``, under ``leaky``, those on
+        original and on augmented clips; ``scores`` are on all test clips, as in papers that split this way
     """
     test, validation = predicted["test"], predicted["validation"]
     scored = uncertainty.score_predictions(test, labels)
@@ -91,13 +117,23 @@ def evaluate_predictions(predicted: dict, labels) -> Evaluation:
     )
 
 
-def clip_kinds(test) -> np.ndarray:
-    """Return ``original`` or ``augmented`` for every clip of a ``leaky`` test subset."""
+def clip_kinds(test: pd.DataFrame) -> np.ndarray:
+    """Return whether each clip of a ``leaky`` test subset is ``original`` or ``augmented``.
+
+    Parameters
+    ----------
+    test : DataFrame
+        ``copy``: "" or the name of the augmented copy
+
+    Returns
+    -------
+    str [clips]
+    """
     return np.where(test["copy"] == "", "original", "augmented")
 
 
-def _scores_by_group(test, groups, labels) -> dict[str, Scored]:
-    """Score each group; empty where there is only one."""
+def _scores_by_group(test: pd.DataFrame, groups: pd.Series | np.ndarray, labels: Sequence[str]) -> dict[str, Scored]:
+    """Score each group; empty for a single group."""
     parts = dict(list(test.groupby(groups)))
     if len(parts) < 2:
         return {}

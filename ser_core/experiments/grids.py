@@ -1,10 +1,11 @@
-"""The paper's tables as cells to run: which systems, on which corpus, under which settings.
+"""List the runs of the paper's tables: systems, corpora and settings.
 
-Tables II and V are on RAVDESS, IV and VI on RavTess. ``all`` is these, every further system that the paper names or
-that a reader would ask for, and the ablations: channels, augmentations, scaling, learning rate, Calm merged.
+Tables II and V are on RAVDESS, IV and VI on RavTess. ``all`` is these, every further system of this suite, and the
+ablations: feature channels, augmentation, noise reduction, scaling, learning rate, Calm merged into Neutral.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ser_core import corpora, models
 from ser_core._utils.errors import SerError
@@ -18,15 +19,29 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "table5": ("ravdess", ("a1", "a2", "a3", "a4", A5)),
     "table6": ("ravtess", ("a1", "a2", "a3", "a4", A5)),
 }
-"""Name of a table: the paper's corpus, and the systems in the paper's order."""
+"""Name of a table to the paper's corpus, and the systems in the paper's order."""
 CHANNELS = ("14", "40", "42", "wide")
+"""Feature sets of the ablation."""
 TECHNIQUES = ("", "noise", "stretch", "shift", "pitch", "noise,stretch,shift,pitch")
+"""Augmentations of the ablation."""
 ALL = "all"
 NAMES = (*TABLES, ALL)
+"""Names of the tables that :func:`grid_specs` accepts."""
 
 
-def ablation_grid() -> tuple[tuple[str, dict], ...]:
-    """What is changed about the paper's network on RAVDESS, one thing at a time: (what, fields of a spec)."""
+def ablation_grid() -> tuple[tuple[str, dict[str, Any]], ...]:
+    """List the ablations of the paper's network, each with one setting changed.
+
+    Returns
+    -------
+    tuple of (str, dict)
+        title, and the fields of a spec that differ from the default
+
+    Examples
+    --------
+    >>> dict(ablation_grid())["noise reduction"]
+    {'denoise': True}
+    """
     return (
         *((f"features {name}", {"features": name}) for name in CHANNELS),
         *((f"augmentation {name or 'none'}", {"augment": name}) for name in TECHNIQUES),
@@ -36,8 +51,19 @@ def ablation_grid() -> tuple[tuple[str, dict], ...]:
     )
 
 
-def grid_fields(table: str, corpus: str | None = None) -> Iterator[dict]:
-    """Fields of the specs of a table, without folds and seeds; ``corpus`` in place of the paper's own.
+def grid_fields(table: str, corpus: str | None = None) -> Iterator[dict[str, Any]]:
+    """List the fields of the specs of a table, without folds and seeds.
+
+    Parameters
+    ----------
+    table : str
+        one of :data:`NAMES`
+    corpus : str, optional
+        by default the paper's
+
+    Yields
+    ------
+    dict
 
     Raises
     ------
@@ -45,15 +71,15 @@ def grid_fields(table: str, corpus: str | None = None) -> Iterator[dict]:
         for an unknown table
     """
     if table not in NAMES:
-        raise SerError(f"table {table!r}: not known; choose among {', '.join(NAMES)}")
+        raise SerError(f"table {table!r}: unknown; choose among {', '.join(NAMES)}")
     for name in TABLES if table == ALL else (table,):
-        own, systems = TABLES[name]
+        paper_corpus, systems = TABLES[name]
         for system in systems:
-            yield {"corpus": corpus or own, "model": system}
+            yield {"corpus": corpus or paper_corpus, "model": system}
     if table == ALL:
-        named = {system for _, systems in TABLES.values() for system in systems}
+        in_tables = {system for _, systems in TABLES.values() for system in systems}
         for system in models.MODELS:
-            if system not in named:
+            if system not in in_tables:
                 yield {"corpus": corpus or "ravdess", "model": system}
         for _, fields in ablation_grid():
             yield {"corpus": corpus or "ravdess", "model": A5, **fields}
@@ -61,25 +87,48 @@ def grid_fields(table: str, corpus: str | None = None) -> Iterator[dict]:
             yield {"corpus": "ravtess_calm_merged", "model": A5}
 
 
-def grid_specs(table: str, *, corpus=None, folds=None, seeds=(0,), **fields) -> Iterator[Spec]:
-    """Specs of a table, fold by fold, so that a sweep that is stopped early has whole columns.
+def grid_specs(
+    table: str,
+    *,
+    corpus: str | None = None,
+    folds: Iterable[int] | None = None,
+    seeds: Iterable[int] = (0,),
+    **fields: Any,
+) -> Iterator[Spec]:
+    """List the specs of a table, fold by fold, so that an interrupted sweep has complete folds.
 
     Parameters
     ----------
-    table : one of :data:`NAMES`
-    corpus : in place of the paper's own
-    folds : iterable of folds; all by default
-    seeds : iterable of seeds
-    fields : further fields of every spec, which what the table itself varies overrides
+    table : str
+        one of :data:`NAMES`
+    corpus : str, optional
+        by default the paper's
+    folds : iterable of int, optional
+        by default all folds of each corpus
+    seeds : iterable of int, default (0,)
+    **fields
+        further fields of every spec; those that the table varies override them
+
+    Yields
+    ------
+    Spec
+        each once
+
+    Raises
+    ------
+    SerError
+        for an unknown table, or an invalid field
     """
-    chosen = [fields | own for own in grid_fields(table, corpus)]
-    made = set()
+    variants = [fields | varied for varied in grid_fields(table, corpus)]
     protocol = fields.get("protocol", "speaker")
-    count = {one["corpus"]: splits.fold_count(corpora.load(one["corpus"]), protocol) for one in chosen}
+    names = dict.fromkeys(variant["corpus"] for variant in variants)
+    count = {name: splits.fold_count(corpora.load(name), protocol) for name in names}
+    folds = range(max(count.values())) if folds is None else list(folds)
+    made = set()
     for seed in seeds:
-        for fold in folds if folds is not None else range(max(count.values())):
-            for one in chosen:
-                spec = Spec(**one, fold=fold, seed=seed) if fold < count[one["corpus"]] else None
+        for fold in folds:
+            for variant in variants:
+                spec = Spec(**variant, fold=fold, seed=seed) if fold < count[variant["corpus"]] else None
                 if spec and spec not in made:
                     made.add(spec)
                     yield spec

@@ -1,8 +1,13 @@
-"""What ``make reproduce PROFILE=...`` runs and shows: a name, the corpora, and the cells that each notebook trains."""
+"""List the runs of each profile of ``make reproduce PROFILE=...``, by the notebook that shows them."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from ser_core import models
 from ser_core._utils.errors import SerError
 from ser_core.audio import degradation
 from ser_core.experiments import grids
@@ -11,34 +16,49 @@ from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import PADDINGS, Spec
 from ser_core.experiments.sweep import expand
 
+Parts = dict[str, list[Spec]]
+"""What a notebook shows ("training" 03, "comparison" 04, "ablation" 05, ...) to its specs."""
 ABLATION = grids.TABLES["table5"][1]
-QUICK = {"epochs": 2, "augment": ""}
-"""How ``SER_QUICK=1`` cuts a cell; a leaky one keeps one augmentation, without which there is no copy."""
+"""Systems A1 to A5."""
+QUICK: dict[str, Any] = {"epochs": 2, "augment": ""}
+"""Fields that ``SER_QUICK=1`` sets; ``leaky`` keeps one augmentation, because it needs augmented copies."""
 LEAKY = {"ravdess": 300, "ravtess": 300}
-"""Epochs of the leaky fold of each corpus: the paper's."""
+"""Corpus to the paper's number of epochs, used for its fold under ``leaky``."""
 ADAPTED = ("corpus", "speaker", "coral")
+"""Kinds of adaptation to the target corpus that are compared under ``cross``."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One way of going through the notebooks."""
+    """The runs that the notebooks show under one profile.
+
+    Attributes
+    ----------
+    name : str
+    corpora : tuple of str
+        corpora that the notebooks describe
+    parts : dict
+        what a notebook shows ("training" 03, "comparison" 04, "ablation" 05, ...) to its specs
+    published : bool
+        read the results from ``runs/published``; nothing is trained
+    """
 
     name: str
     corpora: tuple[str, ...]
-    parts: dict[str, tuple[Spec, ...]]  # what notebooks show: "training" 03, "comparison" 04, "ablation" 05, ...
-    published: bool = False  # rows are read from runs/published, nothing is trained
+    parts: dict[str, tuple[Spec, ...]]
+    published: bool = False
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        """The cells of all parts, each once; those of the longest training, ``leaky``, last."""
+        """Return the specs of all parts, each once; ``leaky``, which trains longest, last."""
         each = dict.fromkeys(spec for part in self.parts.values() for spec in part)
         return tuple(sorted(each, key=lambda spec: spec.protocol == "leaky"))
 
 
-def _demo() -> dict[str, Iterator[Spec]]:
-    """Few cells of few epochs on the demo corpus."""
+def _demo() -> Parts:
+    """Return few runs of few epochs on the demo corpus."""
     capped = Spec(corpus="demo_ravdess", epochs=10)
-    plain = {"corpus": "demo_ravdess", "augment": ""}
+    plain: dict[str, Any] = {"corpus": "demo_ravdess", "augment": ""}
     small = [Spec(model=name, epochs=4, **plain) for name in ("lstm_attention", "reslstm_sa")]
     return {
         "training": [*expand(capped, fold=range(2)), *expand(replace(capped, corpus="demo_tess"), fold=range(2))],
@@ -58,15 +78,34 @@ def _demo() -> dict[str, Iterator[Spec]]:
 
 
 def crossed(base: Spec, first: str, second: str, **choices) -> Iterator[Spec]:
-    """Cells of both directions between two corpora, for all combinations of the named fields' values."""
+    """Return the specs of both directions between two corpora under ``cross``.
+
+    Parameters
+    ----------
+    base : Spec
+        it sets all other fields
+    first, second : str
+        corpora
+    **choices
+        as in :func:`ser_core.experiments.sweep.expand`
+
+    Yields
+    ------
+    Spec
+
+    Examples
+    --------
+    >>> [(spec.corpus, spec.test_corpus) for spec in crossed(Spec(corpus="demo"), "ravdess", "tess")]
+    [('ravdess', 'tess'), ('tess', 'ravdess')]
+    """
     for corpus, target in ((first, second), (second, first)):
         yield from expand(replace(base, corpus=corpus, protocol="cross", test_corpus=target), **choices)
 
 
-def _quick() -> dict[str, Iterator[Spec]]:
-    """The real corpora, one fold each, capped epochs."""
+def _quick() -> Parts:
+    """Return one fold of each real corpus, with few epochs."""
     capped = Spec(corpus="ravdess", epochs=10)
-    plain = {"corpus": "ravdess", "augment": ""}
+    plain: dict[str, Any] = {"corpus": "ravdess", "augment": ""}
     return {
         "training": [capped, Spec(corpus="tess", epochs=5)],
         "protocols": [
@@ -88,32 +127,29 @@ def _quick() -> dict[str, Iterator[Spec]]:
     }
 
 
-IMAGES = {"features": "mel_small", "epochs": 15, "augment": ""}
-"""How the image networks of Table II are cut for the published rows: 64 x 128 mel, 15 epochs."""
+IMAGES: dict[str, Any] = {"features": "mel_small", "epochs": 15, "augment": ""}
+"""Fields of the image networks of Table II in the published results: 64 x 128 mel, 15 epochs."""
 SIX = ("svm_egemaps", "svm_compare", "reslstm_sa", "lstm_attention", "cnn_lstm", "base_cnn", "parallel_cnn_transformer")
-"""Measured on all six folds, after A1 to A5; the other systems on two."""
+"""Systems measured on all six folds, like A1 to A5; the others are measured on two."""
 SHIFTED = ("cnn_lstm", "base_cnn", "parallel_cnn_transformer")
-"""Networks that normalise by the batch behind dropout: measured with statistics taken without it, too."""
+"""Networks with batch normalisation after dropout: also measured with statistics computed without dropout."""
+IMAGE_NETWORKS = ("vgg16", "resnet50")
 SLOW = ("clstm", "cnn_transformer", "cnn_blstm_attention", "gated_residual", "cnn_lstm_1d", "cnn_lstm_2d")
 EPOCHS = {("ravdess", name): 20 for name in SLOW} | {("ravtess", "base_cnn"): 100}
-"""How published rows are cut: networks of which an epoch takes 18 to 38 s on one core, and one that learns for long."""
+"""Maximum epochs in the published results of slow networks (18 to 38 s per epoch on one core), and of one that learns
+slowly."""
 
 
-def _published() -> dict[str, Iterator[Spec]]:
-    """The rows of ``runs/published``, in the order of what a reader wants first.
+def _published() -> Parts:
+    """Return the runs of ``runs/published``, the most important first.
 
-    The convolutions' products are in bfloat16, which halves their time on some processors; tables say so. Copies of
-    four techniques make a training five times as long: A5 has them under ``speaker`` and ``random``; all others, and
-    whatever changes one thing about A5, are trained without, beside an A5 trained likewise.
+    Convolutions multiply in bfloat16, which halves their time on some processors. Copies by four techniques make
+    training five times as long, so only A5 has them, under ``speaker`` and ``random``. All other systems and the
+    ablations are trained without copies and compared with an A5 that is too.
     """
     common = Spec(corpus="ravdess", precision="mixed_bfloat16")
     plain = replace(common, augment="")
     both = replace(plain, corpus="ravtess")
-    others = [name for name, model in grids.models.MODELS.items() if name not in (*ABLATION, LITE, *SIX)]
-    images = ("vgg16", "resnet50")
-    named = lambda name, corpus="ravdess", **fields: Spec(  # noqa: E731
-        corpus=corpus, model=name, augment="", **_precision(name), **(_epochs(corpus, name) | fields)
-    )
     return {
         "training": [
             *expand(common, fold=range(6)),
@@ -124,36 +160,52 @@ def _published() -> dict[str, Iterator[Spec]]:
         "protocols": _protocols(common, plain, folds=2, leaky_epochs=LEAKY | {"ravtess": 30}),
         "cross": _cross(plain, folds=2),
         "robustness": list(expand(plain, fold=range(6), condition=degradation.STANDARD)),
-        "comparison": [
-            *expand(plain, seed=range(3), fold=range(6)),
-            *expand(common, fold=range(6)),
-            *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in expand(named(name), fold=range(6))),
-            *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in images),
-            *(spec for name in others if name not in images
-              for spec in expand(named(name), fold=range(2))),
-            *(spec for name in grids.TABLES["table4"][1]
-              for spec in expand(named(name, "ravtess"), fold=range(2))),
-            *(spec for name in SHIFTED
-              for spec in expand(named(name, batch_norm="precise", epochs=40), fold=range(2))),
-            *(spec for name in SHIFTED[:2]
-              for spec in expand(named(name, "ravtess", batch_norm="precise", epochs=20), fold=range(2))),
-        ],
+        "comparison": _published_comparison(common, plain),
         "ablation": [
-            *(spec for name in ABLATION for spec in expand(Spec(**_fields(plain, model=name)), fold=range(6))),
-            *(spec for name in ABLATION for spec in expand(Spec(**_fields(both, model=name)), fold=range(2))),
+            *(spec for name in ABLATION for spec in expand(_with_changes(plain, model=name), fold=range(6))),
+            *(spec for name in ABLATION for spec in expand(_with_changes(both, model=name), fold=range(2))),
             *expand(common, fold=range(6)),
-            *(Spec(**_fields(plain, **fields)) for _, fields in grids.ablation_grid()),
+            *(_with_changes(plain, **fields) for _, fields in grids.ablation_grid()),
             *expand(plain, seed=(1, 2), fold=range(6)),
             *expand(replace(both, corpus="ravtess_calm_merged"), fold=range(2)),
         ],
-    }  # fmt: skip
+    }
+
+
+def _published_comparison(common: Spec, plain: Spec) -> list[Spec]:
+    """Return the published runs of all systems; ``common`` has augmented copies, ``plain`` has none."""
+    others = [name for name in models.MODELS if name not in (*ABLATION, LITE, *SIX, *IMAGE_NETWORKS)]
+    return [
+        *expand(plain, seed=range(3), fold=range(6)),
+        *expand(common, fold=range(6)),
+        *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in _system(name, folds=6)),
+        *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in IMAGE_NETWORKS),
+        *(spec for name in others for spec in _system(name)),
+        *(spec for name in grids.TABLES["table4"][1] for spec in _system(name, "ravtess")),
+        *(spec for name in SHIFTED for spec in _system(name, batch_norm="precise", epochs=40)),
+        *(spec for name in SHIFTED[:2] for spec in _system(name, "ravtess", batch_norm="precise", epochs=20)),
+    ]
+
+
+def _system(name: str, corpus: str = "ravdess", folds: int = 2, **fields: Any) -> Iterator[Spec]:
+    """Return the published runs of one system without augmented copies, one per fold."""
+    changed = _precision(name) | _epochs(corpus, name) | fields
+    return expand(Spec(corpus=corpus, model=name, augment="", **changed), fold=range(folds))
 
 
 def _protocols(base: Spec, plain: Spec, folds: int, leaky_epochs: dict[str, int]) -> list[Spec]:
-    """A5 under every protocol: RAVDESS whole, TESS both ways, so many folds of RavTess, and one leaky fold of each.
+    """Return the runs of A5 under every protocol.
 
-    base : with augmented copies; plain : without, for what is many or large; leaky_epochs : so long does leaky train,
-    by corpus, which nothing stops early: the paper's 300 epochs, or what there was time for.
+    Parameters
+    ----------
+    base : Spec
+        with augmented copies
+    plain : Spec
+        without copies, for many or large runs
+    folds : int
+        number of folds of RavTess; RAVDESS has all folds, TESS both directions
+    leaky_epochs : dict
+        corpus to the epochs of its one fold under ``leaky``, which has no early stopping: the paper's 300, or fewer
     """
     leaky = replace(base, protocol="leaky", patience=300)
     return [
@@ -169,7 +221,7 @@ def _protocols(base: Spec, plain: Spec, folds: int, leaky_epochs: dict[str, int]
 
 
 def _cross(plain: Spec, folds: int) -> list[Spec]:
-    """A5 from RAVDESS to TESS and back, with zero and with masked padding, and adapted in each way, fold by fold."""
+    """Return the runs of A5 between RAVDESS and TESS, per kind of padding and of adaptation, fold by fold."""
     return [
         spec
         for fold in range(folds)
@@ -178,22 +230,24 @@ def _cross(plain: Spec, folds: int) -> list[Spec]:
     ]
 
 
-def _precision(name: str) -> dict:
-    return {"precision": "mixed_bfloat16"} if grids.models.MODELS[name].kind == "network" else {}
+def _precision(name: str) -> dict[str, Any]:
+    """Return the precision of the published runs of a system."""
+    return {"precision": "mixed_bfloat16"} if models.MODELS[name].kind == "network" else {}
 
 
-def _epochs(corpus: str, name: str) -> dict:
+def _epochs(corpus: str, name: str) -> dict[str, Any]:
+    """Return the maximum epochs of the published runs of a system, where they are capped."""
     return {"epochs": EPOCHS[corpus, name]} if (corpus, name) in EPOCHS else {}
 
 
-def _fields(base: Spec, **changed) -> dict:
-    """The fields of a spec with some changed; the input then follows the model or the channels again."""
-    kept = {name: value for name, value in asdict(base).items() if name not in ("features", "frames", "rate")}
-    return kept | changed
+def _with_changes(base: Spec, **changed: Any) -> Spec:
+    """Return a spec with some fields changed; its input is the model's unless it is among them."""
+    fields = {name: value for name, value in asdict(base).items() if name not in ("features", "frames", "rate")}
+    return Spec(**fields | changed)
 
 
-def _paper() -> dict[str, Iterator[Spec]]:
-    """The matrix as the paper states it, in float32, what a reader wants first first."""
+def _paper() -> Parts:
+    """Return the runs of the paper in float32, the most important first."""
     base = Spec(corpus="ravdess")
     six = range(6)
     return {
@@ -208,7 +262,7 @@ def _paper() -> dict[str, Iterator[Spec]]:
         "robustness": list(expand(base, fold=six, condition=degradation.STANDARD)),
         "comparison": [
             *expand(base, fold=six),
-            *(spec for name in grids.models.MODELS if name not in ABLATION
+            *(spec for name in models.MODELS if name not in ABLATION
               for spec in expand(Spec(corpus="ravdess", model=name), fold=six)),
             *(spec for name in grids.TABLES["table4"][1]
               for spec in expand(Spec(corpus="ravtess", model=name), fold=six)),
@@ -223,66 +277,93 @@ def _paper() -> dict[str, Iterator[Spec]]:
     }  # fmt: skip
 
 
-PROFILES: dict[str, tuple[tuple[str, ...], Callable]] = {
+PROFILES: dict[str, tuple[tuple[str, ...], Callable[[], Parts]]] = {
     "demo": (("demo_ravdess", "demo_tess"), _demo),
     "quick": (("ravdess", "tess"), _quick),
     "paper": (("ravdess", "tess"), _paper),
     "published": (("ravdess", "tess"), _published),
 }
+"""Name of a profile to its corpora and a function that returns its runs."""
 
 
 def get_profile(name: str, *, quick: bool = False) -> Profile:
-    """A profile by name; ``quick`` keeps one or two cells a part, for two epochs and without augmentation.
+    """Return a profile by its name.
+
+    Parameters
+    ----------
+    name : str
+        one of :data:`PROFILES`
+    quick : bool, default False
+        keep one or two runs per part, with two epochs and without augmentation; ``published`` stays as it is
+
+    Returns
+    -------
+    Profile
 
     Raises
     ------
     SerError
         for an unknown name
+
+    Examples
+    --------
+    >>> get_profile("demo").corpora
+    ('demo_ravdess', 'demo_tess')
     """
     if name not in PROFILES:
-        raise SerError(f"profile {name!r}: not known; choose among {', '.join(PROFILES)}")
-    corpora, cells = PROFILES[name]
-    parts = {part: tuple(dict.fromkeys(specs)) for part, specs in cells().items()}
+        raise SerError(f"profile {name!r}: unknown; choose among {', '.join(PROFILES)}")
+    corpora, list_runs = PROFILES[name]
+    parts = {part: tuple(dict.fromkeys(specs)) for part, specs in list_runs().items()}
     if quick and name != "published":
         parts = {part: _small(specs) for part, specs in parts.items()}
     return Profile(name, corpora, parts, published=name == "published")
 
 
 def _small(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
-    """At most two cells of fold 0, networks cut; the last one is kept, so that each kind of system is tried."""
-    cut = dict.fromkeys(
+    """Return the first and the last run of fold 0 with few epochs; the last is often another kind of system."""
+    short = dict.fromkeys(
         replace(spec, **QUICK | ({"augment": "shift"} if spec.protocol == "leaky" else {}))
         for spec in specs
         if spec.fold == 0
     )
-    return tuple(dict.fromkeys([*list(cut)[:1], *list(cut)[-1:]]))
+    return tuple(dict.fromkeys([*list(short)[:1], *list(short)[-1:]]))
 
 
-def profile_results(plan: Profile, part: str, *, workers: int = 1) -> tuple[list[RunResult], list[str]]:
+def profile_results(profile: Profile, part: str, *, workers: int = 1) -> tuple[list[RunResult], list[str]]:
     """Load the published results that a notebook shows, or run its specs now.
+
+    Parameters
+    ----------
+    profile : Profile
+    part : str
+        one of its parts
+    workers : int, default 1
+        processes; each trains one run at a time
 
     Returns
     -------
     results : list of RunResult
-        those that succeeded, in the order of the part's specs
+        successful results, in the order of the part's specs
     errors : list of str
         one line per run that failed
     """
     from ser_core.experiments import store
     from ser_core.experiments.sweep import run_sweep
 
-    wanted = {spec: place for place, spec in enumerate(plan.parts[part])}
-    if plan.published:
-        results = [result for result in store.load_rows(store.published_dir()) if store.spec_of(result) in wanted]
+    order = {spec: position for position, spec in enumerate(profile.parts[part])}
+    if profile.published:
+        results = [result for result in store.load_rows(store.published_dir()) if store.spec_of(result) in order]
     else:
-        results = list(run_sweep(wanted, workers=workers))
-    results.sort(key=lambda result: wanted[result.make_spec()])
-    errors = [f"{one.spec['model']}, fold {one.spec['fold']}: {one.error}" for one in results if one.error]
+        results = list(run_sweep(order, workers=workers))
+    results.sort(key=lambda result: order[result.make_spec()])
+    errors = [
+        f"{result.spec['model']}, fold {result.spec['fold']}: {result.error}" for result in results if result.error
+    ]
     return [result for result in results if result.ok], errors
 
 
-def results_folder(plan: Profile):
-    """Return the folder of the predictions of a profile's results."""
+def results_folder(profile: Profile) -> Path:
+    """Return the folder with the predictions of a profile's results."""
     from ser_core.experiments import store
 
-    return store.published_dir() if plan.published else store.store_dir()
+    return store.published_dir() if profile.published else store.store_dir()

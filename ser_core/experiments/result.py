@@ -1,8 +1,8 @@
-"""The typed result of one run, and its JSON form in the store."""
+"""Hold the typed result of one run, and read and write its JSON form in the store."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,24 @@ from ser_core.metrics.classification import ClassScores
 from ser_core.metrics.uncertainty import Intervals, Scored
 
 SCHEMA = 2
-"""Version of the JSON form. Rows without a version are of the first: the spec says ``channels`` for ``features``."""
+"""Version of the JSON form. Results without a version have the first, whose spec has ``channels`` for ``features``."""
 OK, ERROR = "ok", "error"
+"""Values of the status of a result."""
 UNAVAILABLE_BEFORE = "not measured here: "
-"""How the error line begins in rows of the first schema whose model was unavailable."""
+"""Start of the error line in results of the first schema whose model was unavailable."""
 RARE = ("by_copy", "study", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
-"""Keys that the JSON form has only where there is something to say."""
+"""Keys that the JSON form has only where they differ from the default."""
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """Number of utterances that a corpus should have, that were found, and the ids of those missing."""
+    """How much of a corpus was present when a run was made.
+
+    Attributes
+    ----------
+    expected, found : int or None, utterances
+    missing : tuple of str, ids
+    """
 
     expected: int | None = None
     found: int | None = None
@@ -34,7 +41,7 @@ class Completeness:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Completeness:
-        """Make a completeness from :meth:`to_json`."""
+        """Make a Completeness from :meth:`to_json`."""
         return cls(values["expected"], values["found"], tuple(values["missing"]))
 
 
@@ -47,12 +54,12 @@ class RunResult:
     hash : str
         name of the result and of its files in the store
     spec : dict
-        fields of the :class:`~ser_core.experiments.spec.Spec` as plain values; of a user-defined model or corpus
-        that may be missing here
+        fields of the :class:`~ser_core.experiments.spec.Spec` as plain values; its user-defined model or corpus may
+        be missing on this machine
     status : str
         ``"ok"`` or ``"error"``
     error : str or None
-        one line that says what stopped a failed run
+        one line on why the run failed
     unavailable : bool
         whether the run failed because weights or an optional library are unavailable
     data_version : str or None
@@ -62,7 +69,7 @@ class RunResult:
     n_train, n_augmented, n_validation, n_test : int or None
         utterances, and augmented copies of training utterances
     claimed : dict or None
-        scores that the paper claims for this system and corpus, and their source
+        scores in the paper for this system and corpus, and their source
     labels : tuple of str
         emotions, in the order of the confusion matrix and of the columns of probabilities
     scores : dict
@@ -82,29 +89,29 @@ class RunResult:
     history : dict
         loss, accuracy, val_loss and val_accuracy per epoch
     epochs, best_epoch : int or None
-        epochs trained, and the one that was kept, counted from 1
+        epochs trained, and the epoch whose weights are used, counted from 1
     chosen : Any
-        what a classical system chose on the validation groups, such as its penalty
+        hyperparameters that a classical system chose on the validation groups, such as its penalty
     study : dict
-        for study only: ``test_uar`` per epoch, which nothing may choose by
+        for study only: ``test_uar`` per epoch, which must not choose an epoch or a setting
     trained : str or None
         hash of the clean result whose weights a run under a condition uses
     left_out : dict
-        under ``cross``: corpus to emotion to number of utterances that the other corpus has no name for
+        under ``cross``: corpus to emotion to number of utterances whose emotion the other corpus lacks
     standing : str or None
         fidelity of the model to its source, one of ``ser_core.models.FIDELITY``
     seconds : dict
         features, training, evaluation
     completeness, test_completeness : Completeness or None
-        of the corpus, and under ``cross`` of the one that is tested on
+        of the corpus, and under ``cross`` of the test corpus
     versions : dict
         of Python, of this package and of the libraries
     processor, when : str or None
-        where and on which day the run was made
+        processor that made the run, and its day
     schema : int
         version of the JSON form
     other : dict
-        keys of a stored result that this version does not know, kept as they are
+        keys of a stored result that this version does not know, unchanged
     path : Path or None
         the JSON file that it was loaded from; not part of the JSON form
     """
@@ -150,28 +157,28 @@ class RunResult:
 
     @property
     def ok(self) -> bool:
-        """Whether the run succeeded."""
+        """Return whether the run succeeded."""
         return self.status == OK
 
     @property
     def setting(self) -> dict[str, Any]:
-        """The spec without fold and seed: what results that are pooled have in common."""
+        """Return the fields of the spec without fold and seed, which pooled results have in common."""
         return {name: value for name, value in self.spec.items() if name not in ("fold", "seed")}
 
     def make_spec(self) -> Spec:
-        """Make the Spec, which imports the module of a user-defined model.
+        """Make the Spec; this imports the module of a user-defined model.
 
         Raises
         ------
         SerError
-            where the model or the corpus is missing here
+            for a model or a corpus that is missing on this machine
         """
         return Spec(**self.spec)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a dict that ``json.dumps`` takes, with the keys of the files in the store.
 
-        A failed run has ``hash``, ``spec``, ``status``, ``error`` and what else is known.
+        A failed run has ``hash``, ``spec``, ``status``, ``error`` and every other field that differs from its default.
         """
         values: dict[str, Any] = {}
         for item in fields(self):
@@ -185,32 +192,48 @@ class RunResult:
     def from_json(cls, values: dict[str, Any]) -> RunResult:
         """Make a result from a stored dict, also of an earlier schema; imports no user-defined model.
 
-        Fields that came into being after a result was stored get their defaults, in the spec too.
+        Fields that are newer than the result get their defaults, in the spec too.
+
+        Parameters
+        ----------
+        values : dict
+            content of a JSON file of the store
+
+        Returns
+        -------
+        RunResult
 
         Raises
         ------
         SerError
-            for a dict that is no result, or one written by a later version
+            for a dict that is not a result, or one written by a later version
+
+        Examples
+        --------
+        >>> result = RunResult.from_json({"hash": "0123", "spec": {"corpus": "ravdess"}, "status": "error"})
+        >>> result.ok, result.spec["fold"]
+        (False, 0)
         """
         if not (
             isinstance(values, dict) and isinstance(values.get("spec"), dict) and {"hash", "status"} <= set(values)
         ):
-            raise SerError("not the result of a run: hash, spec and status are needed")
+            raise SerError("not the result of a run: hash, spec and status are required")
         if values.get("schema", 1) > SCHEMA:
             raise SerError(
-                f"result {values['hash']}: has schema {values['schema']}, and this version reads up to {SCHEMA}; "
+                f"result {values['hash']}: schema {values['schema']} is newer than {SCHEMA}, which this version reads; "
                 "update ser-core"
             )
         known = {item.name for item in fields(cls)} - {"schema", "other", "path"}
-        found = {name: _typed(name, value) for name, value in values.items() if name in known}
-        found["spec"] = complete_fields(values["spec"])
+        typed = {name: _typed(name, value) for name, value in values.items() if name in known}
+        typed["spec"] = complete_fields(values["spec"])
         if values.get("schema", 1) < SCHEMA and (values.get("error") or "").startswith(UNAVAILABLE_BEFORE):
-            found["unavailable"] = True
+            typed["unavailable"] = True
         other = {name: value for name, value in values.items() if name not in known and name != "schema"}
-        return cls(**found, other=other)
+        return cls(**typed, other=other)
 
 
-def _default(item) -> Any:
+def _default(item: Field) -> Any:
+    """Return the default of a field of a dataclass."""
     if item.default_factory is not MISSING:
         return item.default_factory()
     return item.default
@@ -246,5 +269,6 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _part(values: dict[str, Any]) -> Scored:
+    """Return the scores on one part of the test utterances from JSON."""
     scores = {name: value for name, value in values.items() if name not in ("n_test", "intervals")}
     return Scored(values["n_test"], scores, Intervals.from_json(values["intervals"]), {}, {}, [])

@@ -1,8 +1,9 @@
-"""Sweeps: an iterator of specs in, results as they finish out; a failed run is a result, and the sweep goes on.
+"""Compute many runs in parallel: specs go in, results come out as they finish.
 
-A run is trained in a process that does nothing else (:mod:`ser_core.experiments.worker`), with one TensorFlow thread.
-So it gives the same numbers alone, with others or on a cluster (:mod:`ser_core.experiments.cluster`). Existing results
-are reused; a killed sweep takes its processes with it and resumes with the same command.
+Each run is trained in its own process (:mod:`ser_core.experiments.worker`) with one TensorFlow thread. It gives the
+same numbers alone, in parallel with others, or on a cluster (:mod:`ser_core.experiments.cluster`). A failed run has a
+result with status ``error``, and the sweep continues. Existing results are reused, and the same command resumes a
+killed sweep, whose processes end with it.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import functools
 import itertools
 import queue
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
 from ser_core._utils.errors import SerError
@@ -23,7 +24,24 @@ from ser_core.experiments.worker import MAX_ATTEMPTS, Worker
 
 
 def expand(base: Spec, **choices: Iterable) -> Iterator[Spec]:
-    """All combinations of the named fields' values, the last varying fastest: ``expand(Spec(), fold=range(6))``."""
+    """Return the specs of all combinations of the values of some fields; the last field varies fastest.
+
+    Parameters
+    ----------
+    base : Spec
+        it sets all other fields
+    **choices
+        name of a field to an iterable of its values
+
+    Yields
+    ------
+    Spec
+
+    Examples
+    --------
+    >>> [(spec.fold, spec.seed) for spec in expand(Spec(corpus="demo"), fold=range(2), seed=(0, 1))]
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
     for values in itertools.product(*choices.values()):
         yield replace(base, **dict(zip(choices, values)))
 
@@ -36,31 +54,36 @@ def run_sweep(
     fresh: bool = False,
     progress: bool = True,
 ) -> Iterator[RunResult]:
-    """Run every spec whose result the store does not hold.
+    """Run every spec that has no stored result.
 
     Parameters
     ----------
-    specs : what to run, in the order in which it is wanted
-    workers : processes; each trains one cell at a time
-    scheduler : address of a Dask scheduler, whose workers then run the cells (:mod:`ser_core.experiments.cluster`)
-    fresh : train anew what the store holds
-    progress : a bar with the estimated time left, on standard error
+    specs : iterable of Spec
+        in the order of their importance
+    workers : int, default 1
+        processes; each trains one run at a time
+    scheduler : str, optional
+        address of a Dask scheduler whose workers train the runs (:mod:`ser_core.experiments.cluster`)
+    fresh : bool, default False
+        recompute stored results
+    progress : bool, default True
+        show a progress bar with the estimated time left, on standard error
 
     Yields
     ------
     RunResult
-        as the runs finish; those of the store first. A run that failed has the status ``error``
+        stored results first, then the others as they finish; a failed run has the status ``error``
 
     Raises
     ------
     SerError
-        for a scheduler that does not answer. A cell's own trouble is its row.
+        for a scheduler that does not answer
     """
     from tqdm import tqdm
 
     specs = list(dict.fromkeys(specs))
     version_of = functools.cache(cached_corpus_version)  # each corpus is read once
-    bar = tqdm(total=len(specs), desc="cells", unit="cell", disable=None if progress else True)
+    bar = tqdm(total=len(specs), desc="runs", unit="run", disable=None if progress else True)
     waiting = []
     for spec in specs:
         result = None if fresh else _stored(spec, version_of)
@@ -82,24 +105,25 @@ def run_sweep(
 
 
 def cached_corpus_version(corpus: str) -> str:
-    """Version of a corpus by its name (``cache.data_version``)."""
+    """Return the version of a corpus, by its name (:func:`ser_core.features.cache.data_version`)."""
     return corpus_version(corpus)
 
 
 def _stored(spec: Spec, version_of: Callable[[str], str]) -> RunResult | None:
+    """Return the stored result of a spec; None where it is missing or an error."""
     try:
         name = spec_hash(spec, data_version_(spec, version_of))
-    except SerError:  # the cell itself will say so in its row
+    except SerError:  # the run fails in the same way, and its result has the message
         return None
     result = store.load_row(store.store_dir() / f"{name}.json")
     return result if result and result.ok else None
 
 
-def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Iterator[RunResult]:
-    """Features first, by all cores; then the cells. One whose process is killed begins again in a new one."""
-    with contextlib.suppress(Exception):  # the cell itself will say so in its row
+def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) -> Generator[RunResult, None, None]:
+    """Compute features on all cores, then train the runs; a run whose process is killed restarts in a new one."""
+    with contextlib.suppress(Exception):  # the run fails in the same way, and its result has the message
         compute_features(specs, progress=progress)
-    waiting, killed = deque(specs), Counter()
+    waiting, killed = deque(specs), Counter[Spec]()
     answers: queue.SimpleQueue = queue.SimpleQueue()
     idle: list[Worker] = []
     running: dict[Worker, Spec] = {}
@@ -114,15 +138,15 @@ def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) ->
             if result is not None:
                 idle.append(child)
                 yield result
-            elif spec is None:  # it was idle
+            elif spec is None:  # an idle process ended
                 idle.remove(child)
             else:
                 killed[spec] += 1
                 if killed[spec] < MAX_ATTEMPTS:
                     waiting.appendleft(spec)
                 else:
-                    message = f"the process that trained this cell was killed {MAX_ATTEMPTS} times"
+                    message = f"the process that trained this run was killed {MAX_ATTEMPTS} times"
                     yield store.failed_result(spec, RuntimeError(message))
-    finally:  # also after Ctrl-C: what runs stops, and goes on from its last epoch next time
+    finally:  # also after Ctrl-C: unfinished runs stop, and resume from their last epoch next time
         for child in (*running, *idle):
             child.stop()

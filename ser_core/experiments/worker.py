@@ -1,4 +1,4 @@
-"""A process that runs cells one after another, for the engines of a sweep on this machine and on a cluster."""
+"""Train runs in child processes, for sweeps on this machine and on a cluster."""
 
 import contextlib
 import json
@@ -15,11 +15,22 @@ from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec
 
 MAX_ATTEMPTS = 3
-"""So often is a cell begun whose process is killed from outside, before that becomes its row."""
+"""Maximum number of starts of a run whose process is killed from outside; then its result is an error."""
 
 
 def run_or_record_failure(spec: Spec, fresh: bool = False) -> RunResult:
-    """Run one spec without progress bars; whatever goes wrong becomes its result."""
+    """Run one spec without progress bars; any exception becomes a result with status ``error``.
+
+    Parameters
+    ----------
+    spec : Spec
+    fresh : bool, default False
+        recompute a stored result
+
+    Returns
+    -------
+    RunResult
+    """
     try:
         return run_spec(spec, fresh=fresh, progress=False)
     except Exception as error:
@@ -27,10 +38,14 @@ def run_or_record_failure(spec: Spec, fresh: bool = False) -> RunResult:
 
 
 class Worker:
-    """A process that runs the cells it is sent, one after another, and ends when this process does.
+    """A child process that runs the specs it is sent, one after another.
 
-    Results go to the queue ``answers`` as ``(worker, result)``; ``(worker, None)`` means that the process has ended.
-    The system closes the child's standard input when this process dies, however it dies, and that ends the child.
+    The child ends with this process: the system closes its standard input when this process dies, however it dies.
+
+    Parameters
+    ----------
+    answers : queue
+        receives ``(worker, result)`` after each run, and ``(worker, None)`` when the child process has ended
     """
 
     def __init__(self, answers: queue.SimpleQueue):
@@ -39,35 +54,44 @@ class Worker:
             [sys.executable, "-P", "-c", "from ser_core.experiments.worker import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is this process's business
+            start_new_session=True,  # only this process handles Ctrl-C
             env=os.environ | {"PYTHONPATH": paths},
         )
-        threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
+        threading.Thread(target=self._read_results, args=(answers,), daemon=True).start()
 
-    def _listen(self, answers: queue.SimpleQueue) -> None:
+    def _read_results(self, answers: queue.SimpleQueue) -> None:
+        assert self.process.stdout is not None  # a pipe, as asked for
         with self.process:
             for line in self.process.stdout:
-                if line.endswith(b"\n"):  # else it was killed while it wrote
+                if line.endswith(b"\n"):  # a line without an end was cut off when the child was killed
                     answers.put((self, RunResult.from_json(json.loads(line))))
         answers.put((self, None))
 
     def send(self, spec: Spec, fresh: bool) -> None:
-        """Give it a cell; once its row is there, the next."""
+        """Send a spec to run; send the next one after its result has arrived.
+
+        Parameters
+        ----------
+        spec : Spec
+        fresh : bool
+            recompute a stored result
+        """
         job = json.dumps([asdict(spec), fresh])
-        with contextlib.suppress(OSError, ValueError):  # it has ended, as the queue will say
+        assert self.process.stdin is not None  # a pipe, as asked for
+        with contextlib.suppress(OSError, ValueError):  # the child has ended, which the queue reports
             self.process.stdin.write(job.encode() + b"\n")
             self.process.stdin.flush()
 
     def stop(self) -> None:
-        """End it at once."""
+        """Kill the child process and wait for its end."""
         self.process.kill()
         self.process.wait()
 
 
 def serve() -> None:
-    """Serve a :class:`Worker`: one job per line on standard input, one result per line on standard output."""
+    """Run the jobs of a :class:`Worker`: one per line of standard input, one result per line of standard output."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed
+    os.dup2(2, 1)  # everything else that is printed goes to standard error
     jobs: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
     while True:
@@ -76,6 +100,7 @@ def serve() -> None:
 
 
 def _receive(jobs: queue.SimpleQueue) -> None:
+    """Queue the jobs of standard input, and end the process when it is closed."""
     for line in sys.stdin:
         jobs.put(json.loads(line))
     os._exit(1)  # the parent has ended

@@ -1,29 +1,68 @@
-"""Score predicted probabilities: calibration, and abstention at a confidence threshold."""
+"""Score predicted probabilities: calibration, and abstention at a confidence threshold.
+
+The confidence of a prediction is its highest probability. ``truth`` is the index of the true label in the order of
+the probabilities, ``probabilities`` are fractions that sum to 1 per utterance.
+"""
 
 import numpy as np
 
 BINS = 15
-"""Of a reliability diagram (Guo et al. 2017, section 2)."""
+"""Bins of a reliability diagram (Guo et al. 2017, section 2)."""
 
 
 RISK = 0.2
-"""Share of wrong answers that a summary accepts when it counts how many answers can be given."""
+"""Share of wrong predictions that a summary accepts when it counts how many can be answered."""
 
 
 def brier_score(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean squared distance of the probabilities from the truth, summed over labels: 0 to 2 (Brier 1950, Eq. 2)."""
+    """Compute the mean squared distance of the probabilities from the truth (Brier 1950, Eq. 2).
+
+    Parameters
+    ----------
+    probabilities : float [utterances, labels]
+    truth : int [utterances]
+
+    Returns
+    -------
+    float
+        summed over labels, averaged over utterances: 0 to 2
+
+    Examples
+    --------
+    >>> brier_score([[1.0, 0.0], [0.0, 1.0]], [0, 0])
+    1.0
+    """
     p = np.asarray(probabilities, float)
     return float(np.sum((p - np.eye(p.shape[1])[truth]) ** 2, axis=1).mean())
 
 
 def overconfidence(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean confidence minus accuracy: above 0 the network promises more than it keeps."""
+    """Compute the mean confidence minus the accuracy, -1 to 1; positive for an overconfident network.
+
+    Parameters
+    ----------
+    probabilities : float [utterances, labels]
+    truth : int [utterances]
+    """
     confidence, right = confidence_and_correctness(probabilities, truth)
     return float(confidence.mean() - right.mean())
 
 
 def confidence_and_correctness(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the confidence of each answer, float [n], and whether it is right, float [n] of 0 and 1."""
+    """Return the confidence of each prediction, and whether it is right.
+
+    Parameters
+    ----------
+    probabilities : float [utterances, labels]
+    truth : int [utterances]
+
+    Returns
+    -------
+    confidence : float [utterances]
+        highest probability
+    right : float [utterances]
+        1 for a right prediction, 0 for a wrong one
+    """
     p = np.asarray(probabilities, float)
     return p.max(axis=1), (p.argmax(axis=1) == truth).astype(float)
 
@@ -31,19 +70,22 @@ def confidence_and_correctness(probabilities: np.ndarray, truth: np.ndarray) -> 
 def reliability(
     probabilities: np.ndarray, truth: np.ndarray, *, bins: int = BINS, equal_mass: bool = False
 ) -> dict[str, np.ndarray]:
-    """The data of a reliability diagram: the network's answers in bins of confidence.
+    """Compute the data of a reliability diagram: accuracy and mean confidence in bins of confidence.
 
     Parameters
     ----------
-    bins : int
-    equal_mass : bool
-        bins of equally many utterances (they follow one another by confidence) instead of bins of equal width, which
-        are (low, high]
+    probabilities : float [utterances, labels]
+    truth : int [utterances]
+    bins : int, default 15
+    equal_mass : bool, default False
+        make bins of equally many utterances in the order of their confidence; otherwise bins have equal width and
+        hold (low, high]
 
     Returns
     -------
-    dict of arrays, one value a bin that holds an utterance: ``low``, ``high`` (edges), ``count``, ``confidence`` (mean)
-    and ``accuracy`` (fraction right)
+    dict of str to array
+        one value per bin that is not empty: ``low``, ``high`` (edges), ``count``, ``confidence`` (mean) and
+        ``accuracy`` (fraction)
     """
     confidence, right = confidence_and_correctness(probabilities, truth)
     if equal_mass:
@@ -51,9 +93,9 @@ def reliability(
         members = [part for part in np.array_split(order, bins) if len(part)]
         edges = [(confidence[part[0]], confidence[part[-1]]) for part in members]
     else:
-        place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-        filled = np.unique(place)
-        members = [np.flatnonzero(place == number) for number in filled]
+        bin_index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+        filled = np.unique(bin_index)
+        members = [np.flatnonzero(bin_index == number) for number in filled]
         edges = [(number / bins, (number + 1) / bins) for number in filled]
     return {
         "low": np.array([low for low, _ in edges]),
@@ -67,45 +109,100 @@ def reliability(
 def expected_calibration_error(
     probabilities: np.ndarray, truth: np.ndarray, *, bins: int = BINS, equal_mass: bool = False
 ) -> float:
-    """Mean distance between confidence and accuracy over the bins, weighted by count (Guo et al. 2017, Eq. 3): 0 to 1.
+    """Compute the expected calibration error (Guo et al. 2017, Eq. 3).
 
-    It is never negative, so that few utterances raise it by chance alone; no interval is put around it.
-    """
-    found = reliability(probabilities, truth, bins=bins, equal_mass=equal_mass)
-    gap = np.abs(found["accuracy"] - found["confidence"])
-    return float(np.sum(found["count"] * gap) / found["count"].sum())
+    This is the mean distance between confidence and accuracy over the bins, weighted by count. It is never negative,
+    so few utterances raise it by chance alone. It therefore has no confidence interval here.
 
-
-def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of wrong answers among the most confident ones, as their number grows.
-
-    Answers of one confidence come in random order: the curve is the mean over their orders (El-Yaniv and Wiener 2010;
-    Geifman and El-Yaniv 2017, section 2).
+    Parameters
+    ----------
+    probabilities, truth, bins, equal_mass
+        as in :func:`reliability`
 
     Returns
     -------
-    coverage, risk : float [utterances], coverage = 1/n, 2/n, ... 1
+    float
+        0 to 1
+
+    Examples
+    --------
+    >>> expected_calibration_error([[0.75, 0.25]] * 4, [0, 0, 0, 1])
+    0.0
     """
-    _, place, count = np.unique(-np.asarray(confidence, float), return_inverse=True, return_counts=True)
-    wrong = np.bincount(place, weights=1.0 - np.asarray(right, float)) / count
-    answered = np.arange(1, len(place) + 1)
-    return answered / len(place), np.cumsum(np.repeat(wrong, count)) / answered
+    diagram = reliability(probabilities, truth, bins=bins, equal_mass=equal_mass)
+    gap = np.abs(diagram["accuracy"] - diagram["confidence"])
+    return float(np.sum(diagram["count"] * gap) / diagram["count"].sum())
+
+
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the risk-coverage curve: the share of wrong predictions among the most confident ones.
+
+    Predictions of equal confidence come in random order: the curve is the mean over their orders (El-Yaniv and Wiener
+    2010; Geifman and El-Yaniv 2017, section 2).
+
+    Parameters
+    ----------
+    confidence : float [utterances]
+    right : float [utterances]
+        1 for a right prediction, 0 for a wrong one
+
+    Returns
+    -------
+    coverage, risk : float [utterances]
+        coverage is 1/n, 2/n, ... 1
+    """
+    _, level, count = np.unique(-np.asarray(confidence, float), return_inverse=True, return_counts=True)
+    wrong = np.bincount(level, weights=1.0 - np.asarray(right, float)) / count
+    answered = np.arange(1, len(level) + 1)
+    return answered / len(level), np.cumsum(np.repeat(wrong, count)) / answered
 
 
 def area_under_risk_coverage(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Mean risk over all coverages (AURC, Geifman et al. 2019): the error rate for confidence that tells nothing."""
+    """Compute the mean risk over all coverages (AURC, Geifman et al. 2019).
+
+    It equals the error rate where confidence is unrelated to correctness. Parameters are those of
+    :func:`risk_coverage`.
+    """
     return float(risk_coverage(confidence, right)[1].mean())
 
 
 def coverage_at_risk(confidence: np.ndarray, right: np.ndarray, risk: float = RISK) -> float:
-    """Largest coverage whose risk is at most ``risk``; 0 where there is none. The threshold is chosen on these data."""
-    coverage, found = risk_coverage(confidence, right)
-    return float(coverage[found <= risk].max(initial=0.0))
+    """Compute the largest coverage whose risk is at most ``risk``.
+
+    The threshold is chosen on the same data, so the result is optimistic.
+
+    Parameters
+    ----------
+    confidence, right : float [utterances]
+        as in :func:`risk_coverage`
+    risk : float, default 0.2
+        largest accepted share of wrong predictions
+
+    Returns
+    -------
+    float
+        0 to 1; 0 where no coverage has so low a risk
+    """
+    coverage, risks = risk_coverage(confidence, right)
+    return float(coverage[risks <= risk].max(initial=0.0))
 
 
 def confidence_threshold(confidence: np.ndarray, right: np.ndarray, risk: float = RISK) -> float:
-    """The confidence from which on answers are given so that at most ``risk`` of them are wrong; infinite for none."""
+    """Choose the lowest confidence threshold above which at most ``risk`` of the predictions are wrong.
+
+    Parameters
+    ----------
+    confidence, right : float [utterances]
+        as in :func:`risk_coverage`
+    risk : float, default 0.2
+        largest accepted share of wrong predictions
+
+    Returns
+    -------
+    float
+        predictions with this confidence or more are accepted; infinite where no threshold has so low a risk
+    """
     confidence = np.asarray(confidence, float)
     levels = np.unique(confidence)
-    kept = [np.mean(1.0 - np.asarray(right)[confidence >= level]) <= risk for level in levels]
-    return float(levels[np.argmax(kept)]) if any(kept) else float("inf")
+    acceptable = [np.mean(1.0 - np.asarray(right)[confidence >= level]) <= risk for level in levels]
+    return float(levels[np.argmax(acceptable)]) if any(acceptable) else float("inf")

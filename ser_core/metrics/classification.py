@@ -1,26 +1,47 @@
-"""Scores as plain functions: truth first, prediction second, the labels fixed by the corpus.
+"""Score predicted classes: confusion matrix, accuracy, UAR, and precision, recall and F1 per class.
 
-A held-out fold may lack a class, or a network may never predict one. The label set is therefore always given, never
-taken from the data. A class with no utterance in the truth has no recall and is left out of the mean over classes
-(as scikit-learn's ``balanced_accuracy_score`` does); a class never predicted has precision 0.
+Every function takes the truth first, the prediction second, and the label set of the corpus third. A held-out fold
+may lack a class, and a network may never predict one, so the label set is never taken from the data. A class with no
+utterance in the truth has no recall and is left out of the mean over classes, as in scikit-learn's
+``balanced_accuracy_score``. A class that is never predicted has precision 0.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+Classes = Sequence[Any] | np.ndarray
+"""The class of each utterance, or the label set: names of emotions, or their indices."""
 
-def confusion(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> np.ndarray:
-    """Confusion matrix: int [labels, labels], rows are the truth, columns the prediction.
+
+def confusion(truth: Classes, prediction: Classes, labels: Classes) -> np.ndarray:
+    """Compute the confusion matrix.
+
+    Parameters
+    ----------
+    truth, prediction : sequence of str or int [utterances]
+    labels : sequence of str or int
+        every class, in a fixed order
+
+    Returns
+    -------
+    int [labels, labels]
+        rows are the truth, columns the prediction
 
     Raises
     ------
     ValueError
-        for sequences of different length or a value that is no label
+        for sequences of different length, or a value that is not among the labels
+
+    Examples
+    --------
+    >>> confusion(["sad", "sad"], ["sad", "angry"], ["sad", "angry"]).tolist()
+    [[1, 1], [0, 0]]
     """
     if len(truth) != len(prediction):
-        raise ValueError(f"{len(truth)} truths and {len(prediction)} predictions")
+        raise ValueError(f"{len(truth)} truths and {len(prediction)} predictions: give one of each per utterance")
     index = {label: i for i, label in enumerate(labels)}
     unknown = (set(truth) | set(prediction)) - set(index)
     if unknown:
@@ -31,11 +52,22 @@ def confusion(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide, with 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
 
 
 def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall, F1 (fractions) and support: [..., labels] from confusion matrices [..., labels, labels]."""
+    """Compute precision, recall, F1 and support of each class from confusion matrices.
+
+    Parameters
+    ----------
+    matrix : int or float [..., labels, labels]
+
+    Returns
+    -------
+    dict of str to array [..., labels]
+        ``precision``, ``recall``, ``f1`` (fractions, 0 to 1) and ``support`` (utterances)
+    """
     hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(float)
     support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
     return {
@@ -46,74 +78,161 @@ def class_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def scores_from_confusion(matrix: np.ndarray) -> dict:
-    """Accuracy, UAR, and macro precision, recall and F1 from a confusion matrix; fractions, 0 to 1.
+def scores_from_confusion(matrix: np.ndarray) -> dict[str, Any]:
+    """Compute accuracy, UAR, and macro precision, recall and F1 from confusion matrices.
 
-    ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth. Of a
-    stack of matrices [..., labels, labels] each score is an array [...]; of an empty matrix it is NaN.
+    ``uar`` and ``recall`` are the same number: the mean of the recalls over the classes present in the truth.
+
+    Parameters
+    ----------
+    matrix : int or float [..., labels, labels]
+
+    Returns
+    -------
+    dict of str to float or array [...]
+        fractions, 0 to 1; NaN for an empty matrix; floats for one matrix, arrays for a stack of them
     """
     each = class_scores(matrix)
     present = each["support"] > 0
     classes = present.sum(axis=-1)
 
-    def mean(values):
+    def mean(values: np.ndarray) -> np.ndarray:
         total = np.where(present, values, 0.0).sum(axis=-1)
         return np.divide(total, classes, out=np.full(np.shape(total), np.nan), where=classes > 0)
 
     hits, count = np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1))
-    found = {
+    result = {
         "accuracy": np.divide(hits, count, out=np.full(np.shape(hits), np.nan), where=count > 0),
         "uar": mean(each["recall"]),
         **{name: mean(each[name]) for name in ("precision", "recall", "f1")},
     }
-    return {name: float(value) for name, value in found.items()} if matrix.ndim == 2 else found
+    return {name: float(value) for name, value in result.items()} if matrix.ndim == 2 else result
 
 
 def one_vs_rest_accuracy(matrix: np.ndarray) -> float:
-    """Eq. 1 of III.B, (TP + TN) / all, taken for each class against the rest and averaged over the classes.
+    """Compute accuracy as Eq. 1 of section III.B, (TP + TN) / all, averaged over the classes.
 
-    True negatives count for every class but two of a mistake, so this is 1 - 2 (1 - accuracy) / classes: 0.78 for
-    guessing among eight. A possible reading of the paper's figures, not of ours. NaN for an empty matrix.
+    Each class is taken against the rest. A mistake has true negatives in every class but two, so the result is
+    1 - 2 (1 - accuracy) / classes: 0.78 for guessing among eight. It is one possible reading of the paper's figures;
+    this suite does not use it for its own.
+
+    Parameters
+    ----------
+    matrix : int [labels, labels]
+
+    Returns
+    -------
+    float
+        0 to 1; NaN for an empty matrix
+
+    Examples
+    --------
+    >>> one_vs_rest_accuracy(np.array([[1, 1], [0, 2]]))
+    0.75
     """
     accuracy, classes = scores_from_confusion(np.asarray(matrix))["accuracy"], len(matrix)
     return 1.0 - 2.0 * (1.0 - accuracy) / classes
 
 
 def accuracy_from_one_vs_rest(as_printed: float, classes: int) -> float:
-    """The accuracy (fraction) behind an :func:`accuracy_as_printed`; below 0 where none is."""
+    """Compute the accuracy that gives a :func:`one_vs_rest_accuracy`.
+
+    Parameters
+    ----------
+    as_printed : float
+        accuracy by Eq. 1, fraction
+    classes : int
+
+    Returns
+    -------
+    float
+        fraction; below 0 where no accuracy gives this value
+
+    Examples
+    --------
+    >>> accuracy_from_one_vs_rest(0.75, classes=2)
+    0.75
+    """
     return 1.0 - classes * (1.0 - as_printed) / 2.0
 
 
-def scores(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
-    """All scores of III.B (Eq. 1 read as plain accuracy): see :func:`scores_of`."""
+def scores(truth: Classes, prediction: Classes, labels: Classes) -> dict[str, float]:
+    """Compute all scores of section III.B; Eq. 1 is read as plain accuracy.
+
+    Parameters
+    ----------
+    truth, prediction, labels
+        as in :func:`confusion`
+
+    Returns
+    -------
+    dict of str to float
+        as in :func:`scores_from_confusion`
+    """
     return scores_from_confusion(confusion(truth, prediction, labels))
 
 
-def accuracy(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
-    """Fraction of correct predictions."""
+def accuracy(truth: Classes, prediction: Classes, labels: Classes) -> float:
+    """Compute the fraction of correct predictions; parameters as in :func:`confusion`."""
     return scores(truth, prediction, labels)["accuracy"]
 
 
-def uar(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
-    """Unweighted average recall: the mean over classes of the fraction found."""
+def uar(truth: Classes, prediction: Classes, labels: Classes) -> float:
+    """Compute the unweighted average recall: the mean over classes of their recalls.
+
+    Parameters
+    ----------
+    truth, prediction, labels
+        as in :func:`confusion`
+
+    Returns
+    -------
+    float
+        0 to 1; NaN without utterances
+
+    Examples
+    --------
+    >>> uar(["sad", "sad", "happy"], ["sad", "happy", "happy"], ["happy", "sad"])
+    0.75
+    """
     return scores(truth, prediction, labels)["uar"]
 
 
-def f1(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
-    """Macro F1: the mean over classes of 2 TP / (2 TP + FN + FP)."""
+def f1(truth: Classes, prediction: Classes, labels: Classes) -> float:
+    """Compute the macro F1: the mean over classes of 2 TP / (2 TP + FN + FP); parameters as in :func:`confusion`."""
     return scores(truth, prediction, labels)["f1"]
 
 
-def cross_entropy(truth: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> float:
-    """Mean of -ln of the probability [utterances, labels] given to the truth, clipped at 1e-7 as in training."""
+def cross_entropy(truth: Classes, probabilities: np.ndarray, labels: Classes) -> float:
+    """Compute the mean of -ln of the probability of the true class.
+
+    Parameters
+    ----------
+    truth : sequence of str or int [utterances]
+    probabilities : float [utterances, labels]
+        clipped at 1e-7, as in training
+    labels : sequence of str or int
+        in the order of the probabilities
+
+    Returns
+    -------
+    float
+        nats
+    """
     index = {label: i for i, label in enumerate(labels)}
-    given = np.asarray(probabilities, dtype=np.float64)[np.arange(len(truth)), [index[t] for t in truth]]
-    return float(-np.log(np.clip(given, 1e-7, 1.0)).mean())
+    of_truth = np.asarray(probabilities, dtype=np.float64)[np.arange(len(truth)), [index[t] for t in truth]]
+    return float(-np.log(np.clip(of_truth, 1e-7, 1.0)).mean())
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of one emotion against the rest: fractions, and the number of its utterances."""
+    """Scores of one class against the rest.
+
+    Attributes
+    ----------
+    precision, recall, f1 : float, fractions, 0 to 1
+    support : int, utterances of the class in the truth
+    """
 
     precision: float
     recall: float
@@ -121,9 +240,20 @@ class ClassScores:
     support: int
 
 
-def per_class(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> dict[str, ClassScores]:
+def per_class(truth: Classes, prediction: Classes, labels: Classes) -> dict[str, ClassScores]:
     """Compute precision, recall, F1 and support of each label.
 
+    Parameters
+    ----------
+    truth, prediction, labels
+        as in :func:`confusion`
+
+    Returns
+    -------
+    dict of label to ClassScores
+
+    Examples
+    --------
     >>> per_class(["sad", "sad"], ["sad", "angry"], ["sad", "angry"])["sad"].recall
     0.5
     """

@@ -5,16 +5,25 @@ correlation it also falls where predictions are shifted or scaled. Variances are
 (divided by its size), as in AVEC, MSP-Podcast's challenges and ``audmetric``.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ser_core._utils.errors import SerError
 from ser_core.metrics import uncertainty
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIMENSIONS = ("arousal", "valence", "dominance")
 """Continuous labels of an utterance table, in the order in which they are reported."""
 
 
-def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
+def ccc(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Compute the concordance correlation coefficient.
 
     Parameters
@@ -41,7 +50,8 @@ def ccc(truth: np.ndarray, prediction: np.ndarray) -> float:
     return _ccc(x, y)
 
 
-def _checked(truth, prediction) -> tuple[np.ndarray, np.ndarray]:
+def _checked(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as float64 [utterances], or raise SerError."""
     x, y = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if x.shape != y.shape or x.ndim != 1:
         raise SerError(f"CCC: truth {x.shape} and prediction {y.shape} must be two lists of the same length")
@@ -51,6 +61,7 @@ def _checked(truth, prediction) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ccc(x: np.ndarray, y: np.ndarray) -> float:
+    """Compute the CCC of checked arrays."""
     if len(x) < 2:
         return float("nan")
     shift = x.mean() - y.mean()
@@ -59,7 +70,9 @@ def _ccc(x: np.ndarray, y: np.ndarray) -> float:
     return float(2 * (a @ b) / spread) if spread > 0 else float("nan")
 
 
-def ccc_interval(truth, prediction, speaker, level: float = uncertainty.LEVEL) -> dict:
+def ccc_interval(
+    truth: ArrayLike, prediction: ArrayLike, speaker: Iterable[str], level: float = uncertainty.LEVEL
+) -> dict[str, Any]:
     """Compute the CCC with its interval over speakers.
 
     The jackknife leaves out one speaker at a time (:func:`ser_core.metrics.uncertainty.jackknife`), as for the scores
@@ -81,14 +94,14 @@ def ccc_interval(truth, prediction, speaker, level: float = uncertainty.LEVEL) -
     Raises
     ------
     SerError
-        see :func:`ccc`
+        as in :func:`ccc`, and for another number of speakers than utterances
     """
     x, y = _checked(truth, prediction)
     names = np.asarray(list(speaker), dtype=str)
     if names.shape != x.shape:
-        raise SerError(f"CCC: {len(names)} speakers are given for {len(x)} utterances")
+        raise SerError(f"CCC: {len(names)} speakers are given for {len(x)} utterances; give one per utterance")
     whole, units = _ccc(x, y), sorted(set(names))
-    result: dict = {"ccc": whole, "interval": None, "unit": "none", "n": len(units), "level": level}
+    result: dict[str, Any] = {"ccc": whole, "interval": None, "unit": "none", "n": len(units), "level": level}
     if len(units) < uncertainty.FEWEST_UNITS or "unknown" in units:
         return result | {"method": "none: fewer than four units, or a speaker is unknown"}
     without = np.array([_ccc(x[names != name], y[names != name]) for name in units])
@@ -99,7 +112,7 @@ def ccc_interval(truth, prediction, speaker, level: float = uncertainty.LEVEL) -
     return result | {"interval": [max(-1.0, low), min(1.0, high)] if high - low > uncertainty.PRINTED else None}
 
 
-def score_dimensions(frame, level: float = uncertainty.LEVEL) -> dict[str, dict]:
+def score_dimensions(frame: pd.DataFrame, level: float = uncertainty.LEVEL) -> dict[str, dict[str, Any]]:
     """Score the continuous labels that a table of predictions has.
 
     Parameters
@@ -112,12 +125,12 @@ def score_dimensions(frame, level: float = uncertainty.LEVEL) -> dict[str, dict]
     Returns
     -------
     dict
-        name of a dimension to what :func:`ccc_interval` gives, and ``n_test`` (utterances)
+        name of a dimension to the result of :func:`ccc_interval`, and ``n_test`` (utterances)
     """
     scores = {}
     for name in DIMENSIONS:
         if name in frame and f"predicted_{name}" in frame:
             part = frame[frame[name].notna()]
-            found = ccc_interval(part[name], part[f"predicted_{name}"], part["speaker"], level)
-            scores[name] = found | {"n_test": len(part)}
+            score = ccc_interval(part[name], part[f"predicted_{name}"], part["speaker"], level)
+            scores[name] = score | {"n_test": len(part)}
     return scores

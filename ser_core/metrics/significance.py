@@ -1,27 +1,31 @@
-"""Paired tests between two systems on the same utterances.
+"""Compare two systems on the same utterances: paired tests, Holm's correction, power.
 
-Two systems are compared by the sign-flip test over speakers: were both alike, their answers to all utterances of a
-speaker could be exchanged. McNemar's test on utterances takes those of one speaker for independent and is far from its
-nominal level. The tests of a table are corrected together by Holm's step-down method.
+Two systems are compared by the sign-flip test over speakers. Under the null hypothesis their predictions for all
+utterances of a speaker can be exchanged. McNemar's test treats utterances of one speaker as independent, and its error
+rate is far from nominal. The tests of a table are corrected together by Holm's step-down method.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core.metrics.classification import confusion, scores_from_confusion
+from ser_core.metrics.classification import Classes, confusion, scores_from_confusion
 from ser_core.metrics.uncertainty import FEWEST_UNITS, LEVEL, SCORES, SPREAD, Interval, jackknife, unit_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST_TESTED = 6
-"""Units that a test needs: over five no exchange of answers is rarer than 2 in 2**5, 6.25 %."""
+"""Minimum number of units for a test: with five, the lowest p value is 2 in 2**5, 6.25 %."""
 TESTED = ("accuracy", "uar")
-"""Scores that are sums over speakers once the truth is fixed, so that exchanging answers is flipping a sign."""
+"""Scores that are sums over speakers once the truth is fixed: exchanging predictions flips a sign."""
 ALPHA, POWER = 0.05, 0.8
+"""Significance level and power of :func:`minimum_detectable_effect`."""
 EXACT_UNITS = 32
-"""Up to this number of units every one of the 2**units exchanges is counted."""
+"""Maximum number of units for which all 2**units exchanges are counted."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairedDifferences:
-    """Differences between two systems in every score, over the same units."""
+    """Differences between two systems in every score, over the same units.
+
+    Attributes
+    ----------
+    unit : str, ``"speaker"``, ``"word"``, or ``"none"`` without intervals
+    n : int, number of units
+    level : float, confidence level, 0 to 1
+    accuracy, uar, precision, recall, f1 : Difference
+    """
 
     unit: str
     n: int
@@ -80,20 +92,22 @@ class PairedDifferences:
         unit, n, level = values["unit"], values["n"], values["level"]
 
         def read(value: dict[str, Any]) -> Difference:
-            low, high = value["interval"] or (0.0, 0.0)
-            interval = Interval(low, high, level, unit, n) if value["interval"] else None
+            interval = None
+            if value["interval"]:
+                low, high = value["interval"]
+                interval = Interval(low, high, level, unit, n)
             return Difference(value["difference"], interval, value.get("p"), value.get("found"))
 
         return cls(unit, n, level, **{name: read(values[name]) for name in SCORES})
 
 
-def paired(first, second, labels, level: float = LEVEL) -> PairedDifferences:
-    """Compute how much better the second system is than the first on the same test utterances.
+def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Classes, level: float = LEVEL) -> PairedDifferences:
+    """Compute the paired differences of two systems, the second minus the first.
 
     Parameters
     ----------
     first, second : DataFrame
-        ``id``, ``speaker``, ``text``, ``truth``, ``prediction``; several seeds of a system may follow one another
+        ``id``, ``speaker``, ``text``, ``truth``, ``prediction``; several seeds of a system may be concatenated
     labels : sequence of str
         the corpus's labels
     level : float, default 0.95
@@ -111,15 +125,10 @@ def paired(first, second, labels, level: float = LEVEL) -> PairedDifferences:
         when the two were not tested on the same utterances
     """
     if set(first["id"]) != set(second["id"]):
-        raise ValueError("the two systems were not tested on the same utterances")
+        raise ValueError("the two systems were not tested on the same utterances; choose the folds that both have")
     unit = unit_of(first)
     column = "text" if unit == "word" else "speaker"
-    matrices = []
-    for system in (first, second):
-        seeds = len(system) / system["id"].nunique()
-        parts = dict(list(system.groupby(column)))
-        each = [confusion(parts[k]["truth"], parts[k]["prediction"], labels) for k in sorted(parts)]
-        matrices.append(np.stack(each) / seeds)
+    matrices = [_matrices(system, column, labels) for system in (first, second)]
     before, after = (scores_from_confusion(each.sum(axis=0)) for each in matrices)
     without = [scores_from_confusion(each.sum(axis=0) - each) for each in matrices]
     count = len(matrices[0])
@@ -142,8 +151,16 @@ def paired(first, second, labels, level: float = LEVEL) -> PairedDifferences:
     return PairedDifferences(unit, count, level, **scores)
 
 
+def _matrices(system: pd.DataFrame, column: str, labels: Classes) -> np.ndarray:
+    """Return the confusion matrix of each unit, averaged over seeds: float [units, labels, labels]."""
+    seeds = len(system) / system["id"].nunique()
+    parts = dict(list(system.groupby(column)))
+    each = [confusion(parts[unit]["truth"], parts[unit]["prediction"], labels) for unit in sorted(parts)]
+    return np.stack(each) / seeds
+
+
 def contributions(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute what each unit adds to the difference in accuracy and in UAR; the sum is the difference.
+    """Compute the contribution of each unit to the difference in accuracy and in UAR; they sum to it.
 
     Parameters
     ----------
@@ -168,20 +185,30 @@ def signflip(each: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> float:
     """Compute the two-sided p value of a sum of paired differences under exchange within units.
 
     This is Fisher's randomisation test. Up to :data:`EXACT_UNITS` units all exchanges are counted: the sums of either
-    half of the units are sorted, and pairs counted by bisection. Above that ``flips`` random ones are drawn, seeded,
-    with the observed one among them.
+    half of the units are sorted, and pairs are counted by bisection. Above that, random exchanges are drawn, and the
+    observed one is counted with them.
 
     Parameters
     ----------
-    each : float [units], what each unit adds to the difference
-    flips, seed : for many units
+    each : float [units]
+        contribution of each unit to the difference
+    flips : int, default 50,000
+        random exchanges for many units
+    seed : int, default 0
+        of the random exchanges
 
     Returns
     -------
-    float, the share of exchanges whose sum is at least as far from zero: from 2**(1 - units) to 1
+    float
+        share of exchanges whose sum is at least as far from zero: from 2**(1 - units) to 1
+
+    Examples
+    --------
+    >>> signflip(np.ones(6))
+    0.03125
     """
     each = np.asarray(each, dtype=float)
-    limit = abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())  # sums in another order are the same sum
+    limit = abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())  # rounding depends on the order of the sum
     if limit <= 0:
         return 1.0
     if len(each) > EXACT_UNITS:
@@ -204,8 +231,19 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def holm(values: list[float | None]) -> list[float | None]:
-    """Adjust p values by Holm's step-down method (Scand. J. Statist. 6, 1979); None stays None.
+    """Adjust p values by Holm's step-down method (Scand. J. Statist. 6, 1979).
 
+    Parameters
+    ----------
+    values : list of float or None
+        None for a comparison that was not tested; it stays None and does not count
+
+    Returns
+    -------
+    list of float or None
+
+    Examples
+    --------
     >>> holm([0.01, None, 0.04])
     [0.02, None, 0.04]
     """
@@ -219,9 +257,21 @@ def holm(values: list[float | None]) -> list[float | None]:
 
 
 def paired_power(difference: float, deviation: float, units: int, alpha: float = ALPHA) -> float:
-    """Compute the power of a two-sided paired test over ``units`` for a true ``difference`` (noncentral t).
+    """Compute the power of a two-sided paired t test (noncentral t).
 
-    difference, deviation : mean and standard deviation of the units' differences, in the same unit
+    Parameters
+    ----------
+    difference, deviation : float
+        true mean and standard deviation of the units' differences, in the same unit of measure
+    units : int
+        speakers or words
+    alpha : float, default 0.05
+        significance level
+
+    Returns
+    -------
+    float
+        probability of a significant result, ``alpha`` to 1
     """
     from scipy.stats import nct, t
 
@@ -233,17 +283,23 @@ def paired_power(difference: float, deviation: float, units: int, alpha: float =
 def minimum_detectable_effect(
     each: np.ndarray, units: int | None = None, alpha: float = ALPHA, wanted: float = POWER
 ) -> float | None:
-    """Compute the smallest true difference that such a comparison finds with probability ``wanted``.
+    """Compute the smallest true difference that a paired test detects with power ``wanted``.
 
     Parameters
     ----------
-    each : float [units], what each unit adds to the observed difference; its spread is taken as the true one
+    each : float [units]
+        contribution of each unit to the observed difference; its spread is taken as the true one
     units : int, optional
         number of units; by default those observed
+    alpha : float, default 0.05
+        significance level
+    wanted : float, default 0.8
+        power
 
     Returns
     -------
-    float in the unit of the summed difference, or None where the units do not differ
+    float or None
+        in the unit of measure of the summed difference; None where the units do not differ
     """
     from scipy.optimize import brentq
     from scipy.stats import t

@@ -1,4 +1,4 @@
-"""Confidence intervals of scores, over speakers or words.
+"""Compute confidence intervals of scores, over speakers or words.
 
 Utterances of one speaker are not independent, so an interval is taken over speakers. The jackknife leaves out one
 speaker at a time; Student's t with (speakers - 1) degrees of freedom turns the spread of the pseudo-values into an
@@ -10,23 +10,27 @@ one actress to the other) has an interval over words, which is labelled so. Pair
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core.metrics.classification import ClassScores, confusion, per_class, scores_from_confusion
+from ser_core.metrics.classification import Classes, ClassScores, confusion, per_class, scores_from_confusion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.95
 """Confidence level of every interval."""
 FEWEST_UNITS = 4
-"""Speakers or words that an interval needs at least."""
+"""Minimum number of speakers or words for an interval."""
 SPREAD = 1e-9
-"""An interval narrower than this is none: units that are all alike do not show how far others could differ."""
+"""A narrower interval is omitted: units that are all alike do not show how far others could differ."""
 SCORES = ("accuracy", "uar", "precision", "recall", "f1")
 """Names of the scores of predictions."""
 PRINTED = 5e-4
-"""An interval of a score narrower than this would be printed as one number twice, and is none."""
+"""A narrower interval of a score is omitted: its limits would be printed as the same number."""
 METHOD, NO_METHOD = "jackknife over units, Student's t", "none: fewer than four units"
 
 
@@ -38,7 +42,7 @@ class Interval:
     ----------
     low, high : float, limits as fractions
     level : float, confidence level, 0 to 1
-    unit : str, what is left out in turn: ``"speaker"`` or ``"word"``
+    unit : str, what the jackknife leaves out: ``"speaker"`` or ``"word"``
     n : int, number of units
 
     Examples
@@ -56,7 +60,7 @@ class Interval:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The lower and the upper limit."""
+        """Return the lower and the upper limit."""
         return self.low, self.high
 
     def contains(self, value: float) -> bool:
@@ -75,7 +79,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of every score of one set of predictions; a score without an interval is None."""
+    """Intervals of every score of one set of predictions.
+
+    Attributes
+    ----------
+    unit : str, what the jackknife leaves out: ``"speaker"``, ``"word"``, or ``"none"`` without intervals
+    n : int, number of units
+    level : float, confidence level, 0 to 1
+    method : str
+    accuracy, uar, precision, recall, f1 : Interval or None
+    """
 
     unit: str
     n: int
@@ -93,7 +106,8 @@ class Intervals:
 
     def to_json(self) -> dict[str, Any]:
         """Return ``unit``, ``n``, ``level``, ``method``, and ``[low, high]`` or None per score."""
-        limits = {name: interval and list(interval.limits) for name in SCORES for interval in [self.get(name)]}
+        each = {name: self.get(name) for name in SCORES}
+        limits = {name: interval and list(interval.limits) for name, interval in each.items()}
         return {"unit": self.unit, "n": self.n, "level": self.level, "method": self.method, **limits}
 
     @classmethod
@@ -104,17 +118,20 @@ class Intervals:
         24
         """
         unit, n, level = values["unit"], values["n"], values.get("level", LEVEL)
-        made = {
-            name: Interval(low, high, level, unit, n)
-            for name in SCORES
-            for low, high in ([values[name]] if values.get(name) else [])
-        }
-        return cls(unit, n, level, values.get("method", METHOD), **made)
+        limits = {name: values[name] for name in SCORES if values.get(name)}
+        each = {name: Interval(low, high, level, unit, n) for name, (low, high) in limits.items()}
+        return cls(unit, n, level, values.get("method", METHOD), **each)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations (ddof 1) of a score: over seeds, and over speakers or words; None where unknown."""
+    """Standard deviations (ddof 1) of a score, as fractions.
+
+    Attributes
+    ----------
+    seeds : float or None, over seeds; None for one seed
+    units : float or None, over speakers or words; None below :data:`FEWEST_UNITS`
+    """
 
     seeds: float | None
     units: float | None
@@ -177,7 +194,13 @@ def jackknife(values_without: np.ndarray, whole: float, level: float = LEVEL) ->
     Returns
     -------
     low, high : float
-        not cut to 0..1
+        not clipped to 0..1
+
+    Examples
+    --------
+    >>> low, high = jackknife(np.array([0.5, 0.6, 0.7, 0.6]), 0.6)
+    >>> round(low, 3), round(high, 3)
+    (0.21, 0.99)
     """
     from scipy.stats import t
 
@@ -187,14 +210,25 @@ def jackknife(values_without: np.ndarray, whole: float, level: float = LEVEL) ->
     return float(whole - half), float(whole + half)
 
 
-def unit_of(predictions) -> str:
-    """Return ``speaker`` with four speakers or more, ``word`` with fewer but four texts or more, else ``none``."""
+def unit_of(predictions: pd.DataFrame) -> str:
+    """Choose the unit of intervals and paired tests.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``speaker``, ``text``
+
+    Returns
+    -------
+    str
+        ``"speaker"`` with four speakers or more, ``"word"`` with fewer but four texts or more, else ``"none"``
+    """
     if predictions["speaker"].nunique() >= FEWEST_UNITS:
         return "speaker"
     return "word" if predictions["text"].nunique() >= FEWEST_UNITS else "none"
 
 
-def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL) -> Intervals:
+def intervals(predictions: pd.DataFrame, labels: Classes, unit: str | None = None, level: float = LEVEL) -> Intervals:
     """Compute the interval of every score.
 
     Parameters
@@ -228,14 +262,26 @@ def intervals(predictions, labels, unit: str | None = None, level: float = LEVEL
 
 
 def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tuple[float, float]]:
-    """Compute the interval of every score from confusion matrices [units, labels, labels], not cut to 0..1."""
+    """Compute the interval of every score from confusion matrices.
+
+    Parameters
+    ----------
+    matrices : int or float [units, labels, labels]
+        one per speaker or word
+    level : float, default 0.95
+
+    Returns
+    -------
+    dict of str to (low, high)
+        not clipped to 0..1
+    """
     total = matrices.sum(axis=0)
     whole, without = scores_from_confusion(total), scores_from_confusion(total - matrices)
     return {name: jackknife(without[name], whole[name], level) for name in SCORES}
 
 
-def spread(frames, labels) -> dict[str, Spread]:
-    """Compute how far each score varies from seed to seed, and from speaker to speaker.
+def spread(frames: Sequence[pd.DataFrame], labels: Classes) -> dict[str, Spread]:
+    """Compute the standard deviation of each score over seeds, and over speakers.
 
     Parameters
     ----------
@@ -269,7 +315,7 @@ def spread(frames, labels) -> dict[str, Spread]:
     return result
 
 
-def score_predictions(frame, labels) -> Scored:
+def score_predictions(frame: pd.DataFrame, labels: Classes) -> Scored:
     """Compute scores, intervals, scores per class and the confusion matrix of predictions.
 
     Parameters
@@ -277,6 +323,12 @@ def score_predictions(frame, labels) -> Scored:
     frame : DataFrame
         ``truth``, ``prediction``, ``speaker``, ``text``; one row per utterance
     labels : sequence of str
+        the corpus's labels
+
+    Returns
+    -------
+    Scored
+        ``spread`` is empty: it needs several seeds
     """
     matrix = confusion(frame["truth"], frame["prediction"], labels)
     return Scored(

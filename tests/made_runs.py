@@ -1,4 +1,4 @@
-"""Cells that cost next to nothing, for tests of sweeps: 24 short tones, a small network, and what must be left."""
+"""Make runs that take seconds, for tests of sweeps: 24 short tones, a small network, and the expected results."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from ser_core.experiments.spec import Spec
 from ser_core.experiments.sweep import expand, run_sweep
 
 NETWORKS = '''
-"""Networks of a user's own: one that works, and one that kills the process that trains it and no other."""
+"""User-defined networks: one that works, and one that kills only the process that trains it."""
 
 import os
 import sys
@@ -39,9 +39,9 @@ def __getattr__(name):
 FIELDS = {"model": "tiny_networks:small", "epochs": 4, "patience": 4, "augment": "none", "frames": 40}
 
 
-def home(tmp_path_factory):
-    """A folder with the corpus and the networks, made once a session; it must be on the import path."""
-    folder = tmp_path_factory.getbasetemp() / "cells"
+def make_folder(tmp_path_factory):
+    """Make the folder with the corpus and the networks, once per session; it must be on the import path."""
+    folder = tmp_path_factory.getbasetemp() / "made_runs"
     if not folder.is_dir():
         random = np.random.default_rng(0)
         for pitch, emotion in ((200, "sad"), (350, "angry")):
@@ -56,92 +56,97 @@ def home(tmp_path_factory):
 
 
 def specs(folder):
-    """Two folds by two seeds."""
+    """Return the specs of two folds by two seeds."""
     return list(expand(Spec(corpus=f"folder:{folder / 'corpus'}", **FIELDS), fold=(0, 1), seed=(0, 1)))
 
 
 def failing(folder):
-    """A cell that cannot be run, and one that kills the process that trains it."""
+    """Return the specs of an impossible run, and of one that kills the process that trains it."""
     return replace(specs(folder)[0], fold=7), replace(specs(folder)[0], model="tiny_networks:deadly")
 
 
 def command(folder, *more):
-    """The shell command for :func:`specs`."""
+    """Return the shell command for :func:`specs`."""
     options = [f"--{name}={value}" for name, value in FIELDS.items()]
     words = [sys.executable, "-m", "ser_core.cli", "sweep", f"--corpus=folder:{folder / 'corpus'}", *options]
     return [*words, "--folds=0-1", "--seeds=0-1", "--json-lines", *more]
 
 
 def environment(folder):
-    """That of processes which need the networks."""
+    """Return the environment of processes that need the networks."""
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 def sequential(folder):
-    """What a sweep by one process leaves of :func:`specs`; run once a session."""
+    """Return :func:`stored` after a sweep of :func:`specs` by one process; trained once per session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SER_RUNS", str(folder / "runs"))
         patch.setenv("SER_CACHE", str(folder / "cache"))
         list(run_sweep(specs(folder), progress=False))
-        return left(store_module.store_dir())
+        return stored(store_module.store_dir())
 
 
-def left(store):
-    """What sweeps left in a store: scores, history and probabilities by fold and seed; nothing else may be there."""
-    rows = store_module.load_rows(store)
-    names = {f"{row.hash}{suffix}" for row in rows for suffix in (".json", ".parquet", ".keras")}
-    assert {path.name for path in store.iterdir()} == names
-    found = {}
-    for row in rows:
-        assert row.status == "ok" and row.epochs == FIELDS["epochs"]
-        frame = store_module.load_predictions(row, store)
-        cell = row.spec["fold"], row.spec["seed"]
-        assert cell not in found
-        found[cell] = json.dumps([row.scores, row.history, frame.to_dict("list")])
-    assert len(found) == 4
-    return found
+def files(store):
+    """Return the files of a store without its locks."""
+    return [path for path in store.iterdir() if path.name != ".locks"]
+
+
+def stored(store):
+    """Return scores, history and probabilities of the store's results by fold and seed; other files are an error."""
+    results = store_module.load_rows(store)
+    names = {f"{result.hash}{suffix}" for result in results for suffix in (".json", ".parquet", ".keras")}
+    assert {path.name for path in files(store)} == names
+    contents = {}
+    for result in results:
+        assert result.status == "ok" and result.epochs == FIELDS["epochs"]
+        frame = store_module.load_predictions(result, store)
+        key = result.spec["fold"], result.spec["seed"]
+        assert key not in contents
+        contents[key] = json.dumps([result.scores, result.history, frame.to_dict("list")])
+    assert len(contents) == 4
+    return contents
 
 
 def states(store):
-    """(checkpoint, when it was written) of each cell that is on its way."""
-    found = set()
+    """Return the checkpoints of unfinished runs: (path, time of writing)."""
+    checkpoints = set()
     for path in store.glob("*.checkpoint/state.json"):
-        with contextlib.suppress(FileNotFoundError):  # its cell has just ended
-            found.add((path, path.stat().st_mtime_ns))
-    return found
+        with contextlib.suppress(FileNotFoundError):  # its run has just ended
+            checkpoints.add((path, path.stat().st_mtime_ns))
+    return checkpoints
 
 
 def trainers(pid):
-    """The processes below this one that train."""
-    found = []
+    """Return the descendants of a process that train."""
+    training = []
     for process in psutil.Process(pid).children(recursive=True):
         try:
             if "ser_core.experiments.worker" in " ".join(process.cmdline()):
-                found.append(process)
+                training.append(process)
         except psutil.Error:  # it has just ended
             continue
-    return found
+    return training
 
 
 def ended(processes, seconds=10):
-    """Whether these processes end within some seconds."""
+    """Return whether processes end within a number of seconds."""
     return not psutil.wait_procs(processes, seconds)[1]
 
 
 def end(process):
-    """End a process, and what it does not take with it."""
+    """End a process and its descendants."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.terminate()
-    for one in psutil.wait_procs(family, 15)[1]:
-        one.kill()
+    for survivor in psutil.wait_procs(family, 15)[1]:
+        survivor.kill()
     process.wait()
 
 
 def wait_for(condition, seconds=120):
-    """Wait until the condition gives something, and give that."""
+    """Wait until a function returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := condition():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.05)
-    raise AssertionError("waited in vain")
+    raise AssertionError(f"not true within {seconds} s")
