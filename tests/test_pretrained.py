@@ -81,8 +81,7 @@ def row(name, fold, model, test_right, validation_right, folder, **fields):
     """Write a published result whose predictions are right in a given share of each subset."""
     from dataclasses import asdict
 
-    from ser_core.experiments import store
-from ser_core.experiments.spec import Spec
+    from ser_core.experiments.spec import Spec
 
     labels = list(corpora.labels("ravdess"))
     subsets = []

@@ -133,8 +133,8 @@ def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
     utterances, part = table.build(corpus, corpus_folder), get_corpus(corpus.extends)
     if not set(utterances["id"]) - set(manifest(part.name)["id"]):
         raise SerError(
-            f"{corpus_folder} holds {part.title} ({len(utterances)} of {part.expected} utterances) and nothing that only "
-            f"{corpus.title} ({corpus.expected}) has; load it as {part.name}"
+            f"{corpus_folder} holds {part.title} ({len(utterances)} of {part.expected} utterances) and nothing that "
+            f"only {corpus.title} ({corpus.expected}) has; load it as {part.name}"
         )
     return utterances
 

@@ -7,7 +7,8 @@ from file names such as ``<speaker>_...``, otherwise it is ``unknown``. The ``sp
 
 ``csv:PATH``: a UTF-8 table with a header and the columns ``path`` (relative to the CSV) and ``emotion``. The columns
 ``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong), ``take``, and ``start`` and ``end`` of a
-segment (seconds) are optional. The separator is a comma, semicolon or tab. Listed files that do not exist are ``missing``.
+segment (seconds) are optional. The separator is a comma, semicolon or tab. Listed files that do not exist are
+``missing``.
 
 Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the labels of the other
 corpora, so that a network trained on one of them can be tested. Any other name is kept, in lower case.
