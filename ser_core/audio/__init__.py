@@ -4,6 +4,7 @@ The functions of :mod:`~ser_core.audio.io` and :mod:`~ser_core.audio.processing`
 ``audio.read(path)``.
 """
 
+from ser_core._utils.lazy import attach_modules
 from ser_core.audio.io import (
     LONGEST,
     SHORTEST,
@@ -41,3 +42,5 @@ __all__ = [
     "reduce_noise",
     "resample",
 ]
+
+attach_modules(__name__)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.lazy import attach_modules
 from ser_core.corpora import cremad, demo, emodb, formats, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus
 
@@ -35,6 +36,8 @@ __all__ = [
     "load",
     "manifest",
 ]
+
+attach_modules(__name__)
 
 CORPORA: dict[str, Corpus] = {
     "ravdess": ravdess.CORPUS,

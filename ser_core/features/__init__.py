@@ -4,6 +4,7 @@ The functions of :mod:`~ser_core.features.frames` and :mod:`~ser_core.features.s
 package: ``features.extract(samples)``.
 """
 
+from ser_core._utils.lazy import attach_modules
 from ser_core.features.frames import (
     CHANNELS,
     DELTA_N,
@@ -63,3 +64,5 @@ __all__ = [
     "wide_channels",
     "zscore",
 ]
+
+attach_modules(__name__)

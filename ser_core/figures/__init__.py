@@ -1,1 +1,5 @@
 """Draw figures from results and recordings."""
+
+from ser_core._utils.lazy import attach_modules
+
+attach_modules(__name__)

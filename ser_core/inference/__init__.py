@@ -1,1 +1,5 @@
 """Use trained networks: predict, export, measure latency."""
+
+from ser_core._utils.lazy import attach_modules
+
+attach_modules(__name__)

@@ -3,6 +3,7 @@
 The functions of ``classification`` are reached through the package: ``metrics.uar(truth, prediction, labels)``.
 """
 
+from ser_core._utils.lazy import attach_modules
 from ser_core.metrics.classification import (
     ClassScores,
     accuracy,
@@ -32,3 +33,5 @@ __all__ = [
     "scores_from_confusion",
     "uar",
 ]
+
+attach_modules(__name__)

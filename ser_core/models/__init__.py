@@ -13,8 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.lazy import attach_modules
 from ser_core.features import encoders, whisper
 from ser_core.models import custom
+
+attach_modules(__name__)
 
 FIDELITY = {
     "text": "as the paper's text gives it",

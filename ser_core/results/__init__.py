@@ -1,1 +1,5 @@
 """Pool, compare and tabulate stored results."""
+
+from ser_core._utils.lazy import attach_modules
+
+attach_modules(__name__)

@@ -1,1 +1,5 @@
 """Fit one network on one fold."""
+
+from ser_core._utils.lazy import attach_modules
+
+attach_modules(__name__)
