@@ -100,7 +100,7 @@ def test_figures_show_their_data():
     (axes,) = printed_f1(rows, "emotion").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [row["emotion"] for row in rows]
     (axes,) = possible_shares(D("91.74"), 60, 21).axes
-    assert any("met by no whole number" in text.get_text() for text in axes.texts)
+    assert any("possible with no whole number" in text.get_text() for text in axes.texts)
     (axes,) = possible_shares(D("90.00"), 60, 4).axes
-    assert any("met by 1, 2, 3, 4 actors" in text.get_text() for text in axes.texts)
+    assert any("possible with 1, 2, 3, 4 actors" in text.get_text() for text in axes.texts)
     assert attention_against_time().axes

@@ -61,7 +61,7 @@ def test_changes_are_paired_against_the_plain_row(made):
     scores = [line.result.scores["uar"] for line in found]
     assert found[1].difference.difference == pytest.approx(scores[1] - scores[0])
     assert cross_corpus.significant_changes(found) == [found[1]]
-    assert "of 1 differences 1 told from none" in cross_corpus.changes_sentence(found, "Masked padding")
+    assert "of 1 differences 1 significant at 5 %" in cross_corpus.changes_sentence(found, "Masked padding")
     adapted = cross_corpus.adaptation_changes(some, folder, "adapt")
     assert [line.choice for line in adapted] == ["none", "coral"]
     table = cross_corpus.format_changes(cross_corpus.changes_table(adapted), "adapt")
@@ -79,7 +79,7 @@ def test_pairs_that_a_profile_has_not_are_added(made):
 
 def test_nothing_measured_is_said():
     assert cross_corpus.rows_by_system([]) == {} and cross_corpus.adaptation_changes([], ".", "padding") == []
-    assert "nothing was measured" in cross_corpus.changes_sentence([], "Adaptation")
+    assert "no difference could be tested" in cross_corpus.changes_sentence([], "Adaptation")
     assert cross_corpus.cross_matrix([]).empty and plot_cross_corpus_scores([], "padding", title="x").axes
 
 

@@ -94,7 +94,9 @@ def test_the_comparison_says_what_stands_beside_fewer_folds(rows, tmp_path):
     svm, a5 = frame.loc[models.MODELS["svm"].title], frame.loc[models.MODELS[A5].title]
     assert svm["folds"].startswith("2 of 6") and a5["folds"].startswith("6 of 6")
     assert svm["A5 on these folds: UAR %"] == "–", "the SVM is trained without copies, this A5 with them"
-    assert a5["claimed"] == "240,840" and a5["paper: accuracy %"] == "91.74" and a5["parameters"] == "469,257"
+    assert (
+        a5["claimed parameters"] == "240,840" and a5["paper: accuracy %"] == "91.74" and a5["parameters"] == "469,257"
+    )
     assert list(frame["folds"])[-1].startswith("2 of 6"), "never ranked against six"
 
 
@@ -153,7 +155,7 @@ def test_variations_are_compared_on_their_own_folds(rows, tmp_path):
     frame = ablations.format_ablation(ablations.ablation_table(ablations.ablated_rows(pooled), base, tmp_path))
     assert list(frame["changed"]) == ["noise reduction"] and frame.loc[0, "folds"].startswith("1 of 6")
     one = [row for row in rows if row.spec["model"] == A5 and row.spec["fold"] == 0][0]
-    told = frame.loc[0, "against the default on the same folds, accuracy points [95 %]"]
+    told = frame.loc[0, "difference from the default on the same folds, accuracy points [95 %]"]
     assert told.startswith(f"{100 * (varied[0].scores['accuracy'] - one.scores['accuracy']):+.1f}")
 
 
@@ -192,15 +194,15 @@ def test_what_was_kept_after_an_epoch_or_two_is_named_with_its_folds(tmp_path):
     rows[2] = replace(rows[2], best_epoch=1, epochs=21, history={})
     rows[3] = replace(rows[3], best_epoch=3)
     told = comparison.early_stopped_sentence(pooling.pool_results(rows, tmp_path))
-    assert told.endswith("which is what was kept: Base-CNN (fold 0: 1 of 21).")
+    assert told.endswith("It is one of the first 2 for: Base-CNN (fold 0: epoch 1 of 21).")
     rows[2] = replace(rows[2], history={"val_accuracy": [0.25, 0.1, 0.5]})
     told = comparison.early_stopped_sentence(pooling.pool_results(rows, tmp_path))
-    assert told.endswith("(fold 0: 1 of 21, validation accuracy 25.0 %, at its highest 50.0 %).")
+    assert told.endswith("(fold 0: epoch 1 of 21, validation accuracy 25.0 %, maximum 50.0 %).")
     rows[2] = replace(rows[2], history={})
     again = made_rows(tmp_path, model="base_cnn", folds=2, seeds=(1,))
     again[1] = replace(again[1], best_epoch=2, epochs=22, history={})
     told = comparison.early_stopped_sentence(pooling.pool_results([*rows, *again], tmp_path))
-    assert told.endswith("Base-CNN (fold 0, seed 0: 1 of 21; fold 1, seed 1: 2 of 22).")
+    assert told.endswith("Base-CNN (fold 0, seed 0: epoch 1 of 21; fold 1, seed 1: epoch 2 of 22).")
     rows[2] = replace(rows[2], best_epoch=3)
     assert comparison.early_stopped_sentence(pooling.pool_results(rows, tmp_path)) == ""
 

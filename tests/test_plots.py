@@ -101,7 +101,7 @@ def test_feature_maps_mark_the_padding(samples):
 def test_training_curves_draw_every_run_and_their_mean(pooled):
     rows = pooled[0].results
     figure = plots.training_curves(rows, title="curves")
-    check(figure, title="curves\n2 runs faint, their mean bold; dots: the epoch kept")
+    check(figure, title="curves\n2 runs faint, their mean bold; dots: the kept epoch")
     accuracy, loss = figure.axes
     bold = [line for line in loss.lines if line.get_linewidth() > 2]
     assert len(bold) == 2  # training and validation

@@ -102,7 +102,7 @@ def test_the_table_names_the_protocol_of_every_rung(pooled, tmp_path):
         and "91.74" in told
     )
     text = published.published_markdown(pooled, tmp_path)
-    assert text.startswith("**The ladder:") and told in text and "Not measured yet: `leaky`, `cross`" in text
+    assert text.startswith("**Protocol ladder:") and told in text and "Not measured yet: `leaky`, `cross`" in text
 
 
 def test_one_protocol_is_no_ladder(tmp_path):

@@ -50,7 +50,7 @@ def test_groups_and_the_worst_speaker_by_id(pooled):  # noqa: F811
 
 def test_where_there_is_one_group_the_figure_says_so(tmp_path):
     (one,) = pooling.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
-    assert "nothing to compare" in words(plots.scores_by_group(one, tmp_path))
+    assert "no groups to compare" in words(plots.scores_by_group(one, tmp_path))
 
 
 def test_noise_curves_and_bars(noisy):  # noqa: F811

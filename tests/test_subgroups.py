@@ -104,7 +104,7 @@ def test_intensities_are_compared_on_the_emotions_that_have_both(pooled):
 
 def test_two_speakers_are_too_few_to_compare(tmp_path):
     (one,) = pooling.pool_results(made_rows(tmp_path, folds=2, corpus="tess"), tmp_path)
-    assert "TESS: 2 speakers, too few to compare; the worst is" in subgroups.subgroup_sentence(one, tmp_path)
+    assert "TESS: 2 speakers, too few to compare; the lowest UAR is" in subgroups.subgroup_sentence(one, tmp_path)
     assert subgroups.differences(one, tmp_path) == [] and subgroups.group_table(one, tmp_path).empty
 
 
@@ -150,7 +150,7 @@ def test_tables_of_the_published_rows():
     assert list(table["group"]) == ["sex: female", "sex: male", "intensity: normal", "intensity: strong"]
     assert list(table["emotions"]) == [8, 8, 8, 7] and table["tested on"].iloc[0] == "720; 12 speakers"
     told, worst = subgroups.subgroup_sentence(one, folder), subgroups.scores_by_speaker(one, folder).iloc[0]
-    assert f"the worst of 24 speakers is {worst['speaker']} with a UAR of {100 * worst['uar']:.1f} %" in told
+    assert f"the lowest UAR of 24 speakers is {100 * worst['uar']:.1f} % (speaker {worst['speaker']})" in told
     assert len(subgroups.difference_table(one, folder)) == 2 and len(subgroups.speaker_table(one, folder)) == 6
 
 
@@ -232,7 +232,7 @@ def test_the_curve_and_where_half_is_lost(noisy):
         "even the weakest noise is too much"
     )
     strong = {name: one for name, one in family.items() if name in ("clean", "white:20")}
-    assert robustness.half_performance_text(strong, "white") == "", "no noise that was measured"
+    assert robustness.half_performance_text(strong, "white") == "", "no measured noise"
 
 
 def test_the_table_of_conditions(noisy):

@@ -11,7 +11,7 @@ from ser_core.figures.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, PALE, 
 
 
 @plt.rc_context(STYLE)
-def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and as it follows") -> Figure:
+def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and recomputed") -> Figure:
     """F1 of each class: printed, and recomputed from precision and recall, which are drawn as the bar between them.
 
     rows : dicts with ``precision``, ``recall``, ``f1`` in percent; name : key of the class
@@ -49,10 +49,14 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
         ax.plot(np.full(len(shares), speakers), shares, "_", color=BLUE, ms=11, mew=1.3)
         hits += [speakers] if consistency.matching_counts(printed, n) else []
     ax.axhspan(aim - step / 2, aim + step / 2, color=RED, alpha=0.5, lw=0, zorder=0)
-    met = f"met by {', '.join(map(str, hits))} {unit}" if hits else f"met by no whole number of {unit} up to {most}"
+    met = (
+        f"possible with {', '.join(map(str, hits))} {unit}"
+        if hits
+        else f"possible with no whole number of {unit} up to {most}"
+    )
     ax.annotate(f"{printed} %: {met}", (0.5, aim), (0, 4), textcoords="offset points", color=RED, bbox=LABEL, zorder=5)
     ax.set(
-        title=f"What can be printed near {printed} %", xlabel=f"{unit} in the test set ({each} utterances each)",
+        title=f"Possible percentages near {printed} %", xlabel=f"{unit} in the test set ({each} utterances each)",
         ylabel="k of n (%)", xlim=(0.3, most + 0.7), ylim=(aim - near, aim + near),
     )  # fmt: skip
     ax.set_xticks(range(1, most + 1))
@@ -60,7 +64,7 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
 
 
 @plt.rc_context(STYLE)
-def attention_against_time(measured=None, *, title="What Eq. 5 allows, and what is found") -> Figure:
+def attention_against_time(measured=None, *, title="Attention on silence: bounds of Eq. 5 and measurements") -> Figure:
     """Attention on silence or padding against its share of the time, within what bounded scores allow.
 
     measured : DataFrame of ``attention.measure``, or None for the bounds alone

@@ -12,13 +12,13 @@ STEPS = (
     ("Recordings", "RAVDESS, TESS, …\none table of utterances", BLUE),
     ("Signal", "mono, 16 kHz,\npeak-normalised", SKY),
     ("Split", "by speaker: training,\nvalidation, test", RED),
-    ("Augmentation", "training side only: noise,\nstretch, shift, pitch", ORANGE),
+    ("Augmentation", "training subset only: noise,\nstretch, shift, pitch", ORANGE),
     ("Features", "13 MFCC + RMSE, Δ, ΔΔ\nz-norm, 400 frames", GREEN),
     ("CNN", "3 × convolution,\nlocal patterns", PURPLE),
     ("BiLSTM", "64 units each way,\ntemporal context", PURPLE),
     ("Attention", "weights over time,\nweighted mean", PURPLE),
     ("Decision", "dense 128, 64,\nsoftmax", PURPLE),
-    ("Judgement", "accuracy, UAR, F1,\nintervals over speakers", BLUE),
+    ("Evaluation", "accuracy, UAR, F1,\nintervals over speakers", BLUE),
 )
 
 KINDS = (

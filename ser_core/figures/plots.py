@@ -223,7 +223,7 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
     axes[1].set_ylim(0, 1.08 * axes[1].dataLim.y1)
     axes[0].legend(loc="upper left")
     many = f"{len(rows)} runs faint, their mean bold; " if len(rows) > 1 else ""
-    fig.suptitle(f"{title}\n{many}dots: the epoch kept", x=0.01, ha="left", fontsize=11)
+    fig.suptitle(f"{title}\n{many}dots: the kept epoch", x=0.01, ha="left", fontsize=11)
     return finish(fig)
 
 

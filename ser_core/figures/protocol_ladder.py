@@ -54,7 +54,7 @@ def plot_protocol_ladder(ladder: list[Rung], corpus: str):
             tick.set_color(plots.RED if rung.protocol == "leaky" else plots.INK)
         ax.set_ylim(len(ladder) - 0.5, -0.6)
         ax.set(xlim=(0, 150), xlabel="accuracy on test utterances (%)")
-        title = f"The ladder: one network, protocol by protocol, {corpora.corpus_title(corpus)}"
+        title = f"Protocol ladder: one network under every protocol, {corpora.corpus_title(corpus)}"
         fig.suptitle("\n".join(textwrap.wrap(title, 75)), x=0.01, ha="left")
         ax.set_xticks(range(0, 101, 20))
         ax.grid(axis="x")

@@ -58,7 +58,7 @@ def reliability_diagram(
 
 
 @plt.rc_context(STYLE)
-def risk_against_coverage(answers: calibration_tables.CalibratedAnswers, *, title="What silence gains") -> Figure:
+def risk_against_coverage(answers: calibration_tables.CalibratedAnswers, *, title="Risk against coverage") -> Figure:
     """Share of wrong answers among the most confident ones, with what chance and a perfect order would give."""
     confidence, right = calibration_tables.answer_confidence(answers)
     coverage, risk = calibration.risk_coverage(confidence, right)
@@ -86,7 +86,7 @@ def risk_against_coverage(answers: calibration_tables.CalibratedAnswers, *, titl
 
 
 @plt.rc_context(STYLE)
-def scores_by_group(one: PooledResult, folder, *, title="For whom it works") -> Figure:
+def scores_by_group(one: PooledResult, folder, *, title="Scores by group and by speaker") -> Figure:
     """Draw UAR by sex and intensity with intervals over speakers, and every speaker as a dot, worst and best named.
 
     Parameters
@@ -108,7 +108,7 @@ def scores_by_group(one: PooledResult, folder, *, title="For whom it works") -> 
             end = 100 * interval.high
         left.annotate(f"{value:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", bbox=LABEL)
     if not groups:
-        left.annotate("one sex, one intensity:\nnothing to compare", (0.1, 0.5), xycoords="axes fraction", color=GREY)
+        left.annotate("one sex, one intensity:\nno groups to compare", (0.1, 0.5), xycoords="axes fraction", color=GREY)
     chance = 100 * one.chance
     left.set_yticks(range(len(groups)), [f"{group.column}: {group.group}" for group in groups])
     left.axvline(chance, color=GREY, ls="--")
@@ -173,7 +173,7 @@ def _clean(band, line, family: robustness.Family) -> None:
 
 
 @plt.rc_context(STYLE)
-def condition_bars(family: robustness.Family, *, title="UAR in a room, over the telephone, through codecs") -> Figure:
+def condition_bars(family: robustness.Family, *, title="UAR under reverberation, telephone and codecs") -> Figure:
     """UAR under every condition that is no noise, with intervals over speakers; clean speech and chance are lines."""
     colours = {"reverb": SKY, "telephone": ORANGE, "codec": BLUE}
     shown = {name: one for name, one in family.items() if name.split(":")[0] in colours}

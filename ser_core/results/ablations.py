@@ -113,12 +113,12 @@ def format_ablation(table: pd.DataFrame) -> pd.DataFrame:
             "changed": row.changed,
             "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
             "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
-            "against the default on the same folds, accuracy points [95 %]": format_signed(
+            "difference from the default on the same folds, accuracy points [95 %]": format_signed(
                 row.difference, row.difference_low, row.difference_high
             ),
             "p": format_test(row.p, row.test_units if is_missing(row.p) else None, row.test_unit),
             "F1 of neutral %": format_percent(row.neutral_f1),
-            "default's": format_percent(row.default_neutral_f1),
+            "F1 of neutral %, default": format_percent(row.default_neutral_f1),
             "folds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds),
         }
         for row in table.itertuples()
@@ -130,7 +130,7 @@ def ablation_sentence(pooled: list[PooledResult], base: PooledResult | None, fol
     """Name the single changes that differ significantly from the default at 5 %, after Holm over those tested."""
     each = [(one.changed, one.change) for one in variations(pooled, base, folder) if one.change] if base else []
     if base is None or not each:
-        return "Nothing can be said here about single changes."
+        return "No single change was measured."
     untested = [change.n for _, change in each if change.accuracy.p is None]
     tested = corrected_p_values([change for _, change in each], "accuracy")
     clear = [
@@ -141,7 +141,7 @@ def ablation_sentence(pooled: list[PooledResult], base: PooledResult | None, fol
     count = len(each) - len(untested)
     changes = f"Of {count} changes" if count > 1 else "Of one change" if count else "Of no change"
     default = format_setting(base.spec) or "as the paper"
-    sentence = f"{changes} tested against the default ({default}), told from it at 5 % "
+    sentence = f"{changes} tested against the default ({default}), significantly different from it at 5 % "
     sentence += f"after Holm: {'; '.join(clear) or 'none'}."
     if untested:
         sentence += (
@@ -193,9 +193,9 @@ def ablation_markdown(pooled: list[PooledResult], folder) -> str:
     varied = ablated_rows(some)
     if base is None or not varied:
         return ""
-    default = f"the default: {format_setting(base.spec) or 'as the paper'}"
+    default = f"default: {format_setting(base.spec) or 'as the paper'}"
     corpus = corpora.corpus_title(base.spec["corpus"])
-    title = f"**One thing changed about A5, {corpus}, protocol `speaker`** ({default})"
+    title = f"**Single changes to A5, {corpus}, protocol `speaker`** ({default})"
     sentences = f"{ablation_sentence(varied, base, folder)} {neutral_sentence(some, base, folder)}".strip()
     text = to_markdown(format_ablation(ablation_table(varied, base, folder)))
     return f"{title}\n\n{text}\n{LEGEND}\n\n{sentences}\n"

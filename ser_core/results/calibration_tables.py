@@ -354,8 +354,8 @@ def format_calibration(table: pd.DataFrame) -> pd.DataFrame:
             "overconfidence before, points [95 %]": _format_points(row.before, row.before_low, row.before_high),
             "after": _format_points(row.after, row.after_low, row.after_high),
             "AURC %": format_percent(row.aurc),
-            f"answered for {100 * RISK:.0f} % wrong": f"{format_percent(row.answered)} %",
-            "really wrong": DASH if is_missing(row.wrong) else f"{format_percent(row.wrong)} %",
+            f"answered at {100 * RISK:.0f} % accepted risk": f"{format_percent(row.answered)} %",
+            "wrong on test": DASH if is_missing(row.wrong) else f"{format_percent(row.wrong)} %",
             "folds": format_folds(row.folds, row.folds_total),
         }
         for row in table.itertuples()
@@ -373,7 +373,7 @@ def calibration_sentence(summary: CalibrationSummary) -> str:
     before, after = summary.ece.before, summary.ece.after
     over = summary.overconfidence.before
     kind = "overconfident" if over > 0 else "underconfident"
-    does = "mends" if after < before else "does not mend"
+    does = "corrects" if after < before else "does not correct"
     return (
         f"{corpora.corpus_title(summary.corpus)}: {kind} by {100 * abs(over):.1f} points; a temperature of "
         f"{summary.temperature:.2f} {does} it (ECE {100 * before:.1f} to {100 * after:.1f} points)."
@@ -383,12 +383,12 @@ def calibration_sentence(summary: CalibrationSummary) -> str:
 def abstention_sentence(summary: CalibrationSummary) -> str:
     """Describe abstention in one sentence."""
     abstention = summary.abstention
-    really = "no answer at all"
+    really = "answers no test utterance"
     if abstention.validated_risk is not None:
         share, wrong = format_percent(abstention.validated_coverage, 0), format_percent(abstention.validated_risk, 0)
-        really = f"answers to {share} % of the utterances, {wrong} % of them wrong"
+        really = f"answers {share} % of the test utterances, {wrong} % of them wrong"
     return (
         f"{corpora.corpus_title(summary.corpus)}: an AURC of {format_percent(summary.aurc.after)} % against an error "
-        f"rate of {format_percent(1 - summary.accuracy)} %; the threshold that keeps "
-        f"{100 * abstention.risk:.0f} % wrong on validation gives, on the test, {really}."
+        f"rate of {format_percent(1 - summary.accuracy)} %; the threshold chosen for "
+        f"{100 * abstention.risk:.0f} % wrong answers on validation {really}."
     )

@@ -40,9 +40,9 @@ from ser_core.results.pooling import check_one_protocol, join_predictions, pool_
 from ser_core.results.records import Comparison, PooledResult
 
 LEGEND = (
-    f"*p: sign-flip test over speakers on the same test utterances, after Holm over the tests of the table; {ALIKE}: "
-    "not distinguishable at 5 %; below six speakers nothing could be, and nothing is tested. Intervals are of each "
-    "figure alone.*"
+    "*p: sign-flip test over speakers on the same test utterances, corrected over the tests of the table (Holm). "
+    f"{ALIKE}: not significant at 5 %. Fewer than six speakers are not tested, as no difference could be significant. "
+    "Each interval is of one score alone.*"
 )
 EARLY_EPOCHS = 2
 """A network kept after this number of epochs or fewer has hardly learnt."""
@@ -101,7 +101,7 @@ def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
         numeric: ``claimed``, ``accuracy`` and ``uar`` with ``_low`` and ``_high``, ``reference_uar`` (A5 on the same
         folds; fractions), ``p`` (against A5, after Holm), ``parameters``, ``claimed_parameters``, ``minutes`` per fold,
         ``folds``, ``folds_total``, ``units`` of the result, ``test_units`` of the paired test; text: ``system``,
-        ``standing``, ``setting``, ``status`` (``ok``, ``failed`` or ``not measured here``), ``test_unit``; ``seeds``
+        ``fidelity``, ``setting``, ``status`` (``ok``, ``failed`` or ``not measured here``), ``test_unit``; ``seeds``
     """
     check_one_protocol(pooled)
     pooled = sort_rows(pooled)
@@ -112,7 +112,7 @@ def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
         minutes = [result.seconds["training"] / 60 for result in one.results]
         row: dict[str, Any] = {
             "system": system_title(one.spec["model"]),
-            "standing": model.fidelity if model else "own",
+            "fidelity": model.fidelity if model else "own",
             "setting": format_setting(one.spec) or "default",
             "status": "ok" if one.ok else "not measured here" if one.unavailable else "failed",
             "claimed": np.nan if one.claimed_accuracy is None else one.claimed_accuracy,
@@ -139,7 +139,7 @@ def format_systems(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "system": row.system,
-                "standing": row.standing,
+                "fidelity to source": row.fidelity,
                 "setting": row.setting,
                 "paper: accuracy %": format_percent(row.claimed, 2),
                 "ours: accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high)
@@ -149,19 +149,19 @@ def format_systems(table: pd.DataFrame) -> pd.DataFrame:
                 "A5 on these folds: UAR %": format_percent(row.reference_uar),
                 AGAINST: format_test(row.p, row.test_units if few else None, row.test_unit),
                 "parameters": _format_positive(row.parameters),
-                "claimed": _format_positive(row.claimed_parameters),
-                "minutes a fold": _format_minutes(row.minutes),
+                "claimed parameters": _format_positive(row.claimed_parameters),
+                "minutes per fold": _format_minutes(row.minutes),
                 "folds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds) if ok else DASH,
             }
         )
     silent = {
         "setting": (table["setting"] == "default").all(),
-        "claimed": not (table["claimed_parameters"].fillna(0) > 0).any(),
+        "claimed parameters": not (table["claimed_parameters"].fillna(0) > 0).any(),
         "A5 on these folds: UAR %": table["reference_uar"].isna().all(),
         AGAINST: table["p"].isna().all() and table["test_units"].isna().all(),
     }
     rows = [{name: value for name, value in row.items() if not silent.get(name, False)} for row in rows]
-    return text_frame(rows, right=set(rows[0]) - {"system", "standing", "setting"} if rows else ())
+    return text_frame(rows, right=set(rows[0]) - {"system", "fidelity to source", "setting"} if rows else ())
 
 
 def _format_positive(count) -> str:
@@ -212,13 +212,13 @@ def early_stopped_sentence(pooled: list[PooledResult]) -> str:
             if result.best_epoch and result.best_epoch <= EARLY_EPOCHS < (result.epochs or 0):
                 seed = f", seed {result.spec['seed']}" if len(one.seeds) > 1 else ""
                 rise = _rise(result.history.get("val_accuracy"), result.best_epoch)
-                folds.append(f"fold {result.spec['fold']}{seed}: {result.best_epoch} of {result.epochs}{rise}")
+                folds.append(f"fold {result.spec['fold']}{seed}: epoch {result.best_epoch} of {result.epochs}{rise}")
         if folds:
             systems.append(f"{name} ({'; '.join(folds)})")
     if not systems:
         return ""
     return (
-        f"The validation loss was lowest after {EARLY_EPOCHS} epochs or fewer, which is what was kept: "
+        f"The epoch with the lowest validation loss is kept. It is one of the first {EARLY_EPOCHS} for: "
         f"{', '.join(systems)}."
     )
 
@@ -235,7 +235,7 @@ def _rise(accuracy: list[float] | None, kept: int) -> str:
     if not accuracy:
         return ""
     then, highest = format_percent(accuracy[kept - 1]), format_percent(max(accuracy))
-    return f", validation accuracy {then} %, at its highest {highest} %"
+    return f", validation accuracy {then} %, maximum {highest} %"
 
 
 def describe_score(one: PooledResult, score: str) -> str:

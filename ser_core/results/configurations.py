@@ -157,7 +157,7 @@ def configurations_sentence(pooled: list[PooledResult], folder, number: str) -> 
     steps = configuration_steps(pooled, folder, number)
     tested = [(step, step.ours.p) for step in steps if step.ours.p is not None]
     if not tested:
-        return f"{corpus}: no two neighbouring configurations were measured on the same six or more speakers."
+        return f"{corpus}: no two neighbouring configurations share six or more test speakers."
     clear = [f"{step.name} ({format_points(step.ours.difference)})" for step, p in tested if p <= significance.ALPHA]
-    counted = f"of {len(tested)} steps that can be tested" if len(tested) > 1 else "one step can be tested; of it"
-    return f"{corpus}: {counted}, told from no difference at 5 % after Holm: {'; '.join(clear or ['none'])}."
+    counted = f"of {len(tested)} tested steps" if len(tested) > 1 else "of one tested step"
+    return f"{corpus}: {counted}, significant at 5 % after Holm: {'; '.join(clear or ['none'])}."

@@ -273,12 +273,12 @@ def changes_sentence(changes: list[Change], what: str) -> str:
     """Say in one sentence how many of the changes are significant, and which."""
     tested = [change for change in changes if change.difference and change.difference.interval]
     if not tested:
-        return f"{what}: nothing was measured with which a difference could be told."
+        return f"{what}: no difference could be tested."
     named = [
         f"{change.choice}, {change.direction} ({format_difference(change.difference)} points)"
         for change in significant_changes(changes)
         if change.difference
     ]
-    return f"{what}: of {len(tested)} differences {len(named)} told from none at 5 % after Holm" + (
+    return f"{what}: of {len(tested)} differences {len(named)} significant at 5 % after Holm" + (
         f": {'; '.join(named)}." if named else "."
     )

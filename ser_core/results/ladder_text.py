@@ -54,7 +54,7 @@ def format_ladder(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "protocol": "the paper" if claim else f"`{row.protocol}`{row.name.removeprefix(row.protocol)}",
-                "what it allows": ALLOWED[row.protocol],
+                "training data": ALLOWED[row.protocol],
                 "accuracy % [95 %]": accuracy,
                 "step, points [95 %]": format_signed(row.step, row.step_low, row.step_high) + row.levels,
                 "p of the step": format_test(row.p),
@@ -69,7 +69,7 @@ def format_ladder(table: pd.DataFrame) -> pd.DataFrame:
 
 def _format_tested(row) -> str:
     units = "" if row.unit == "none" else f"; {row.units} {row.unit}s"
-    clips = "" if is_missing(row.all_clips) else f"; {format_percent(row.all_clips)} % on copies and originals"
+    clips = "" if is_missing(row.all_clips) else f"; {format_percent(row.all_clips)} % with the augmented clips"
     return f"{row.n_test:,}{units}{clips}"
 
 
@@ -80,15 +80,17 @@ def format_power(table: pd.DataFrame) -> pd.DataFrame:
             "step to": f"`{row.protocol}`",
             "points [95 %]": format_signed(row.step, row.step_low, row.step_high) + row.levels,
             "p after Holm": format_p_value(row.p),
-            "told apart at 5 %": "yes" if row.p <= significance.ALPHA else f"no {ALIKE}",
-            "found with 80 %: points or more": "none" if row.minimum_detectable > 1 else format_percent(
+            "significant at 5 %": "yes" if row.p <= significance.ALPHA else f"no {ALIKE}",
+            "minimum detectable difference at 80 % power, points": "none" if row.minimum_detectable > 1 else format_percent(
                 row.minimum_detectable
             ),
             "over": f"{row.units} {row.unit}s",
         }
         for row in table.itertuples()
     ]  # fmt: skip
-    return text_frame(rows, right=("points [95 %]", "p after Holm", "found with 80 %: points or more", "over"))
+    return text_frame(
+        rows, right=("points [95 %]", "p after Holm", "minimum detectable difference at 80 % power, points", "over")
+    )
 
 
 def power_sentence(ladder: list[Rung], corpus: str) -> str:
@@ -96,9 +98,9 @@ def power_sentence(ladder: list[Rung], corpus: str) -> str:
     steps = [rung.step for rung in ladder if rung.step and rung.step.change.p is not None]
     title = corpora.corpus_title(corpus)
     if not steps:
-        return f"{title}: no two rungs share six speakers or more, so nothing can be told apart."
+        return f"{title}: no two protocols share six or more test speakers, so no step is tested."
     apart = sum(p is not None and p <= significance.ALPHA for p in corrected_steps(ladder))
-    text = f"{title}: {apart} of {len(steps)} paired step{'s are' if len(steps) > 1 else ' is'} told apart"
+    text = f"{title}: {apart} of {len(steps)} paired step{'s are' if len(steps) > 1 else ' is'} significant"
     least, step = min(
         ((step.change.minimum_detectable, step) for step in steps if step.change.minimum_detectable),
         key=lambda pair: pair[0],
@@ -106,7 +108,7 @@ def power_sentence(ladder: list[Rung], corpus: str) -> str:
     )
     if step is not None and least is not None and least <= 1:
         value = f"{format_percent(least)} points"
-        text += f"; a step below {value} would be missed more than once in five even by the sharpest of these tests"
+        text += f"; the smallest step that any of these tests detects with 80 % power is {value}"
         text += f" (over {step.n} {step.unit}s)"
     return f"{text}."
 
@@ -125,7 +127,7 @@ def ladder_sentence(ladder: list[Rung], corpus: str) -> str:
     if "cross" in by:
         start += f" and {format_percent(by['cross'].accuracy)} % on another corpus"
     if CLAIM in by and not by[CLAIM].demo:
-        start += f"; claimed are {format_percent(by[CLAIM].accuracy, 2)} %"
+        start += f"; the paper claims {format_percent(by[CLAIM].accuracy, 2)} %"
     drops = {name: step for name in measured[1:] if (step := by[name].step) is not None}
     largest = min(drops, key=lambda name: drops[name].change.difference or 0.0, default=None)
     if largest is None or (drops[largest].change.difference or 0.0) >= 0:
@@ -143,7 +145,7 @@ def ladder_markdown(pooled: list[PooledResult], folder) -> list[str]:
         if ladder:
             missing = ", ".join(f"`{name}`" for name in unmeasured_protocols(ladder))
             note = f" Not measured yet: {missing}." if missing else ""
-            title = f"**The ladder: {models.MODELS[A5].title}, {corpora.corpus_title(corpus)}, protocol by protocol**"
+            title = f"**Protocol ladder: {models.MODELS[A5].title}, {corpora.corpus_title(corpus)}**"
             text = to_markdown(format_ladder(ladder_table(ladder)))
             blocks.append(f"{title}\n\n{text}\n{ladder_sentence(ladder, corpus)}{note}\n")
     return blocks

@@ -33,11 +33,11 @@ ORDER = ("leaky", "random", "speaker", "speaker-text", "cross")
 CLAIM = "claim"
 ALLOWED = {
     CLAIM: "as printed in the paper",
-    "leaky": "copies of test utterances train",
-    "random": "no copy; the same voices train",
-    "speaker": "no voice of the test trains",
-    "speaker-text": "no voice, no sentence of it trains",
-    "cross": "another corpus trains",
+    "leaky": "training contains augmented copies of test clips",
+    "random": "no copies; test speakers are also in training",
+    "speaker": "test speakers are not in training",
+    "speaker-text": "neither test speakers nor test sentences are in training",
+    "cross": "training on another corpus",
 }
 FREE = {"corpus", "test_corpus", "protocol", "fold", "seed", "epochs", "patience"}
 """Fields in which the rungs of one ladder may differ."""
@@ -228,12 +228,12 @@ def _step(above: Rung, below: Rung) -> LadderStep:
 
 
 def _levels(step: LadderStep, above: Rung, below: Rung, other: bool) -> str:
-    """Say why a step is not between the two rungs shown: "" or " (94.2 to 39.0 on 1,072 utterances of both)"."""
+    """Say why a step is not between the two rungs shown: "" or " (94.2 to 39.0 on 1,072 shared utterances)"."""
     fewer = 0 < step.utterances < max(below.n_test, above.n_test)
     if not (fewer or other):
         return ""
     text = f" ({format_percent(step.above)} to {format_percent(step.below)}"
-    text += f" on {step.utterances:,} utterances of both" if fewer else ""
+    text += f" on {step.utterances:,} shared utterances" if fewer else ""
     return text + (f", {below.setting})" if other else ")")
 
 

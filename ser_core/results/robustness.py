@@ -183,7 +183,7 @@ def format_robustness(table: pd.DataFrame) -> pd.DataFrame:
             "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
             "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
             "against clean, UAR points [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
-            "left of UAR above chance %": format_percent(row.retained, 0),
+            "retained UAR above chance %": format_percent(row.retained, 0),
             "overconfidence, points": format_points(row.overconfidence),
         }
         for row in table.itertuples()
@@ -216,6 +216,6 @@ def robustness_sentence(family: Family) -> str:
     worst = min(left, key=lambda name: left[name])
     noises = [words for kind in ("white", "babble") if (words := half_performance_text(family, kind))]
     return (
-        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; half "
-        f"of it is lost under {' and '.join(noises) or 'no noise that was measured'}."
+        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; half of it is "
+        f"lost under {' and '.join(noises) or 'no measured noise'}."
     )

@@ -272,7 +272,7 @@ def format_differences(table: pd.DataFrame) -> pd.DataFrame:
         {
             "comparison": f"{row.first} minus {row.second}",
             "UAR points [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
-            "told apart": "yes" if row.significant else "no",
+            "significant at 5 %": "yes" if row.significant else "no",
             "speakers": " and ".join(map(str, row.speakers)),
             "method": row.method,
         }
@@ -307,9 +307,9 @@ def format_speakers(table: pd.DataFrame) -> pd.DataFrame:
 def subgroup_sentence(one: PooledResult, folder) -> str:
     """Name in one sentence the worst speaker, the spread of the speakers and that of chance, and differing groups."""
     each, title = scores_by_speaker(one, folder), corpora.corpus_title(one.spec["corpus"])
-    worst = f"{each['speaker'].iloc[0]} with a UAR of {format_percent(each['uar'].iloc[0])} %"
+    worst = f"{format_percent(each['uar'].iloc[0])} % (speaker {each['speaker'].iloc[0]})"
     if len(each) < uncertainty.FEWEST_UNITS:
-        return f"{title}: {_speakers(len(each))}, too few to compare; the worst is {worst}."
+        return f"{title}: {_speakers(len(each))}, too few to compare; the lowest UAR is {worst}."
     spread = speaker_spread(each)
     apart = [
         f"{' minus '.join(change.groups)}, {format_points(change.difference)} points of UAR"
@@ -317,9 +317,9 @@ def subgroup_sentence(one: PooledResult, folder) -> str:
         if change.significant
     ]
     return (
-        f"{title}: the worst of {_speakers(len(each))} is {worst}; the standard deviation of the speakers' accuracies "
+        f"{title}: the lowest UAR of {_speakers(len(each))} is {worst}; the standard deviation of the speakers' accuracies "
         f"is {100 * spread.observed:.1f} points, where chance alone gives {100 * spread.expected:.1f}; "
-        f"groups told apart: {'; '.join(apart) or 'none'}."
+        f"significant differences between groups: {'; '.join(apart) or 'none'}."
     )
 
 
