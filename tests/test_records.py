@@ -76,7 +76,7 @@ def test_of_several_settings_those_alike_are_compared(results, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "options", "told"),
     [
-        (("a4", "nobody"), {}, "system nobody: no results on any corpus, protocol speaker; there are a4, cnn_"),
+        (("a4", "nobody"), {}, "system nobody: no results on any corpus, protocol speaker; systems with results: a4, cnn_"),
         (("a4", A5), {"corpus": "tess"}, "system a4: no results on tess"),
         (("svm", A5), {"protocol": "random"}, f"system {A5}: no results"),
     ],
@@ -98,7 +98,7 @@ def test_results_are_loaded_by_name_or_folder(results, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path / "runs"))
     with pytest.raises(SerError, match="no results; `ser run` makes some"):
         load_results("store")
-    with pytest.raises(SerError, match="'nowhere': not known"):
+    with pytest.raises(SerError, match="'nowhere': unknown"):
         load_results("nowhere")
 
 

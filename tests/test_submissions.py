@@ -121,13 +121,13 @@ def spoiled(frame, how):
     first = frame["id"].iloc[0]
     frame = frame.astype(dict.fromkeys(LABELS, "object")) if how == "text" else frame
     if how == "doubled":
-        return pd.concat([frame, frame.iloc[:1]]), f"{first} stands there more than once"
+        return pd.concat([frame, frame.iloc[:1]]), f"{first} occurs more than once"
     if how == "unknown":
         return pd.concat([frame, frame.iloc[:1].assign(id="99-stranger")]), "99-stranger is not tested"
     if how == "column":
         return frame.drop(columns="calm"), "no column calm"
     value, told = {"nan": (np.nan, "is not a number"), "text": ("x", "is not a number"),
-                   "negative": (-0.5, "is no probability"), "logits": (0.99999, "sum to")}[how]  # fmt: skip
+                   "negative": (-0.5, "is not a probability"), "logits": (0.99999, "sum to")}[how]  # fmt: skip
     frame.loc[frame.index[0], "sad"] = value
     return frame, f"{first}: " if how != "logits" else told
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path, content, told):
 
 def test_what_is_asked_for_must_be_there(tmp_path):
     path = file_of(some())
-    with pytest.raises(SerError, match="no published row.*svm_egemaps"):
+    with pytest.raises(SerError, match="no published result.*svm_egemaps"):
         submissions.score_submission(path, "ravdess", "speaker", against=["vit"])
     with pytest.raises(SerError, match="folds 0 to 5"):
         submissions.score_submission(path, "ravdess", "speaker", folds=[6])

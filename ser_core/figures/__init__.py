@@ -1,4 +1,4 @@
-"""Draw figures from results and recordings."""
+"""Figures of recordings, networks and results, drawn with matplotlib."""
 
 from ser_core._utils.lazy import attach_modules
 

@@ -1,20 +1,31 @@
-"""Figures of the paper's arithmetic: each takes data, draws one matplotlib figure and returns it closed."""
+"""Figures of the paper's arithmetic: each function draws one matplotlib figure and returns it closed."""
+
+from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ser_core.claims import consistency
-from ser_core.figures.plots import BLUE, GREEN, GREY, INK, LABEL, ORANGE, PALE, RED, STYLE, finish, subplots
+from ser_core.figures.style import BLUE, GREEN, GREY, INK, LABEL, ORANGE, PALE, RED, finish, styled, subplots
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@plt.rc_context(STYLE)
-def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and recomputed") -> Figure:
-    """F1 of each class: printed, and recomputed from precision and recall, which are drawn as the bar between them.
+@styled
+def printed_f1(rows: list[dict[str, Any]], name: str, *, title: str = "F1 as printed and recomputed") -> Figure:
+    """Draw F1 per class as printed and as recomputed, over a bar from precision to recall.
 
-    rows : dicts with ``precision``, ``recall``, ``f1`` in percent; name : key of the class
+    Parameters
+    ----------
+    rows : list of dict
+        ``precision``, ``recall`` and ``f1`` in percent
+    name : str
+        key of the class
+    title : str
     """
     fig, ax = subplots(size=(9.5, 0.4 * len(rows) + 1.4))
     for place, row in enumerate(rows):
@@ -34,11 +45,22 @@ def printed_f1(rows: list[dict], name: str, *, title="F1 as printed and recomput
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
+@styled
 def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "actors", near: float = 0.3) -> Figure:
-    """Every k of n near a printed percentage, for test sets of 1 to ``most`` speakers with ``each`` utterances.
+    """Draw every k of n near a printed percentage, for test sets of 1 to ``most`` speakers.
 
-    near : how far around the printed figure is shown, in percentage points
+    Parameters
+    ----------
+    printed : Decimal
+        percentage as printed
+    each : int
+        utterances per speaker
+    most : int
+        largest number of speakers
+    unit : str, default "actors"
+        name of the speakers
+    near : float, default 0.3
+        range shown around the printed percentage, in percentage points
     """
     aim, step = float(printed), float(consistency.last_digit(printed))
     fig, ax = subplots(size=(9.5, 4))
@@ -49,12 +71,14 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
         ax.plot(np.full(len(shares), speakers), shares, "_", color=BLUE, ms=11, mew=1.3)
         hits += [speakers] if consistency.matching_counts(printed, n) else []
     ax.axhspan(aim - step / 2, aim + step / 2, color=RED, alpha=0.5, lw=0, zorder=0)
-    met = (
+    possible = (
         f"possible with {', '.join(map(str, hits))} {unit}"
         if hits
         else f"possible with no whole number of {unit} up to {most}"
     )
-    ax.annotate(f"{printed} %: {met}", (0.5, aim), (0, 4), textcoords="offset points", color=RED, bbox=LABEL, zorder=5)
+    ax.annotate(
+        f"{printed} %: {possible}", (0.5, aim), (0, 4), textcoords="offset points", color=RED, bbox=LABEL, zorder=5
+    )
     ax.set(
         title=f"Possible percentages near {printed} %", xlabel=f"{unit} in the test set ({each} utterances each)",
         ylabel="k of n (%)", xlim=(0.3, most + 0.7), ylim=(aim - near, aim + near),
@@ -63,11 +87,17 @@ def possible_shares(printed: Decimal, each: int, most: int, *, unit: str = "acto
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def attention_against_time(measured=None, *, title="Attention on silence: bounds of Eq. 5 and measurements") -> Figure:
-    """Attention on silence or padding against its share of the time, within what bounded scores allow.
+@styled
+def attention_against_time(
+    measured: pd.DataFrame | None = None, *, title: str = "Attention on silence: bounds of Eq. 5 and measurements"
+) -> Figure:
+    """Draw attention on silence or padding against its share of the time, within the bounds of tanh scores.
 
-    measured : DataFrame of ``attention.measure``, or None for the bounds alone
+    Parameters
+    ----------
+    measured : DataFrame, optional
+        of :func:`ser_core.results.attention.measure_attention`; without it only the bounds are drawn
+    title : str
     """
     fig, ax = subplots(size=(6.4, 5))
     time = np.linspace(0, 1, 201)

@@ -1,12 +1,16 @@
-"""The two diagrams of the paper, drawn: the way from recording to decision (Fig. 1) and the network (Fig. 4)."""
+"""The two diagrams of the paper: the processing steps (Fig. 1) and the network (Fig. 4)."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from ser_core.figures.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE, finish
+from ser_core.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, finish, styled
 
 STEPS = (
     ("Recordings", "RAVDESS, TESS, …\none table of utterances", BLUE),
@@ -31,8 +35,20 @@ KINDS = (
 )
 
 
-def _box(ax, x, y, width, height, colour, head, text, *, tail="", size=9.5):
-    """A rounded box with a coloured edge: bold head, text below it, tail on the right."""
+def _box(
+    ax: Any,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    colour: str,
+    head: str,
+    text: str,
+    *,
+    tail: str = "",
+    size: float = 9.5,
+) -> None:
+    """Draw a rounded box with a coloured edge: bold head, text below it, tail on the right."""
     style = "round,pad=0,rounding_size=0.08"
     ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, fc="white", ec=colour, lw=1.6, zorder=2))
     ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, fc=colour, ec="none", alpha=0.12, zorder=2.1))
@@ -45,16 +61,26 @@ def _box(ax, x, y, width, height, colour, head, text, *, tail="", size=9.5):
         ax.text(x + width - 0.12, middle, tail, ha="right", va="center", size=size - 0.5, color=INK, zorder=3)
 
 
-def _arrow(ax, start, end, **options):
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 11, "color": GREY, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], **options: Any) -> None:
+    arrow: dict[str, Any] = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 11,
+        "color": GREY,
+        "lw": 1.4,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     ax.add_patch(FancyArrowPatch(start, end, **(arrow | options), zorder=1.5))
 
 
-@plt.rc_context(STYLE)
-def workflow(steps=STEPS) -> Figure:
-    """Fig. 1: from the recording to the judgement, two lines of five steps.
+@styled
+def workflow(steps: Sequence[tuple[str, str, str]] = STEPS) -> Figure:
+    """Draw the steps from the recording to the evaluation (Fig. 1), on two lines.
 
-    steps : (name, what happens, colour) of each step
+    Parameters
+    ----------
+    steps : sequence of tuple of str
+        name, description and colour of each step
     """
     columns = math.ceil(len(steps) / 2)
     fig, ax = plt.subplots(figsize=(9.5, 3.3), layout="constrained")
@@ -78,11 +104,18 @@ def workflow(steps=STEPS) -> Figure:
     return finish(fig)
 
 
-def layers(model) -> list[dict]:
-    """Layers of a Keras model in order, as dicts.
+def layers(model: Any) -> list[dict[str, Any]]:
+    """List the layers of a Keras model in order.
 
-    ``name``, ``kind`` (class), ``shape`` (output, without the batch), ``parameters`` (trainable) and ``inputs`` (names
-    of the layers that feed it).
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``kind`` (class), ``shape`` (output, without the batch), ``parameters`` (trainable) and ``inputs``
+        (names of the layers that feed it)
     """
     described = []
     for layer in model.layers:
@@ -100,47 +133,70 @@ def layers(model) -> list[dict]:
     return described
 
 
-@plt.rc_context(STYLE)
-def architecture(model, *, columns: int = 3, title: str = "") -> Figure:
-    """Fig. 4: the layers of a Keras model, top to bottom and left to right, with output shapes and parameters.
+def _connect(
+    ax: Any,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    size: tuple[float, float],
+    gap: float,
+    *,
+    neighbour: bool,
+) -> None:
+    """Draw the connection of two layers, given their lower left corners and their common size.
 
-    Colours tell the kind of layer, as does its name. A dashed line joins layers that are not neighbours (what
-    attention weighs).
+    ``gap`` is half the space between columns. Layers that are not neighbours are joined by a dashed arc.
     """
-    found = layers(model)
-    deep = math.ceil(len(found) / columns)
+    (sx, sy), (x, y), (width, height) = start, end, size
+    if not neighbour:
+        ends = (sx + width, sy + height / 2), (x + width, y + height / 2)
+        _arrow(ax, *ends, connectionstyle="arc3,rad=-0.35", linestyle="--", lw=1)
+    elif sx == x:
+        _arrow(ax, (x + width / 2, sy), (x + width / 2, y + height))
+    else:
+        turn = x - gap
+        low, high = sy - 0.2, y + height + 0.2
+        path = [(sx + width / 2, sy), (sx + width / 2, low), (turn, low), (turn, high), (x + width / 2, high)]
+        ax.plot(*zip(*path, strict=True), color=GREY, lw=1.4, zorder=1)
+        _arrow(ax, (x + width / 2, high), (x + width / 2, y + height))
+
+
+@styled
+def architecture(model: Any, *, columns: int = 3, title: str = "") -> Figure:
+    """Draw the layers of a Keras model, with output shapes and trainable parameters (Fig. 4).
+
+    Layers go from top to bottom and from left to right. Colour and name show the kind of layer. A dashed line joins
+    layers that are not neighbours, such as attention and what it weighs.
+
+    Parameters
+    ----------
+    model : keras.Model
+    columns : int, default 3
+    title : str, optional
+        by default the name of the model
+    """
+    described = layers(model)
+    deep = math.ceil(len(described) / columns)
     width, height, across, down = 4.3, 0.62, 5.0, 0.92
     fig, ax = plt.subplots(figsize=(9.5, 0.46 * deep + 1.1), layout="constrained")
     places = {}
-    for number, layer in enumerate(found):
+    for number, layer in enumerate(described):
         x, y = across * (number // deep), -down * (number % deep)
         places[layer["name"]] = (x, y)
         colour = next((c for words, c, _ in KINDS if any(word in layer["kind"] for word in words)), GREY)
         shape = " × ".join(map(str, layer["shape"]))
         weights = f"\n{layer['parameters']:,} weights" if layer["parameters"] else ""
         _box(ax, x, y, width, height, colour, layer["name"], "", tail=f"{shape}{weights}", size=8.5)
-        previous = found[number - 1]["name"] if number else None
+        previous = described[number - 1]["name"] if number else None
         for source in layer["inputs"]:
-            if source not in places or source == layer["name"]:
-                continue
-            sx, sy = places[source]
-            if source != previous:
-                side = (sx + width, sy + height / 2), (x + width, y + height / 2)
-                _arrow(ax, *side, connectionstyle="arc3,rad=-0.35", linestyle="--", lw=1)
-            elif sx == x:
-                _arrow(ax, (x + width / 2, sy), (x + width / 2, y + height))
-            else:
-                turn = x - (across - width) / 2
-                low, high = sy - 0.2, y + height + 0.2
-                path = [(sx + width / 2, sy), (sx + width / 2, low), (turn, low), (turn, high), (x + width / 2, high)]
-                ax.plot(*zip(*path, strict=True), color=GREY, lw=1.4, zorder=1)
-                _arrow(ax, (x + width / 2, high), (x + width / 2, y + height))
+            if source in places and source != layer["name"]:
+                neighbour = source == previous
+                _connect(ax, places[source], (x, y), (width, height), (across - width) / 2, neighbour=neighbour)
     for _, colour, name in KINDS:
         ax.plot([], [], "s", color=colour, mfc=PALE, mew=2, label=name)
     ax.set_xlim(-0.1, across * (columns - 1) + width + 0.3)
     ax.set_ylim(-down * (deep - 1) - 0.3, height + 0.3)
     ax.set_axis_off()
-    total = sum(layer["parameters"] for layer in found)
+    total = sum(layer["parameters"] for layer in described)
     ax.set_title(f"{title or model.name}: {total:,} trainable parameters (after Fig. 4)", loc="left")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(KINDS), fontsize=8.5)
     return finish(fig)

@@ -1,70 +1,67 @@
-"""Figures: each function takes data, draws one matplotlib figure and returns it.
+"""Figures of corpora, signals, input, training and results: each function draws one matplotlib figure and returns it.
 
-Colours are those of Okabe and Ito, which stay apart for colour-blind readers; nothing is told by colour alone. A
-figure is closed before it is returned, so that a notebook shows it once. The diagrams (Fig. 1 and 4) are in
+A figure is closed before it is returned, so that a notebook shows it once. Figures that show the paper's accuracies
+next to ours are in :mod:`ser_core.figures.claims` and can be called from here. The diagrams (Fig. 1 and 4) are in
 :mod:`ser_core.figures.diagrams`.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ser_core import corpora
-from ser_core.claims import paper
-from ser_core.results.configurations import Step
-from ser_core.results.formatting import format_setting, tested_on
-from ser_core.results.pooling import check_one_protocol
-from ser_core.results.records import PooledResult
+from ser_core.experiments.result import RunResult
+from ser_core.figures.claims import claim_versus_ours, step_plot
+from ser_core.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LABEL,
+    ORANGE,
+    PALE,
+    PURPLE,
+    RED,
+    SKY,
+    finish,
+    legend_below,
+    styled,
+    subplots,
+)
 
-BLUE, ORANGE, GREEN, SKY, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
-INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
+if TYPE_CHECKING:
+    import pandas as pd
 
-LABEL = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1}  # behind text that stands on lines
-
-STYLE: dict[Any, Any] = {
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": PALE,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "figure.constrained_layout.h_pad": 0.07,
-    "figure.titlesize": 12.5,
-    "figure.titleweight": "bold",
-}
-
-
-def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9.5, 4), **options):
-    """``plt.subplots`` with ``size`` in inches (width, height) and a layout that lets nothing overlap."""
-    return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
+__all__ = [
+    "attention_over_waveform",
+    "augmentation_grid",
+    "claim_versus_ours",
+    "confusion_matrix",
+    "count_plot",
+    "durations",
+    "feature_maps",
+    "latency_bars",
+    "step_plot",
+    "training_curves",
+    "waveform_pair",
+]
 
 
-def finish(figure: Figure) -> Figure:
-    """The figure, closed: shown where it is returned to, and not a second time by the notebook."""
-    plt.close(figure)
-    return figure
+@styled
+def count_plot(table: pd.DataFrame, corpus: str) -> Figure:
+    """Draw the utterances per emotion (Fig. 2), stacked by sex, or by source where the corpus has several.
 
-
-@plt.rc_context(STYLE)
-def count_plot(table, corpus: str) -> Figure:
-    """Fig. 2: utterances per emotion, stacked by the speakers' sex, or by source where the corpus has several.
-
-    table : utterance table; corpus : its name, which gives the order of the emotions
+    Parameters
+    ----------
+    table : DataFrame
+        utterance table
+    corpus : str
+        its name, which gives the order of the emotions
     """
     labels = corpora.labels(corpus)
     by = "corpus" if table["corpus"].nunique() > 1 else "sex"
@@ -87,18 +84,25 @@ def count_plot(table, corpus: str) -> Figure:
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def durations(table, corpus: str, *, limit: float = 4.0) -> Figure:
-    """Length of every utterance per emotion: box, whiskers over the whole range, and one dot each.
+@styled
+def durations(table: pd.DataFrame, corpus: str, *, limit: float = 4.0) -> Figure:
+    """Draw the lengths of the utterances per emotion: a box, whiskers over the whole range, one dot per utterance.
 
-    table : with a column ``seconds``; limit : where 400 frames end, in seconds
+    Parameters
+    ----------
+    table : DataFrame
+        utterance table with a column ``seconds``
+    corpus : str
+        its name
+    limit : float, default 4.0
+        where 400 frames end, in seconds
     """
     labels = [label for label in corpora.labels(corpus) if (table["emotion"] == label).any()]
     each = [table.loc[table["emotion"] == label, "seconds"].dropna().to_numpy() for label in labels]
     fig, ax = subplots(size=(9.5, 0.42 * len(labels) + 1.5))
-    dice = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     for place, seconds in enumerate(each):
-        ax.plot(seconds, place + dice.uniform(-0.28, 0.28, len(seconds)), ".", color=SKY, ms=3, alpha=0.5, zorder=1)
+        ax.plot(seconds, place + random.uniform(-0.28, 0.28, len(seconds)), ".", color=SKY, ms=3, alpha=0.5, zorder=1)
     ax.boxplot(
         each,
         positions=range(len(labels)),
@@ -122,12 +126,29 @@ def durations(table, corpus: str, *, limit: float = 4.0) -> Figure:
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def waveform_pair(samples, changed, rate: int, *, names=("original", "with noise"), title="") -> Figure:
-    """Fig. 3: a recording above its augmented copy, on the same axes. Samples float [n], rate in Hz."""
+@styled
+def waveform_pair(
+    samples: np.ndarray,
+    changed: np.ndarray,
+    rate: int,
+    *,
+    names: Sequence[str] = ("original", "with noise"),
+    title: str = "",
+) -> Figure:
+    """Draw a recording above its augmented copy, on the same axes (Fig. 3).
+
+    Parameters
+    ----------
+    samples, changed : float [n]
+    rate : int
+        sampling rate in Hz
+    names : sequence of str
+        titles of the two
+    title : str
+    """
     fig, axes = subplots(2, 1, (9.5, 4.2), sharex=True, sharey=True)
-    for ax, one, name, colour in zip(axes, (samples, changed), names, (BLUE, RED), strict=True):
-        ax.plot(np.arange(len(one)) / rate, one, color=colour, lw=0.5)
+    for ax, signal, name, colour in zip(axes, (samples, changed), names, (BLUE, RED), strict=True):
+        ax.plot(np.arange(len(signal)) / rate, signal, color=colour, lw=0.5)
         ax.set(title=name, ylabel="amplitude")
         ax.grid()
     axes[1].set_xlabel("time (s)")
@@ -135,22 +156,28 @@ def waveform_pair(samples, changed, rate: int, *, names=("original", "with noise
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def augmentation_grid(signals: dict, rate: int, *, title="The four augmentations") -> Figure:
-    """One line a signal: waveform on the left, mel spectrogram on the right.
+@styled
+def augmentation_grid(signals: Mapping[str, np.ndarray], rate: int, *, title: str = "The four augmentations") -> Figure:
+    """Draw one line per signal: waveform on the left, mel spectrogram on the right.
 
-    signals : name -> samples float [n], the original first; rate : Hz
+    Parameters
+    ----------
+    signals : dict of float [n]
+        samples by name, the original first
+    rate : int
+        sampling rate in Hz
+    title : str
     """
     import librosa
 
     fig, axes = subplots(len(signals), 2, (9.5, 1.55 * len(signals) + 0.8), sharex=True, squeeze=False)
-    top = max(np.abs(one).max() for one in signals.values())
-    for (left, right), (name, one) in zip(axes, signals.items(), strict=True):
-        left.plot(np.arange(len(one)) / rate, one, color=BLUE, lw=0.4)
+    top = max(np.abs(signal).max() for signal in signals.values())
+    for (left, right), (name, signal) in zip(axes, signals.items(), strict=True):
+        left.plot(np.arange(len(signal)) / rate, signal, color=BLUE, lw=0.4)
         left.set_ylim(-1.05 * top, 1.05 * top)
         left.set_title(name, fontsize=10)
         left.set_ylabel("amplitude")
-        mel = librosa.feature.melspectrogram(y=one, sr=rate, n_fft=512, hop_length=160, n_mels=64)
+        mel = librosa.feature.melspectrogram(y=signal, sr=rate, n_fft=512, hop_length=160, n_mels=64)
         level = librosa.power_to_db(mel, ref=1.0)
         extent = (0, level.shape[1] * 160 / rate, 0, 1)
         shown = right.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-60, vmax=20)
@@ -165,13 +192,27 @@ def augmentation_grid(signals: dict, rate: int, *, title="The four augmentations
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
+@styled
 def feature_maps(
-    features, names, *, hop: float = 0.010, used: int | None = None, title="The network's input"
+    features: np.ndarray,
+    names: Sequence[str],
+    *,
+    hop: float = 0.010,
+    used: int | None = None,
+    title: str = "The network's input",
 ) -> Figure:
-    """The feature matrix of one utterance as an image, channels upwards, in standard deviations.
+    """Draw the feature matrix of an utterance as an image, channels upwards, in standard deviations.
 
-    features : float [frames, channels]; names : one a channel; used : frames before the padding begins
+    Parameters
+    ----------
+    features : float [frames, channels]
+    names : sequence of str
+        one per channel
+    hop : float, default 0.010
+        hop size in seconds
+    used : int, optional
+        frames before the padding begins
+    title : str
     """
     frames, channels = features.shape
     fig, ax = subplots(size=(9.5, 0.115 * channels + 1.6))
@@ -192,27 +233,28 @@ def feature_maps(
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def training_curves(rows, *, title="Training and validation") -> Figure:
+@styled
+def training_curves(rows: Iterable[RunResult], *, title: str = "Training and validation") -> Figure:
     """Draw accuracy and loss over the epochs (Fig. 5): every run faint, their mean bold while half of them still run.
 
     Parameters
     ----------
     rows : iterable of RunResult
-        the epoch that was kept is marked by a dot on the validation curve
+        a dot on the validation curve marks the kept epoch
+    title : str
     """
     fig, axes = subplots(1, 2, (9.5, 3.9))
-    rows = [row for row in rows if row.history.get("loss")]
+    runs = [run for run in rows if run.history.get("loss")]
     for ax, key, label, factor in zip(
         axes, ("accuracy", "loss"), ("accuracy (%)", "cross-entropy (nats)"), (100, 1), strict=True
     ):
-        for side, name, colour, style in (("", "training", BLUE, "-"), ("val_", "validation", RED, "--")):
-            curves = [factor * np.asarray(row.history[side + key], float) for row in rows]
-            for row, curve in zip(rows, curves, strict=True):
+        for prefix, name, colour, style in (("", "training", BLUE, "-"), ("val_", "validation", RED, "--")):
+            curves = [factor * np.asarray(run.history[prefix + key], float) for run in runs]
+            for run, curve in zip(runs, curves, strict=True):
                 faint = 0.35 if len(curves) > 1 else 1
                 ax.plot(np.arange(1, len(curve) + 1), curve, style, color=colour, alpha=faint, lw=1)
-                if side and row.best_epoch:
-                    best = row.best_epoch
+                if prefix and run.best_epoch:
+                    best = run.best_epoch
                     ax.plot(best, curve[best - 1], "o", color=colour, mec="white", ms=5, alpha=max(faint, 0.7))
             mean = _mean_curve(curves)
             ax.plot(np.arange(1, len(mean) + 1), mean, style, color=colour, lw=2.2, label=name)
@@ -222,21 +264,29 @@ def training_curves(rows, *, title="Training and validation") -> Figure:
     axes[0].set_ylim(0, 100)
     axes[1].set_ylim(0, 1.08 * axes[1].dataLim.y1)
     axes[0].legend(loc="upper left")
-    many = f"{len(rows)} runs faint, their mean bold; " if len(rows) > 1 else ""
+    many = f"{len(runs)} runs faint, their mean bold; " if len(runs) > 1 else ""
     fig.suptitle(f"{title}\n{many}dots: the kept epoch", x=0.01, ha="left", fontsize=11)
     return finish(fig)
 
 
 def _mean_curve(curves: list[np.ndarray]) -> np.ndarray:
-    """Mean over the curves at the epochs that at least half of them reached."""
+    """Average the curves at the epochs that at least half of them reached."""
     epochs = max(map(len, curves), default=0)
     reached = [[curve[epoch] for curve in curves if epoch < len(curve)] for epoch in range(epochs)]
     return np.array([np.mean(values) for values in reached if 2 * len(values) >= len(curves)])
 
 
-@plt.rc_context(STYLE)
-def confusion_matrix(matrix, labels, *, title="Confusion matrix") -> Figure:
-    """Share of each true emotion (row) given each answer (column), in percent, with the number of utterances below."""
+@styled
+def confusion_matrix(matrix: Any, labels: Sequence[str], *, title: str = "Confusion matrix") -> Figure:
+    """Draw a confusion matrix: percent of each true emotion (row) by answer (column), the counts below.
+
+    Parameters
+    ----------
+    matrix : int [labels, labels]
+        rows are the truth
+    labels : sequence of str
+    title : str
+    """
     counts = np.asarray(matrix, float)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(labels)
@@ -257,11 +307,22 @@ def confusion_matrix(matrix, labels, *, title="Confusion matrix") -> Figure:
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0, title="Attention") -> Figure:
-    """Attention weights over the recording that they weigh, with the uniform weight as a reference.
+@styled
+def attention_over_waveform(
+    samples: np.ndarray, rate: int, weights: np.ndarray, *, seconds: float = 4.0, title: str = "Attention"
+) -> Figure:
+    """Draw attention weights over the recording that they weigh, with the uniform weight as a reference.
 
-    samples : float [n] at ``rate`` Hz; weights : float [T], sum 1; seconds : what the T weights span together
+    Parameters
+    ----------
+    samples : float [n]
+    rate : int
+        sampling rate in Hz
+    weights : float [steps]
+        sum 1
+    seconds : float, default 4.0
+        what the weights span together
+    title : str
     """
     weights = np.asarray(weights, float)
     edges = np.linspace(0, seconds, len(weights) + 1)
@@ -296,77 +357,19 @@ def attention_over_waveform(samples, rate: int, weights, *, seconds: float = 4.0
     return finish(fig)
 
 
-@plt.rc_context(STYLE)
-def claim_versus_ours(pooled: list[PooledResult], *, names=None, title="The paper's accuracy and ours") -> Figure:
-    """Draw the paper's accuracy and ours, with 95 % intervals and the level of chance.
+@styled
+def latency_bars(
+    frame: pd.DataFrame, *, claims: Mapping[str, float] | None = None, title: str = "Latency of one utterance"
+) -> Figure:
+    """Draw the median and the 95th percentile of the latency, one pair of bars per line.
 
     Parameters
     ----------
-    pooled : list of PooledResult
-        of one protocol. The line of human listeners appears only when every result is RAVDESS with its eight classes;
-        their accuracy with calm counted as neutral is then shown too.
-    names : list of str, optional
-        names of the results where there are many: one line each, and eight classes alone
-    """
-    check_one_protocol(pooled)
-    bars = []
-    for one, name in zip(pooled, names or [None] * len(pooled), strict=True):
-        if not one.ok:
-            continue
-        leaky = one.spec["protocol"] == "leaky"
-        parts = tested_on(one.spec), one.spec["model"], format_setting(one.spec), "leaky" if leaky else ""
-        label = name or "\n".join(filter(None, parts))
-        bars.append((label, one.scored, one.claimed_accuracy, one.chance, leaky))
-        if one.calm_is_neutral and not name:
-            merged = label.replace("\n", ", neutral = calm\n", 1)
-            bars.append((merged, one.calm_is_neutral, None, None, False))
-    fig, ax = subplots(size=(9.5, (0.45 if names else 0.8) * len(bars) + 1.7))
-    for place, (_, scored, claimed, chance, _) in enumerate(bars):
-        ours = 100 * scored.scores["accuracy"]
-        interval = scored.intervals.accuracy
-        text = f"{ours:.1f}"
-        ax.barh(place, ours, height=0.55, color=BLUE, label="measured here")
-        if interval and np.all(np.isfinite(interval.limits)):
-            low, high = 100 * np.array(interval.limits)
-            half = (high - low) / 2
-            ax.errorbar(low + half, place, xerr=half, color=INK, lw=2, capsize=4, label="95 % interval")
-            text += f" [{low:.1f}, {high:.1f}]"
-        if claimed is not None:
-            value = 100 * claimed
-            ax.plot(value, place, "D", mfc="white", mec=RED, mew=2, ms=9, label="printed in the paper", ls="none")
-            ax.annotate(f"{value:.2f}", (value, place), (0, 9), textcoords="offset points", ha="center", color=RED)
-        ax.text(104, place, text, va="center", weight="bold")
-        if chance:
-            ax.plot([100 * chance] * 2, [place - 0.36, place + 0.36], color=ORANGE, lw=2.5, label="chance")
-    people = paper.LISTENERS
-    measured = [one for one in pooled if one.ok]
-    if measured and not names and all(one.calm_is_neutral for one in measured):
-        name = f"human listeners, {people['accuracy']} % (audio only, neutral = calm)"
-        ax.axvline(people["accuracy"], color=GREEN, ls="--", lw=1.6, label=name)
-    ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
-    for label, (*_, leaky) in zip(ax.get_yticklabels(), bars, strict=True):
-        label.set_color(RED if leaky else INK)
-    ax.invert_yaxis()
-    ax.set(xlim=(0, 138), xlabel="accuracy on test utterances (%)", title=title)
-    ax.set_xticks(range(0, 101, 20))
-    ax.grid(axis="x")
-    legend_below(fig, ax, columns=3)
-    return finish(fig)
-
-
-def legend_below(fig: Figure, ax, columns: int) -> None:
-    """One legend entry per label, below the axes."""
-    handles, names = ax.get_legend_handles_labels()
-    unique = dict(zip(names, handles, strict=True))
-    fig.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=columns, fontsize=9)
-
-
-@plt.rc_context(STYLE)
-def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utterance") -> Figure:
-    """Median and 95th percentile of the latency, one pair of bars a line.
-
-    frame : DataFrame with ``name``, ``p50`` and ``p95`` in milliseconds; NaN is shown as "not measured"
-    claims : text -> milliseconds, drawn as reference lines
+    frame : DataFrame
+        ``name``, ``p50`` and ``p95`` in milliseconds; NaN is shown as "not measured"
+    claims : dict, optional
+        text to milliseconds, drawn as reference lines
+    title : str
     """
     fig, ax = subplots(size=(9.5, 0.55 * len(frame) + 1.8))
     span = float(np.nanmax([*frame["p95"], *(claims or {}).values(), 1e-9]))
@@ -387,32 +390,4 @@ def latency_bars(frame, *, claims: dict | None = None, title="Latency of one utt
     ax.set(title=title, xlabel="milliseconds per utterance (median / 95th percentile)", xlim=(0, 1.25 * span))
     ax.grid(axis="x")
     legend_below(fig, ax, columns=4)
-    return finish(fig)
-
-
-@plt.rc_context(STYLE)
-def step_plot(steps: list[Step], *, title="What each part adds") -> Figure:
-    """Draw differences in points of accuracy, measured (with 95 % intervals) and printed, one line per step.
-
-    Parameters
-    ----------
-    steps : list of Step
-        from :func:`ser_core.results.configurations.configuration_steps`
-    """
-    fig, ax = subplots(size=(9.5, 0.6 * max(1, len(steps)) + 1.8))
-    for place, step in enumerate(steps):
-        ax.plot(100 * step.ours.difference, place, "o", color=BLUE, ms=8, label="measured here")
-        if step.ours.interval:
-            limits = 100 * np.array(step.ours.interval.limits)
-            ax.plot(limits, [place, place], color=INK, lw=2, label="95 % interval")
-        ax.plot(
-            100 * step.paper, place, "D", mfc="white", mec=RED, mew=2, ms=8, ls="none", label="printed in the paper"
-        )
-    ax.axvline(0.0, color=GREY, ls="--")
-    ax.set_yticks(range(len(steps)), [step.name for step in steps])
-    ax.set_ylim(len(steps) - 0.5, -0.5)
-    ax.set(xlabel="difference in accuracy (percentage points)", title=title)
-    ax.grid(axis="x")
-    if steps:
-        legend_below(fig, ax, columns=3)
     return finish(fig)

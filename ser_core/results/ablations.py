@@ -1,4 +1,4 @@
-"""The paper's network with one thing changed at a time: paired differences from the default, and those of Neutral."""
+"""Single changes to the paper's network: paired differences from the default, and the recall of Neutral."""
 
 from __future__ import annotations
 
@@ -39,38 +39,42 @@ from ser_core.results.records import Comparison, PooledResult
 
 @dataclass(frozen=True)
 class Variation:
-    """One changed setting of the paper's network, and its paired difference from the default."""
+    """A changed setting of the paper's network, and its paired difference from the default."""
 
     changed: str
     result: PooledResult
-    change: Comparison | None  # None where the two share no fold, or other emotions
+    change: Comparison | None  # None where the two share no fold or have different emotions
 
 
 def reference_row(pooled: list[PooledResult]) -> PooledResult | None:
-    """Select the result of the paper's network from which the others differ least; of several, nearest the defaults."""
-    some = [one for one in pooled if one.ok and one.spec["model"] == A5]
-    some = [one for one in some if paper.paper_corpus(one.spec["corpus"]) == "ravdess"]
+    """Select the default: the result of the paper's network from which the others differ least."""
+    candidates = [result for result in pooled if result.ok and result.spec["model"] == A5]
+    candidates = [result for result in candidates if paper.paper_corpus(result.spec["corpus"]) == "ravdess"]
 
-    def distance(one: PooledResult) -> tuple[int, int, int]:
-        apart = sum(one.spec[name] != other.spec.get(name) for other in some for name in one.spec)
-        return apart, len(setting_words(one.spec)), -len(one.folds)
+    def distance(result: PooledResult) -> tuple[int, int, int]:
+        apart = sum(result.spec[name] != other.spec.get(name) for other in candidates for name in result.spec)
+        return apart, len(setting_words(result.spec)), -len(result.folds)
 
-    return min((one for one in some if is_default_setting(one.spec)), key=distance, default=None)
+    return min((result for result in candidates if is_default_setting(result.spec)), key=distance, default=None)
 
 
 def ablated_rows(pooled: list[PooledResult]) -> list[PooledResult]:
-    """Select the results of the paper's network with something changed, RavTess with Calm merged among them."""
+    """Select the results of the paper's network with a changed setting, including RavTess with Calm merged."""
     base = reference_row(pooled)
     names = {base.spec["corpus"], "ravtess_calm_merged"} if base else set()
-    return [one for one in pooled if one.spec["model"] == A5 and one.spec["corpus"] in names and one is not base]
+    return [
+        result
+        for result in pooled
+        if result.spec["model"] == A5 and result.spec["corpus"] in names and result is not base
+    ]
 
 
 def variations(pooled: list[PooledResult], base: PooledResult, folder) -> list[Variation]:
     """Compare each changed setting that was measured with the default, on the folds that both have."""
     return [
-        Variation(changed_fields(base.spec, one.spec), one, paired_difference(base, one, folder))
-        for one in pooled
-        if one.ok and one.spec != base.spec
+        Variation(changed_fields(base.spec, result.spec), result, paired_difference(base, result, folder))
+        for result in pooled
+        if result.ok and result.spec != base.spec
     ]
 
 
@@ -84,23 +88,25 @@ def ablation_table(pooled: list[PooledResult], base: PooledResult, folder) -> pd
         ``default_neutral_f1`` (on the same folds; fractions), ``p`` after Holm, ``test_units``, ``folds``,
         ``folds_total``; text: ``changed``, ``test_unit``; ``seeds`` (tuple)
     """
-    each = variations(pooled, base, folder)
+    varied = variations(pooled, base, folder)
     rows = []
-    for one, p in zip(each, corrected_p_values([one.change for one in each], "accuracy"), strict=True):
-        same = pool_results(base.results, folder, folds=one.result.folds) if one.change else []
-        same = [other for other in same if other.folds == one.result.folds]
-        neutral = [own.per_class["neutral"].f1 for own in (one.result, *same) if "neutral" in own.per_class]
+    for variation, p in zip(
+        varied, corrected_p_values([variation.change for variation in varied], "accuracy"), strict=True
+    ):
+        same = pool_results(base.results, folder, folds=variation.result.folds) if variation.change else []
+        same = [other for other in same if other.folds == variation.result.folds]
+        neutral = [own.per_class["neutral"].f1 for own in (variation.result, *same) if "neutral" in own.per_class]
         rows.append(
             {
-                "changed": one.changed,
-                **score_columns(one.result, "accuracy", "uar"),
-                **difference_columns("difference", one.change.accuracy if one.change else None),
+                "changed": variation.changed,
+                **score_columns(variation.result, "accuracy", "uar"),
+                **difference_columns("difference", variation.change.accuracy if variation.change else None),
                 "p": np.nan if p is None else p,
-                "test_units": one.change.n if one.change else None,
-                "test_unit": one.change.unit if one.change else None,
+                "test_units": variation.change.n if variation.change else None,
+                "test_unit": variation.change.unit if variation.change else None,
                 "neutral_f1": neutral[0] if neutral else np.nan,
                 "default_neutral_f1": neutral[1] if len(neutral) == 2 else np.nan,
-                **fold_columns(one.result),
+                **fold_columns(variation.result),
             }
         )
     return numeric_frame(rows, ("test_units", "folds", "folds_total"))
@@ -128,7 +134,11 @@ def format_ablation(table: pd.DataFrame) -> pd.DataFrame:
 
 def ablation_sentence(pooled: list[PooledResult], base: PooledResult | None, folder) -> str:
     """Name the single changes that differ significantly from the default at 5 %, after Holm over those tested."""
-    each = [(one.changed, one.change) for one in variations(pooled, base, folder) if one.change] if base else []
+    each = (
+        [(variation.changed, variation.change) for variation in variations(pooled, base, folder) if variation.change]
+        if base
+        else []
+    )
     if base is None or not each:
         return "No single change was measured."
     untested = [change.n for _, change in each if change.accuracy.p is None]
@@ -151,22 +161,22 @@ def ablation_sentence(pooled: list[PooledResult], base: PooledResult | None, fol
 
 
 def neutral_sentence(pooled: list[PooledResult], base: PooledResult | None, folder) -> str:
-    """Describe what all augmented copies together do to the recall of Neutral, or "".
+    """Describe the effect of all augmented copies on the recall of Neutral, or "".
 
-    The paper says that they make it "significantly" better.
+    The paper claims a "significant" improvement.
     """
     if base is None:
         return ""
     techniques = Spec(corpus=base.spec["corpus"]).augment
     other = "" if base.spec["augment"] == techniques else techniques
     alike = base.spec | {"augment": other}
-    match = next((one for one in pooled if one.spec == alike and one.ok), None)
+    match = next((result for result in pooled if result.spec == alike and result.ok), None)
     folds = sorted(set(base.folds) & set(match.folds)) if match else []
     if match is None or not folds or "neutral" not in match.labels:
         return ""
     frames = []
-    for one in (base, match) if other else (match, base):
-        used = [result for result in one.results if result.spec["fold"] in folds]
+    for result in (base, match) if other else (match, base):
+        used = [run for run in result.results if run.spec["fold"] in folds]
         frames.append(join_predictions(used, folder).query("truth == 'neutral'"))
     change = significance.paired(frames[0], frames[1], match.labels).accuracy
     before, after = (format_percent((frame["truth"] == frame["prediction"]).mean()) for frame in frames)
@@ -188,14 +198,16 @@ def changed_fields(base: dict, spec: dict) -> str:
 
 def ablation_markdown(pooled: list[PooledResult], folder) -> str:
     """Format the single changes under ``speaker`` on clean audio as Markdown, with the result; "" without any."""
-    some = [one for one in pooled if one.spec["protocol"] == "speaker" and one.spec["condition"] == "clean"]
-    base = reference_row(some)
-    varied = ablated_rows(some)
+    clean = [
+        result for result in pooled if result.spec["protocol"] == "speaker" and result.spec["condition"] == "clean"
+    ]
+    base = reference_row(clean)
+    varied = ablated_rows(clean)
     if base is None or not varied:
         return ""
     default = f"default: {format_setting(base.spec) or 'as the paper'}"
     corpus = corpora.corpus_title(base.spec["corpus"])
     title = f"**Single changes to A5, {corpus}, protocol `speaker`** ({default})"
-    sentences = f"{ablation_sentence(varied, base, folder)} {neutral_sentence(some, base, folder)}".strip()
+    sentences = f"{ablation_sentence(varied, base, folder)} {neutral_sentence(clean, base, folder)}".strip()
     text = to_markdown(format_ablation(ablation_table(varied, base, folder)))
     return f"{title}\n\n{text}\n{LEGEND}\n\n{sentences}\n"

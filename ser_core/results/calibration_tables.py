@@ -1,4 +1,4 @@
-"""Calibration of a network's probabilities, and what it gains by abstaining.
+"""Calibration of a network's probabilities, and the effect of abstention.
 
 Probabilities are [utterances, labels], truths are indices into the labels. The temperature is fitted on each result's
 validation utterances and evaluated on its test utterances, which the fit does not use. A network's *confidence* is the
@@ -49,7 +49,7 @@ from ser_core.results.records import PooledResult
 
 @dataclass(frozen=True, eq=False)
 class CalibratedAnswers:
-    """Test predictions of results that are alike but for fold and seed, one below the other."""
+    """Concatenated test predictions of results that differ only in fold and seed."""
 
     table: pd.DataFrame  # id, speaker, sex, text, intensity, truth, prediction; one row per utterance and seed
     labels: tuple[str, ...]
@@ -57,7 +57,7 @@ class CalibratedAnswers:
     before: np.ndarray  # float [n, labels], as the network gave them
     after: np.ndarray  # float [n, labels], at the temperature fitted on the result's validation utterances
     temperatures: tuple[float, ...]  # one per result
-    answered: np.ndarray  # bool [n], at least as confident as validation asked for a risk of RISK
+    answered: np.ndarray  # bool [n], confidence at least the validation threshold for RISK
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,11 @@ class ChangeIntervals:
 
 @dataclass(frozen=True)
 class Abstention:
-    """What a network gains by answering only where it is confident.
+    """Risk and coverage of a network that answers only where it is confident.
 
-    ``coverage`` is that of the threshold chosen on the test answers themselves, for a ``risk``. Thresholds chosen on
-    validation utterances reach ``validated_coverage`` and ``validated_risk`` (None without an answer) on the test.
+    ``coverage`` is that of the threshold chosen on the test answers for ``risk``. Thresholds chosen on validation
+    utterances reach ``validated_coverage`` and ``validated_risk`` on test utterances. The latter is None without an
+    answer.
     """
 
     risk: float
@@ -151,7 +152,7 @@ def calibrated_answers(results: Sequence[RunResult], folder) -> CalibratedAnswer
     Parameters
     ----------
     results : sequence of RunResult
-        alike but for fold and seed; failed ones are left out
+        that differ only in fold and seed; failed ones are left out
     folder : path
         where their predictions (``<hash>.parquet``) are
 
@@ -163,7 +164,7 @@ def calibrated_answers(results: Sequence[RunResult], folder) -> CalibratedAnswer
     results = [result for result in results if result.ok]
     alike = {json.dumps(result.setting) for result in results}
     if len(alike) != 1:
-        raise SerError(f"calibration: rows of {len(alike)} specs given; give the folds and seeds of one")
+        raise SerError(f"calibration: results of {len(alike)} specs; pass the folds and seeds of one spec")
     labels = list(results[0].labels)
     index = {label: i for i, label in enumerate(labels)}
     tests, before, after, temperatures, answered = [], [], [], [], []
@@ -199,7 +200,7 @@ SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "overconfidence": overconfidence,
     "aurc": lambda p, truth: area_under_risk_coverage(*confidence_and_correctness(p, truth)),
 }
-"""(probabilities, truth) -> a score whose interval is the jackknife's over speakers."""
+"""Scores of (probabilities, truth) whose intervals are computed by the jackknife over speakers."""
 
 
 def calibration_intervals(answers: CalibratedAnswers) -> tuple[dict[str, ChangeIntervals], str, int]:
@@ -210,7 +211,7 @@ def calibration_intervals(answers: CalibratedAnswers) -> tuple[dict[str, ChangeI
     intervals : dict of ChangeIntervals
         by the score's name
     unit : str
-        ``word`` where there are fewer than four speakers, as :func:`ser_core.metrics.uncertainty.unit_of` has it
+        ``word`` where there are fewer than four speakers; see :func:`ser_core.metrics.uncertainty.unit_of`
     n : int
         number of units
     """
@@ -221,8 +222,8 @@ def calibration_intervals(answers: CalibratedAnswers) -> tuple[dict[str, ChangeI
     intervals = {}
     for name, score in SCORES.items():
         each = [
-            [score(p[kept], answers.truth[kept]) for p in (answers.before, answers.after)]
-            for kept in (column != one for one in units if unit != "none")
+            [score(p[mask], answers.truth[mask]) for p in (answers.before, answers.after)]
+            for mask in (column != left_out for left_out in units if unit != "none")
         ]
         whole = [score(p, answers.truth) for p in (answers.before, answers.after)]
         intervals[name] = ChangeIntervals()
@@ -243,7 +244,7 @@ def calibration_summary(results: Sequence[RunResult], folder) -> CalibrationSumm
     Parameters
     ----------
     results : sequence of RunResult
-        alike but for fold and seed
+        that differ only in fold and seed
     folder : path
         where their Parquet files are
 
@@ -289,7 +290,7 @@ def calibration_summary(results: Sequence[RunResult], folder) -> CalibrationSumm
 
 
 def calibration_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
-    """Tabulate what the probabilities of each pooled result are worth, before and after the temperature.
+    """Tabulate the calibration of each pooled result, before and after temperature scaling.
 
     Parameters
     ----------
@@ -313,14 +314,14 @@ def calibration_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
     """
     check_one_protocol(pooled)
     rows = []
-    for one in (one for one in pooled if one.ok):
-        summary = calibration_summary(one.results, folder)
+    for result in (result for result in pooled if result.ok):
+        summary = calibration_summary(result.results, folder)
         limits, wrong = summary.intervals["overconfidence"], summary.abstention.validated_risk
         rows.append(
             {
                 "corpus": corpora.corpus_title(summary.corpus),
-                "network": one.spec["model"],
-                "setting": format_setting(one.spec) or "default",
+                "network": result.spec["model"],
+                "setting": format_setting(result.spec) or "default",
                 "accuracy": summary.accuracy,
                 "temperature": summary.temperature,
                 "temperature_low": summary.lowest_temperature,
@@ -334,7 +335,7 @@ def calibration_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
                 "aurc": summary.aurc.after,
                 "answered": summary.abstention.validated_coverage,
                 "wrong": np.nan if wrong is None else wrong,
-                **fold_columns(one),
+                **fold_columns(result),
             }
         )
     return numeric_frame(rows, ("folds", "folds_total"))

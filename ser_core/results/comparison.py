@@ -1,6 +1,6 @@
 """Compare systems: paired differences, and the numeric table of systems behind Tables II and IV.
 
-A result with fewer folds than another is not ranked against it: its row also has the score of the paper's network on
+A result with fewer folds than another is not ranked against it. Its row also has the score of the paper's network on
 the same folds. Differences are tested by sign-flip over speakers, and the tests of a table are corrected together
 (Holm).
 """
@@ -45,10 +45,10 @@ LEGEND = (
     "Each interval is of one score alone.*"
 )
 EARLY_EPOCHS = 2
-"""A network kept after this number of epochs or fewer has hardly learnt."""
+"""Below or at this number of epochs a kept network has learnt little."""
 AGAINST = "against A5 (UAR), p"
 CUT = {"augment", "precision", "epochs", "batch_norm"}
-"""Fields in which a result may differ from the defaults and still represent its system: how it was cut."""
+"""Fields of the training effort, in which a result may differ from the defaults and still represent its system."""
 
 
 def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comparison | None:
@@ -65,8 +65,8 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
     if not folds or first.labels != second.labels:
         return None
     before, after = (
-        join_predictions([result for result in one.results if result.spec["fold"] in folds], folder)
-        for one in (first, second)
+        join_predictions([run for run in result.results if run.spec["fold"] in folds], folder)
+        for result in (first, second)
     )
     spec = second.spec
     return Comparison(
@@ -105,33 +105,33 @@ def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
     """
     check_one_protocol(pooled)
     pooled = sort_rows(pooled)
-    changes = [_against(one, pooled, folder) if one.ok else None for one in pooled]
+    changes = [_against(result, pooled, folder) if result.ok else None for result in pooled]
     rows = []
-    for one, change, p in zip(pooled, changes, corrected_p_values(changes, "uar"), strict=True):
-        model = models.MODELS.get(one.spec["model"])
-        minutes = [result.seconds["training"] / 60 for result in one.results]
+    for result, change, p in zip(pooled, changes, corrected_p_values(changes, "uar"), strict=True):
+        model = models.MODELS.get(result.spec["model"])
+        minutes = [run.seconds["training"] / 60 for run in result.results]
         row: dict[str, Any] = {
-            "system": system_title(one.spec["model"]),
+            "system": system_title(result.spec["model"]),
             "fidelity": model.fidelity if model else "own",
-            "setting": format_setting(one.spec) or "default",
-            "status": "ok" if one.ok else "not measured here" if one.unavailable else "failed",
-            "claimed": np.nan if one.claimed_accuracy is None else one.claimed_accuracy,
-            **score_columns(one, "accuracy", "uar"),
-            "units": one.intervals.n if one.intervals else 0,
-            "reference_uar": _reference(one, pooled, folder) if one.ok else np.nan,
+            "setting": format_setting(result.spec) or "default",
+            "status": "ok" if result.ok else "not measured here" if result.unavailable else "failed",
+            "claimed": np.nan if result.claimed_accuracy is None else result.claimed_accuracy,
+            **score_columns(result, "accuracy", "uar"),
+            "units": result.intervals.n if result.intervals else 0,
+            "reference_uar": _reference(result, pooled, folder) if result.ok else np.nan,
             "p": np.nan if p is None else p,
             "test_units": change.n if change else None,
             "test_unit": change.unit if change else None,
-            "parameters": one.parameters,
+            "parameters": result.parameters,
             "claimed_parameters": model.claimed if model else None,
             "minutes": sum(minutes) / len(minutes) if minutes else np.nan,
         }
-        rows.append(row | fold_columns(one))
+        rows.append(row | fold_columns(result))
     return numeric_frame(rows, ("units", "test_units", "parameters", "claimed_parameters", "folds", "folds_total"))
 
 
 def format_systems(table: pd.DataFrame) -> pd.DataFrame:
-    """Format :func:`systems_table` as text, without the columns that are alike in every row."""
+    """Format :func:`systems_table` as text, without columns that have no information."""
     rows = []
     for row in table.itertuples():
         ok = row.status == "ok"
@@ -154,13 +154,13 @@ def format_systems(table: pd.DataFrame) -> pd.DataFrame:
                 "folds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds) if ok else DASH,
             }
         )
-    silent = {
+    hidden = {
         "setting": (table["setting"] == "default").all(),
         "claimed parameters": not (table["claimed_parameters"].fillna(0) > 0).any(),
         "A5 on these folds: UAR %": table["reference_uar"].isna().all(),
         AGAINST: table["p"].isna().all() and table["test_units"].isna().all(),
     }
-    rows = [{name: value for name, value in row.items() if not silent.get(name, False)} for row in rows]
+    rows = [{name: value for name, value in row.items() if not hidden.get(name, False)} for row in rows]
     return text_frame(rows, right=set(rows[0]) - {"system", "fidelity to source", "setting"} if rows else ())
 
 
@@ -174,16 +174,16 @@ def _format_minutes(mean: float) -> str:
 
 def sort_rows(pooled: list[PooledResult]) -> list[PooledResult]:
     """Sort pooled results: most folds first, then by UAR."""
-    return sorted(pooled, key=lambda one: (-len(one.folds), -one.scores.get("uar", 0.0)))
+    return sorted(pooled, key=lambda result: (-len(result.folds), -result.scores.get("uar", 0.0)))
 
 
 def significant_differences(pooled: list[PooledResult], folder) -> list[str]:
-    """Name the systems whose UAR differs significantly from the paper's network at 5 %, after Holm, with the points.
+    """Name the systems whose UAR differs significantly from the paper's network at 5 %, after Holm.
 
-    "SVM, ComParE +11.8 [+6.3, +17.4]"
+    Each has its difference in points: "SVM, ComParE +11.8 [+6.3, +17.4]".
     """
-    good = [one for one in pooled if one.ok]
-    changes = [_against(one, good, folder) for one in good]
+    good = [result for result in pooled if result.ok]
+    changes = [_against(result, good, folder) for result in good]
     return [
         f"{name} {format_difference(change.uar)}"
         for name, change, p in zip(system_names(good), changes, corrected_p_values(changes, "uar"), strict=True)
@@ -192,9 +192,9 @@ def significant_differences(pooled: list[PooledResult], folder) -> list[str]:
 
 
 def system_names(pooled: list[PooledResult]) -> list[str]:
-    """Name the system of each result; several of one system by what sets each apart: "CNN-LSTM (epochs 40)"."""
-    titles = [system_title(one.spec["model"]) for one in pooled]
-    settings = [set(setting_words(one.spec)) for one in pooled]
+    """Name the system of each result, with its setting where a system has several: "CNN-LSTM (epochs 40)"."""
+    titles = [system_title(result.spec["model"]) for result in pooled]
+    settings = [set(setting_words(result.spec)) for result in pooled]
     names = []
     for title, own in zip(titles, settings, strict=True):
         alike = [other for other, name in zip(settings, titles, strict=True) if name == title]
@@ -204,15 +204,15 @@ def system_names(pooled: list[PooledResult]) -> list[str]:
 
 
 def early_stopped_sentence(pooled: list[PooledResult]) -> str:
-    """Name the networks of which one of the first :data:`EARLY_EPOCHS` epochs was kept, in one sentence, or ""."""
+    """Name the networks whose kept epoch is among the first :data:`EARLY_EPOCHS`, in one sentence, or ""."""
     systems = []
-    for one, name in zip(pooled, system_names(pooled), strict=True):
+    for result, name in zip(pooled, system_names(pooled), strict=True):
         folds = []
-        for result in one.results:
-            if result.best_epoch and result.best_epoch <= EARLY_EPOCHS < (result.epochs or 0):
-                seed = f", seed {result.spec['seed']}" if len(one.seeds) > 1 else ""
-                rise = _rise(result.history.get("val_accuracy"), result.best_epoch)
-                folds.append(f"fold {result.spec['fold']}{seed}: epoch {result.best_epoch} of {result.epochs}{rise}")
+        for run in result.results:
+            if run.best_epoch and run.best_epoch <= EARLY_EPOCHS < (run.epochs or 0):
+                seed = f", seed {run.spec['seed']}" if len(result.seeds) > 1 else ""
+                rise = _rise(run.history.get("val_accuracy"), run.best_epoch)
+                folds.append(f"fold {run.spec['fold']}{seed}: epoch {run.best_epoch} of {run.epochs}{rise}")
         if folds:
             systems.append(f"{name} ({'; '.join(folds)})")
     if not systems:
@@ -224,52 +224,52 @@ def early_stopped_sentence(pooled: list[PooledResult]) -> str:
 
 
 def unmeasured_sentence(pooled: list[PooledResult], table: str) -> str:
-    """Name the systems of a table of the paper without a result, in one sentence, or ""."""
-    measured = {one.spec["model"] for one in pooled}
+    """Name the systems of a table of the paper that have no result, in one sentence, or ""."""
+    measured = {result.spec["model"] for result in pooled}
     missing = [system_title(name) for name in TABLES[table][1] if name not in measured]
     return f"Not measured yet: {', '.join(missing)}." if missing else ""
 
 
-def _rise(accuracy: list[float] | None, kept: int) -> str:
-    """Describe the validation accuracy at the epoch that was kept, and at its highest; "" if unknown."""
+def _rise(accuracy: list[float] | None, best_epoch: int) -> str:
+    """Describe the validation accuracy at the kept epoch, and its maximum; "" if unknown."""
     if not accuracy:
         return ""
-    then, highest = format_percent(accuracy[kept - 1]), format_percent(max(accuracy))
-    return f", validation accuracy {then} %, maximum {highest} %"
+    at_best, highest = format_percent(accuracy[best_epoch - 1]), format_percent(max(accuracy))
+    return f", validation accuracy {at_best} %, maximum {highest} %"
 
 
-def describe_score(one: PooledResult, score: str) -> str:
+def describe_score(result: PooledResult, score: str) -> str:
     """Format a score of a pooled result with its interval: "42.7 [38.0, 47.4]", with no-break spaces."""
-    return format_score(*score_columns(one, score).values())
+    return format_score(*score_columns(result, score).values())
 
 
-def _a5_results(one: PooledResult, pooled: list[PooledResult]) -> list[RunResult]:
+def _a5_results(result: PooledResult, pooled: list[PooledResult]) -> list[RunResult]:
     """Select the results of the paper's network with the same augmentation as another system's."""
-    if one.spec["model"] == A5:
+    if result.spec["model"] == A5:
         return []
     return [
-        result
+        run
         for other in pooled
-        if other.spec["model"] == A5 and other.spec["augment"] == one.spec["augment"]
-        for result in other.results
+        if other.spec["model"] == A5 and other.spec["augment"] == result.spec["augment"]
+        for run in other.results
         if is_default_setting(other.spec)
     ]
 
 
-def _reference(one: PooledResult, pooled: list[PooledResult], folder) -> float:
+def _reference(result: PooledResult, pooled: list[PooledResult], folder) -> float:
     """Return the UAR of the paper's network with the same augmentation on the folds of another result, or NaN."""
-    alike = pool_results(_a5_results(one, pooled), folder, folds=one.folds)
-    return next((other.scores["uar"] for other in alike if other.folds == one.folds), np.nan)
+    alike = pool_results(_a5_results(result, pooled), folder, folds=result.folds)
+    return next((other.scores["uar"] for other in alike if other.folds == result.folds), np.nan)
 
 
-def _against(one: PooledResult, pooled: list[PooledResult], folder) -> Comparison | None:
-    """Compare a system with the paper's network, on the folds that both have; None without any."""
-    alike = pool_results(_a5_results(one, pooled), folder, folds=one.folds)
-    return paired_difference(max(alike, key=lambda other: len(other.folds)), one, folder) if alike else None
+def _against(result: PooledResult, pooled: list[PooledResult], folder) -> Comparison | None:
+    """Compare a system with the paper's network on shared folds; None without any."""
+    alike = pool_results(_a5_results(result, pooled), folder, folds=result.folds)
+    return paired_difference(max(alike, key=lambda other: len(other.folds)), result, folder) if alike else None
 
 
 def is_default_setting(spec: dict) -> bool:
-    """Return whether a spec differs from the defaults only in how it was cut: all augmented copies or none."""
+    """Return whether a spec has the default setting, apart from :data:`CUT`, with all augmented copies or none."""
     default = Spec(corpus=spec["corpus"], model=spec["model"])
     if spec["augment"] not in ("", default.augment):
         return False

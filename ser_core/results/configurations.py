@@ -38,7 +38,7 @@ STEP_P = "p of the step"
 
 @dataclass(frozen=True)
 class Step:
-    """What one part of the network adds: the difference in accuracy between two neighbouring configurations."""
+    """Difference in accuracy between two neighbouring configurations: what a part of the network adds."""
 
     name: str
     paper: float  # fraction
@@ -64,7 +64,7 @@ def configurations_table(pooled: list[PooledResult], folder, number: str) -> pd.
         (fractions), ``p`` of the step after Holm, ``test_units``, ``parameters``, ``folds``, ``folds_total``; text:
         ``configuration``, ``status``, ``test_unit``; ``seeds`` (tuple)
     """
-    by_model = {one.spec["model"]: one for one in pooled if one.ok}
+    by_model = {result.spec["model"]: result for result in pooled if result.ok}
     printed = {row["configuration"]: row for row in paper.table(number)}
     names = paper.ABLATIONS | {A5: "A5"}
     changes = {model: _change(by_model, model, folder) for model in STEPS}
@@ -73,19 +73,19 @@ def configurations_table(pooled: list[PooledResult], folder, number: str) -> pd.
     for model in TABLES["table5"][1]:
         claim = printed[names[model]]
         attention = ", attention" if claim["attention"] else ""
-        one, change, p = by_model.get(model), changes[model], tested[model]
+        result, change, p = by_model.get(model), changes[model], tested[model]
         row: dict[str, Any] = {
             "configuration": f"{names[model]}: {claim['features']}, {claim['temporal']}{attention}",
-            "status": "ok" if one else "not measured here",
+            "status": "ok" if result else "not measured here",
             "claimed": claim["accuracy"] / 100,
             "claimed_step": (claim["accuracy"] - before) / 100,
-            **score_columns(one or PooledResult({}, "error"), "accuracy", "uar"),
+            **score_columns(result or PooledResult({}, "error"), "accuracy", "uar"),
             **difference_columns("step", change.accuracy if change else None),
             "p": np.nan if p is None else p,
             "test_units": change.n if change else None,
             "test_unit": change.unit if change else None,
-            "parameters": one.parameters if one else None,
-            **fold_columns(one or PooledResult({}, "error")),
+            "parameters": result.parameters if result else None,
+            **fold_columns(result or PooledResult({}, "error")),
         }
         before = claim["accuracy"]
         rows.append(row)
@@ -122,23 +122,23 @@ def _change(by_model: dict[str, PooledResult], model: str, folder) -> Comparison
 
 
 def configuration_results(pooled: list[PooledResult]) -> dict[str, list[PooledResult]]:
-    """Select the results of Tables V ("V", RAVDESS) and VI ("VI", RavTess); of several settings the fullest."""
+    """Select the results of Tables V ("V", RAVDESS) and VI ("VI", RavTess); of several settings the most complete."""
     groups: dict[tuple[str, ...], list[PooledResult]] = {}
-    for one in pooled:
-        spec = one.spec
+    for result in pooled:
+        spec = result.spec
         number = "VI" if paper.paper_corpus(spec["corpus"]) == "ravtess" else "V"
         if spec["model"] in STEPS and is_default_setting(spec) and spec["corpus"] != "ravtess_calm_merged":
-            groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(one)
+            groups.setdefault((number, spec["corpus"], spec["protocol"], spec["augment"]), []).append(result)
     fullest: dict[str, list[PooledResult]] = {}
-    for (number, *_), some in groups.items():
-        if len(some) > len(fullest.get(number, [])):
-            fullest[number] = some
+    for (number, *_), group in groups.items():
+        if len(group) > len(fullest.get(number, [])):
+            fullest[number] = group
     return dict(sorted(fullest.items()))
 
 
 def configuration_steps(pooled: list[PooledResult], folder, number: str) -> list[Step]:
     """Compute what each part adds to the accuracy, printed and ours; steps that were not measured are left out."""
-    by_model = {one.spec["model"]: one for one in pooled if one.ok}
+    by_model = {result.spec["model"]: result for result in pooled if result.ok}
     printed = {row["configuration"]: row["accuracy"] for row in paper.table(number)}
     names = paper.ABLATIONS | {A5: "A5"}
     steps = []
@@ -152,7 +152,7 @@ def configuration_steps(pooled: list[PooledResult], folder, number: str) -> list
 
 
 def configurations_sentence(pooled: list[PooledResult], folder, number: str) -> str:
-    """Name the steps of Table V or VI that differ significantly from none, in one sentence."""
+    """Name the significant steps of Table V or VI in one sentence."""
     corpus = corpora.corpus_title(pooled[0].spec["corpus"])
     steps = configuration_steps(pooled, folder, number)
     tested = [(step, step.ours.p) for step in steps if step.ours.p is not None]

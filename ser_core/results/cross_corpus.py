@@ -1,7 +1,7 @@
 """Cross-corpus results: the matrix, the padding cue and adaptation, from pooled results of ``cross``.
 
-A *system* is a network with its setting, apart from padding and adaptation, in which its results may differ. Its plain
-results are those with zero padding and no adaptation, as the paper's network is.
+A *system* is a network with its setting apart from padding and adaptation. Its plain results have zero padding and no
+adaptation, as in the paper.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ class Change:
     direction: str
     choice: str
     result: PooledResult
-    difference: Difference | None  # None for the plain result itself, and where nothing could be paired
+    difference: Difference | None  # None for the plain result and for unpaired results
 
 
 def cross_rows(pooled: list[PooledResult]) -> list[PooledResult]:
-    """Select the results of the protocol ``cross`` that were measured, on recordings as they are."""
-    return [one for one in select_clean(pooled) if one.ok and one.spec["protocol"] == "cross"]
+    """Select the successful results of the protocol ``cross`` on clean recordings."""
+    return [result for result in select_clean(pooled) if result.ok and result.spec["protocol"] == "cross"]
 
 
 def rows_by_system(pooled: list[PooledResult]) -> dict[str, list[PooledResult]]:
     """Group the results of ``cross`` by the name of the system: network and setting."""
     systems: dict[str, list[PooledResult]] = {}
-    for one in cross_rows(pooled):
-        title, setting = system_title(one.spec["model"]), format_setting(one.spec | PLAIN)
-        systems.setdefault(f"{title}, {setting}" if setting else title, []).append(one)
+    for result in cross_rows(pooled):
+        title, setting = system_title(result.spec["model"]), format_setting(result.spec | PLAIN)
+        systems.setdefault(f"{title}, {setting}" if setting else title, []).append(result)
     return systems
 
 
@@ -73,27 +73,27 @@ def other_pairs(results: Iterable[RunResult], specs: Iterable[Spec]) -> list[Run
     return [result for result in cross if (result.spec["corpus"], result.spec["test_corpus"]) not in pairs]
 
 
-def is_plain(one: PooledResult) -> bool:
+def is_plain(result: PooledResult) -> bool:
     """Return whether a result has zero padding and no adaptation."""
-    return all(one.spec[name] == usual for name, usual in PLAIN.items())
+    return all(result.spec[name] == usual for name, usual in PLAIN.items())
 
 
 def short_title(corpus: str) -> str:
-    """Return the title of a corpus, or the plain name of a demo corpus, whose title is long."""
+    """Return the title of a corpus; for a demo corpus its name, which is shorter."""
     return corpus if corpora.is_demo(corpus) else corpora.corpus_title(corpus)
 
 
-def direction(one: PooledResult) -> str:
+def direction(result: PooledResult) -> str:
     """Name the two corpora of a result: "RAVDESS → TESS"."""
-    return f"{short_title(one.spec['corpus'])} → {short_title(one.spec['test_corpus'])}"
+    return f"{short_title(result.spec['corpus'])} → {short_title(result.spec['test_corpus'])}"
 
 
-def cross_matrix(some: list[PooledResult], score: str = "uar") -> pd.DataFrame:
-    """Tabulate a score for every pair of corpora that one system was measured on.
+def cross_matrix(pooled: list[PooledResult], score: str = "uar") -> pd.DataFrame:
+    """Tabulate a score for every pair of corpora of a system.
 
     Parameters
     ----------
-    some : list of PooledResult
+    pooled : list of PooledResult
         of one system; the plain ones are used
     score : str, default "uar"
 
@@ -103,15 +103,18 @@ def cross_matrix(some: list[PooledResult], score: str = "uar") -> pd.DataFrame:
         one row per pair: ``trained_on``, ``tested_on`` (titles), ``score``, ``score_low``, ``score_high`` (fractions)
     """
     rows = []
-    for one in filter(is_plain, some):
-        value, low, high = score_columns(one, score).values()
-        titles = {"trained_on": short_title(one.spec["corpus"]), "tested_on": short_title(one.spec["test_corpus"])}
+    for result in filter(is_plain, pooled):
+        value, low, high = score_columns(result, score).values()
+        titles = {
+            "trained_on": short_title(result.spec["corpus"]),
+            "tested_on": short_title(result.spec["test_corpus"]),
+        }
         rows.append(titles | {"score": value, "score_low": low, "score_high": high})
     return pd.DataFrame(rows, columns=["trained_on", "tested_on", "score", "score_low", "score_high"])
 
 
 def format_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Format :func:`cross_matrix` with a row per training and a column per test corpus, "–" where not measured."""
+    """Format :func:`cross_matrix` with one row per training corpus and one column per test corpus."""
     names = list(dict.fromkeys([*table["trained_on"], *table["tested_on"]]))
     texts = {
         (row.trained_on, row.tested_on): format_score(row.score, row.score_low, row.score_high)
@@ -124,8 +127,8 @@ def format_matrix(table: pd.DataFrame) -> pd.DataFrame:
     return text_frame(rows, right=[f"tested on {name}" for name in names])
 
 
-def shared_emotions(some: list[PooledResult]) -> pd.DataFrame:
-    """Tabulate what each direction is about: shared emotions, those left out, chance, utterances, unit.
+def shared_emotions(pooled: list[PooledResult]) -> pd.DataFrame:
+    """Tabulate each direction: shared emotions, emotions left out, chance, utterances and unit.
 
     Returns
     -------
@@ -134,23 +137,23 @@ def shared_emotions(some: list[PooledResult]) -> pd.DataFrame:
         ``units``, ``folds``, ``folds_total``; text: ``direction``, ``labels``, ``left_out``, ``answer``, ``unit``
     """
     rows = []
-    for one in filter(is_plain, some):
-        lost = [f"{emotion} ({count:,} of {short_title(name)})" for name, counts in one.results[0].left_out.items()
+    for result in filter(is_plain, pooled):
+        lost = [f"{emotion} ({count:,} of {short_title(name)})" for name, counts in result.results[0].left_out.items()
                 for emotion, count in counts.items()]  # fmt: skip
-        answer, share = most_frequent_answer(one)
+        answer, share = most_frequent_answer(result)
         rows.append(
             {
-                "direction": direction(one),
-                "emotions": len(one.labels),
-                "labels": ", ".join(one.labels),
+                "direction": direction(result),
+                "emotions": len(result.labels),
+                "labels": ", ".join(result.labels),
                 "left_out": ", ".join(lost) or "none",
-                "chance": one.chance,
+                "chance": result.chance,
                 "answer": answer,
                 "answer_share": share,
-                "n_test": one.n_test,
-                "units": one.intervals.n if one.intervals else 0,
-                "unit": one.intervals.unit if one.intervals else "none",
-                **fold_columns(one),
+                "n_test": result.n_test,
+                "units": result.intervals.n if result.intervals else 0,
+                "unit": result.intervals.unit if result.intervals else "none",
+                **fold_columns(result),
             }
         )
     return numeric_frame(rows, ("n_test", "units", "folds", "folds_total"))
@@ -174,10 +177,10 @@ def format_emotions(table: pd.DataFrame) -> pd.DataFrame:
     return text_frame(rows, right=("emotions in common", "chance %", "test utterances", "interval over", "folds"))
 
 
-def most_frequent_answer(one: PooledResult) -> tuple[str, float]:
-    """Find the emotion that a network answers most often, and its share; near 1 it ignores the recording."""
-    answers = np.array(one.confusion).sum(axis=0)
-    return one.labels[int(answers.argmax())], float(answers.max() / answers.sum())
+def most_frequent_answer(result: PooledResult) -> tuple[str, float]:
+    """Return the most frequent answer of a network and its share; near 1 the answer ignores the recording."""
+    answers = np.array(result.confusion).sum(axis=0)
+    return result.labels[int(answers.argmax())], float(answers.max() / answers.sum())
 
 
 def format_answer(emotion: str, share: float) -> str:
@@ -185,12 +188,12 @@ def format_answer(emotion: str, share: float) -> str:
     return f"{emotion}, {format_percent(share, 0)} %"
 
 
-def adaptation_changes(some: list[PooledResult], folder, field: str) -> list[Change]:
+def adaptation_changes(pooled: list[PooledResult], folder, field: str) -> list[Change]:
     """Compare masked padding, or each adaptation, with the plain result of the same direction.
 
     Parameters
     ----------
-    some : list of PooledResult
+    pooled : list of PooledResult
         of one system
     folder : path
         of their predictions
@@ -203,15 +206,15 @@ def adaptation_changes(some: list[PooledResult], folder, field: str) -> list[Cha
         plain results first in each direction
     """
     other = next(name for name in PLAIN if name != field)
-    some = [one for one in some if one.spec[other] == PLAIN[other]]
+    pooled = [result for result in pooled if result.spec[other] == PLAIN[other]]
     changes = []
-    for plain in filter(is_plain, some):
-        changed = [one for one in some if direction(one) == direction(plain) and not is_plain(one)]
+    for plain in filter(is_plain, pooled):
+        changed = [result for result in pooled if direction(result) == direction(plain) and not is_plain(result)]
         if changed:
             changes.append(Change(direction(plain), PLAIN[field], plain, None))
-        for one in sorted(changed, key=lambda one: _place(one.spec[field])):
-            paired = comparison.paired_difference(plain, one, folder)
-            changes.append(Change(direction(one), one.spec[field], one, paired.uar if paired else None))
+        for result in sorted(changed, key=lambda result: _place(result.spec[field])):
+            paired = comparison.paired_difference(plain, result, folder)
+            changes.append(Change(direction(result), result.spec[field], result, paired.uar if paired else None))
     return changes
 
 
@@ -270,7 +273,7 @@ def significant_changes(changes: list[Change]) -> list[Change]:
 
 
 def changes_sentence(changes: list[Change], what: str) -> str:
-    """Say in one sentence how many of the changes are significant, and which."""
+    """Describe in one sentence how many of the changes are significant, and which."""
     tested = [change for change in changes if change.difference and change.difference.interval]
     if not tested:
         return f"{what}: no difference could be tested."

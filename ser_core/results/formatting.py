@@ -1,7 +1,7 @@
-"""Format figures, settings and tables as text, the last step of every table.
+"""Format numbers, settings and tables as text, the last step of every table.
 
-Tables are numeric data frames: scores, limits and differences are fractions, missing values are NaN. Only the functions
-that end a table turn them into text.
+Tables are numeric data frames: scores, limits and differences are fractions, missing values are NaN. Only the last
+function of a table turns them into text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from ser_core.metrics.uncertainty import Interval
 from ser_core.results.records import PooledResult
 
 DASH = "–"
-"""Stands for a missing figure."""
+"""Text for a missing value."""
 ALIKE = "≈"
 """Marks a difference that is not significant at 5 %."""
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a figure is None, NaN or not finite."""
+    """Return whether a number is None, NaN or infinite.
+
+    >>> is_missing(float("nan")), is_missing(0.0)
+    (True, False)
+    """
     return value is None or value is pd.NA or not np.isfinite(value)
 
 
@@ -49,12 +53,20 @@ def format_points(value: float | None, digits: int = 1) -> str:
 
 
 def format_count(value: int | None) -> str:
-    """Format a whole number with thousands separators, "–" where it is missing."""
+    """Format a whole number with thousands separators, "–" where it is missing.
+
+    >>> format_count(469257)
+    '469,257'
+    """
     return DASH if is_missing(value) else f"{value:,}"
 
 
 def format_range(numbers: Collection[int]) -> str:
-    """Format the range of whole numbers: "7", or "5 to 9"."""
+    """Format the range of whole numbers.
+
+    >>> format_range([9, 5, 7]), format_range([7])
+    ('5 to 9', '7')
+    """
     low, high = min(numbers), max(numbers)
     return f"{low}" if low == high else f"{low} to {high}"
 
@@ -76,7 +88,7 @@ def format_interval(interval: Interval | None, digits: int = 1) -> str:
 
 
 def join_limits(text: str, limits: str) -> str:
-    """Join a figure and its limits, where it has any, by no-break spaces."""
+    """Join a number and its limits by no-break spaces; the number alone where the limits are "–"."""
     return no_break(text if limits == DASH else f"{text} {limits}")
 
 
@@ -97,12 +109,16 @@ def format_difference(change: Difference) -> str:
 
 
 def format_p_value(p: float) -> str:
-    """Format a p value with two significant digits: "<0.001", "0.012", "0.34"."""
+    """Format a p value with three decimals below 0.1, otherwise two.
+
+    >>> format_p_value(0.0123), format_p_value(0.34), format_p_value(0.0001)
+    ('0.012', '0.34', '<0.001')
+    """
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def format_test(p: float | None, units: int | None = None, unit: str | None = None) -> str:
-    """Format the p value of a paired test: "0.003", "0.41 ≈", or "– (4 speakers)" with the ``units`` to be named."""
+    """Format the p value of a paired test: "0.003", "0.41 ≈", or "– (4 speakers)" where ``units`` are passed."""
     text = DASH if p is None or is_missing(p) else format_p_value(p) + (f" {ALIKE}" if p > ALPHA else "")
     return no_break(text if is_missing(units) else f"{text} ({units} {unit}s)")
 
@@ -117,12 +133,16 @@ def format_folds(folds: int, total: int | None) -> str:
 
 
 def format_folds_and_seeds(folds: int, total: int | None, seeds: Iterable[int]) -> str:
-    """Format folds and seeds: "2 of 6; seed 0, 1"."""
+    """Format folds and seeds.
+
+    >>> format_folds_and_seeds(2, 6, (0, 1))
+    '2 of 6; seed 0, 1'
+    """
     return f"{format_folds(folds, total)}; seed {', '.join(map(str, seeds))}"
 
 
 def format_units(units: int | None, unit: str | None) -> str:
-    """Format what an interval is over: "24 speakers", "–" where there is none."""
+    """Format the units of an interval: "24 speakers", "–" where there is no interval."""
     return DASH if unit in (None, "none") else f"{units} {unit}s"
 
 
@@ -132,7 +152,7 @@ def no_break(text: str) -> str:
 
 
 def system_title(model: str) -> str:
-    """Return the title of a system; the name of a user-defined one."""
+    """Return the title of a system; a user-defined model has its name."""
     return models.MODELS[model].title if model in models.MODELS else model
 
 
@@ -142,9 +162,10 @@ def tested_on(spec: dict) -> str:
 
 
 def setting_words(spec: dict) -> list[str]:
-    """Describe each field of a spec that differs from the defaults, apart from those with columns of their own.
+    """Describe each field of a spec that differs from the defaults.
 
-    Corpus, protocol, fold, model and seed are left out. The module of a user-defined model is not imported.
+    Corpus, protocol, fold, model and seed are left out, as tables have columns for them. The module of a user-defined
+    model is not imported.
     """
     return [format_field(name, value) for name, value in differing_fields(spec).items()]
 
@@ -154,7 +175,7 @@ def format_setting(spec: dict) -> str:
     return ", ".join(setting_words(spec))
 
 
-def format_field(name: str, value) -> str:
+def format_field(name: str, value: Any) -> str:
     """Describe a field of a spec: "learning rate 0.0001", "no augmentation", "bfloat16"."""
     words = {
         ("augment", ""): "no augmentation",
@@ -167,16 +188,18 @@ def format_field(name: str, value) -> str:
     return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
 
 
-def score_columns(one: PooledResult, *scores: str) -> dict[str, float]:
-    """Return the columns of numeric tables for some scores: ``uar``, ``uar_low``, ``uar_high``, NaN where missing."""
+def score_columns(result: PooledResult, *scores: str) -> dict[str, float]:
+    """Return scores and their limits as columns: ``uar``, ``uar_low``, ``uar_high``, NaN where missing."""
     columns: dict[str, float] = {}
     for score in scores:
-        columns |= limit_columns(score, one.scores.get(score), one.intervals.get(score) if one.intervals else None)
+        columns |= limit_columns(
+            score, result.scores.get(score), result.intervals.get(score) if result.intervals else None
+        )
     return columns
 
 
 def limit_columns(name: str, value: float | None, interval: Interval | None) -> dict[str, float]:
-    """Return a figure and its limits as three columns, NaN where missing."""
+    """Return a number and its limits as three columns, NaN where missing."""
     low, high = interval.limits if interval else (np.nan, np.nan)
     return {name: np.nan if value is None else value, f"{name}_low": low, f"{name}_high": high}
 
@@ -186,13 +209,13 @@ def difference_columns(name: str, change: Difference | None) -> dict[str, float]
     return limit_columns(name, change.difference if change else None, change.interval if change else None)
 
 
-def fold_columns(one: PooledResult) -> dict[str, Any]:
+def fold_columns(result: PooledResult) -> dict[str, Any]:
     """Return ``folds``, ``folds_total`` and ``seeds`` of a pooled result as columns."""
-    return {"folds": len(one.folds), "folds_total": one.folds_total, "seeds": one.seeds}
+    return {"folds": len(result.folds), "folds_total": result.folds_total, "seeds": result.seeds}
 
 
 def numeric_frame(rows: list[dict], counts: Collection[str] = ()) -> pd.DataFrame:
-    """Make a data frame of rows in which some columns are whole numbers that may be missing (``Int64``)."""
+    """Make a data frame of rows; the columns ``counts`` are whole numbers that may be missing (``Int64``)."""
     frame = pd.DataFrame(rows)
     return frame.astype({name: "Int64" for name in counts if name in frame})
 
@@ -210,8 +233,13 @@ def to_markdown(frame: pd.DataFrame, right: Collection[str] | None = None) -> st
     Parameters
     ----------
     frame : DataFrame
-    right : names of columns, optional
-        those aligned to the right; by default those of :func:`text_frame` and the numeric ones
+    right : collection of str, optional
+        columns aligned to the right; by default those noted by :func:`text_frame` and the numeric ones
+
+    >>> print(to_markdown(pd.DataFrame({"fold": [0], "note": ["a|b"]})), end="")
+    | fold | note |
+    | ---: | --- |
+    | 0 | a\\|b |
     """
     named = frame.attrs.get("right", []) if right is None else right
     figures = {name for name in frame if name in named or pd.api.types.is_numeric_dtype(frame[name])}

@@ -38,7 +38,7 @@ from ser_core.results.records import PooledResult
 
 
 def format_step(step: LadderStep) -> str:
-    """Format a step with its interval, and its two levels where they are not those of the rungs shown."""
+    """Format a step with its interval, and its two accuracies where they are not those of the rungs."""
     return format_difference(step.change) + step.levels
 
 
@@ -75,26 +75,23 @@ def _format_tested(row) -> str:
 
 def format_power(table: pd.DataFrame) -> pd.DataFrame:
     """Format :func:`~ser_core.results.protocol_ladder.power_table` as text."""
+    smallest = "minimum detectable difference at 80 % power, points"
     rows = [
         {
             "step to": f"`{row.protocol}`",
             "points [95 %]": format_signed(row.step, row.step_low, row.step_high) + row.levels,
             "p after Holm": format_p_value(row.p),
             "significant at 5 %": "yes" if row.p <= significance.ALPHA else f"no {ALIKE}",
-            "minimum detectable difference at 80 % power, points": "none" if row.minimum_detectable > 1 else format_percent(
-                row.minimum_detectable
-            ),
+            smallest: "none" if row.minimum_detectable > 1 else format_percent(row.minimum_detectable),
             "over": f"{row.units} {row.unit}s",
         }
         for row in table.itertuples()
-    ]  # fmt: skip
-    return text_frame(
-        rows, right=("points [95 %]", "p after Holm", "minimum detectable difference at 80 % power, points", "over")
-    )
+    ]
+    return text_frame(rows, right=("points [95 %]", "p after Holm", smallest, "over"))
 
 
 def power_sentence(ladder: list[Rung], corpus: str) -> str:
-    """Say how many of the steps are significant, and the least step that such a test would not miss."""
+    """Describe in one sentence how many steps are significant, and the smallest detectable step."""
     steps = [rung.step for rung in ladder if rung.step and rung.step.change.p is not None]
     title = corpora.corpus_title(corpus)
     if not steps:
@@ -114,7 +111,7 @@ def power_sentence(ladder: list[Rung], corpus: str) -> str:
 
 
 def ladder_sentence(ladder: list[Rung], corpus: str) -> str:
-    """Say the result of the ladder in one sentence."""
+    """Describe the result of the ladder in one sentence."""
     title = corpora.corpus_title(corpus)
     by = {rung.protocol: rung for rung in ladder}
     measured = [name for name in ORDER if name in by and name != "cross"]
@@ -138,7 +135,7 @@ def ladder_sentence(ladder: list[Rung], corpus: str) -> str:
 
 
 def ladder_markdown(pooled: list[PooledResult], folder) -> list[str]:
-    """Format the ladder of every corpus that has one, as blocks of Markdown."""
+    """Format the ladder of every corpus that has a ladder, as blocks of Markdown."""
     blocks = []
     for corpus in ladder_corpora(pooled):
         ladder = ladder_rows(pooled, folder, corpus)

@@ -1,4 +1,4 @@
-"""Pool the folds and average the seeds of results that differ in nothing else."""
+"""Pool the folds and average the seeds of results whose specs are otherwise equal."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ser_core.results.records import PooledResult
 def pool_results(
     results: Iterable[RunResult], folder: str | Path, *, folds: Iterable[int] | None = None
 ) -> list[PooledResult]:
-    """Pool the folds and average the seeds of results that are alike but for fold and seed.
+    """Pool the folds and average the seeds of results whose specs differ only in fold and seed.
 
     Scores are computed on the test utterances of all folds together, per seed, and then averaged over the seeds. A
-    seed that lacks some of the folds that the fullest seed has is left out, and named in ``seeds_left_out``.
+    seed with fewer folds than the most complete seed is left out, and listed in ``seeds_left_out``.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def pool_results(
     folder : path
         where the predictions (``<hash>.parquet``) are
     folds : iterable of int, optional
-        only these folds, for a comparison with results that have no others
+        only these folds, for a comparison with results on them
 
     Returns
     -------
@@ -46,19 +46,19 @@ def pool_results(
         one per spec, in the order of first appearance
     """
     groups: dict[str, list[RunResult]] = {}
-    for result in results:
-        if folds is None or result.spec["fold"] in folds:
-            groups.setdefault(json.dumps(result.setting, sort_keys=True), []).append(result)
+    for run in results:
+        if folds is None or run.spec["fold"] in folds:
+            groups.setdefault(json.dumps(run.setting, sort_keys=True), []).append(run)
     return [_pooled(json.loads(key), group, Path(folder)) for key, group in groups.items()]
 
 
 def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
-    good = [result for result in group if result.ok]
-    failed = [result for result in group if not result.ok]
+    good = [run for run in group if run.ok]
+    failed = [run for run in group if not run.ok]
     common: dict[str, Any] = {
         "spec": spec,
-        "errors": tuple(result.error or "" for result in failed),
-        "unavailable": any(result.unavailable for result in failed),
+        "errors": tuple(run.error or "" for run in failed),
+        "unavailable": any(run.unavailable for run in failed),
         "folds_total": folds_total(spec["corpus"], spec["protocol"]),
         "claimed": claimed(spec),
     }
@@ -104,10 +104,10 @@ def _complete_seeds(
 ) -> tuple[dict[tuple[int, int], RunResult], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Choose the largest set of folds that a seed has: results by (seed, fold), folds, seeds, seeds left out."""
     by_seed: dict[int, dict[int, RunResult]] = {}
-    for result in good:
-        by_seed.setdefault(result.spec["seed"], {})[result.spec["fold"]] = result
+    for run in good:
+        by_seed.setdefault(run.spec["seed"], {})[run.spec["fold"]] = run
     sets = Counter(frozenset(own) for own in by_seed.values())
-    largest = max(sets, key=lambda some: (len(some), sets[some], sorted(some)))
+    largest = max(sets, key=lambda fold_set: (len(fold_set), sets[fold_set], sorted(fold_set)))
     folds, seeds = tuple(sorted(largest)), tuple(sorted(seed for seed, own in by_seed.items() if largest <= set(own)))
     used = {(seed, fold): by_seed[seed][fold] for seed in seeds for fold in folds}
     return used, folds, seeds, tuple(sorted(set(by_seed) - set(seeds)))
@@ -127,13 +127,13 @@ def _score(frames: list[pd.DataFrame], labels: Sequence[str]) -> Scored:
 
 
 def _as_listeners(spec: dict, labels: Sequence[str]) -> bool:
-    """Return whether the test is the one that listeners took: clean RAVDESS recordings, all eight emotions."""
+    """Return whether listeners took the same test: clean RAVDESS recordings, all eight emotions."""
     tested = spec.get("test_corpus") or spec["corpus"], spec.get("condition", "clean"), len(labels)
     return tested == (paper.LISTENERS["corpus"], "clean", paper.LISTENERS["classes"])
 
 
 def _by_corpus(frames: list[pd.DataFrame], labels: Sequence[str]) -> dict[str, Scored]:
-    """Score each source of a composed corpus; empty where there is only one."""
+    """Score each source of a composed corpus; empty for a corpus with one source."""
     names = sorted(set().union(*(frame["corpus"] for frame in frames)))
     if len(names) < 2:
         return {}
@@ -166,7 +166,7 @@ def count_utterances(frame: pd.DataFrame) -> int:
 
 
 def folds_total(corpus: str, protocol: str) -> int | None:
-    """Count the folds of a protocol on a corpus; None where neither its file list nor its recordings are here."""
+    """Count the folds of a protocol on a corpus; None where its file list and recordings are missing."""
     try:
         table = manifest(corpus) if corpus in CORPORA else load(corpus)
         return splits.fold_count(table, protocol)
@@ -175,15 +175,23 @@ def folds_total(corpus: str, protocol: str) -> int | None:
 
 
 def _completeness(results: Sequence[RunResult]) -> Completeness:
-    known = [result.completeness for result in results if result.completeness]
+    known = [run.completeness for run in results if run.completeness]
     if not known:
         return Completeness()
-    missing = sorted({name for one in known for name in one.missing})
+    missing = sorted({name for completeness in known for name in completeness.missing})
     return Completeness(known[0].expected, known[0].found, tuple(missing))
 
 
 def subset_predictions(result: RunResult, folder: str | Path, side: str = "test") -> pd.DataFrame:
     """Load the predictions of one subset, ``test`` or ``validation``, of one result.
+
+    Parameters
+    ----------
+    result : RunResult
+    folder : path
+        where its predictions are
+    side : str, default "test"
+        ``test`` or ``validation``
 
     Returns
     -------
@@ -195,25 +203,25 @@ def subset_predictions(result: RunResult, folder: str | Path, side: str = "test"
 
 
 def join_predictions(results: Iterable[RunResult], folder: str | Path) -> pd.DataFrame:
-    """Load the test predictions of several results, one below the other."""
-    return pd.concat([subset_predictions(result, folder) for result in results], ignore_index=True)
+    """Load and concatenate the test predictions of several results."""
+    return pd.concat([subset_predictions(run, folder) for run in results], ignore_index=True)
 
 
 def select_clean(pooled: list[PooledResult]) -> list[PooledResult]:
-    """Select the results on recordings as they are; other conditions have tables of their own."""
-    return [one for one in pooled if one.spec.get("condition", "clean") == "clean"]
+    """Select the results on clean recordings; other conditions have separate tables."""
+    return [result for result in pooled if result.spec.get("condition", "clean") == "clean"]
 
 
 def by_protocol(pooled: list[PooledResult]) -> dict[str, list[PooledResult]]:
     """Group pooled results by protocol, in the order of ``splits.PROTOCOLS`` (``speaker`` first)."""
     groups: dict[str, list[PooledResult]] = {name: [] for name in splits.PROTOCOLS}
-    for one in pooled:
-        groups.setdefault(one.spec["protocol"], []).append(one)
-    return {name: some for name, some in groups.items() if some}
+    for result in pooled:
+        groups.setdefault(result.spec["protocol"], []).append(result)
+    return {name: group for name, group in groups.items() if group}
 
 
 def check_one_protocol(pooled: list[PooledResult]) -> None:
-    """Refuse a mixture of protocols, whose figures answer different questions.
+    """Check that all results have the same protocol, as scores of several protocols are not comparable.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Predictions in the files of other tools: audformat tables and EmoBox's JSON Lines, with the ids of a corpus.
+"""Predictions in files of other tools: audformat tables and EmoBox's JSON Lines.
 
-An audformat table has ``file`` (and ``start`` and ``end``) in place of ``id``, and a column for each emotion or one
-with the predicted emotion. EmoBox's lines have ``key`` and ``pred`` (or ``prediction``), the name of the predicted
-emotion. A predicted emotion without probabilities counts as a probability of 1.
+An audformat table has ``file`` (and ``start`` and ``end``) in place of ``id``. It has one column per emotion, or a
+column with the predicted emotion. EmoBox's lines have ``key`` and ``pred`` (or ``prediction``), the name of the
+predicted emotion. A predicted emotion without probabilities counts as a probability of 1.
 """
 
 import json
@@ -37,7 +37,7 @@ def read_json_predictions(path: Path, labels: Sequence[str]):
     Raises
     ------
     SerError
-        for a file that cannot be read, or a line without a key or a prediction that can be used
+        for an unreadable file, or a line without a key or a usable prediction
     """
     import pandas as pd
 
@@ -76,7 +76,7 @@ def _objects(text: str, path: Path) -> list:
 
 
 def _answer(line: dict, labels: Sequence[str], at: str) -> dict[str, float]:
-    """A probability for each label, from a line's probabilities or its predicted emotion."""
+    """Return a probability per label, from the probabilities of a line or its predicted emotion."""
     for field in PROBABILITIES:
         if isinstance(line.get(field), dict):
             named = {normalise_emotion(str(name)): value for name, value in line[field].items()}
@@ -91,7 +91,16 @@ def _answer(line: dict, labels: Sequence[str], at: str) -> dict[str, float]:
 
 
 def one_hot(value, labels: Sequence[str], at: str) -> dict[str, float]:
-    """Return a probability of 1 for a predicted emotion; SerError for one that is none of the labels."""
+    """Return a probability of 1 for a predicted emotion.
+
+    >>> one_hot("sad", ["happy", "sad"], "line 1")
+    {'happy': 0.0, 'sad': 1.0}
+
+    Raises
+    ------
+    SerError
+        for an emotion that is not among the labels
+    """
     name = normalise_emotion(str(value))
     if isinstance(value, bool | int | float) or name not in labels:
         raise SerError(f"{at} is {value!r}, wanted the name of an emotion: {', '.join(labels)}")
@@ -118,7 +127,7 @@ def from_audformat(frame, labels: Sequence[str], path: Path):
     Raises
     ------
     SerError
-        for limits that cannot be meant, or a table without predictions
+        for invalid limits, or a table without predictions
     """
     import pandas as pd
 
@@ -129,10 +138,10 @@ def from_audformat(frame, labels: Sequence[str], path: Path):
         stem = str(PurePosixPath(str(row["file"]).replace("\\", "/")).with_suffix(""))
         ids.append(stem + segment_mark(limits["start"], limits["end"]))
     columns = {normalise_emotion(str(column)): column for column in frame.columns}
-    given = pd.DataFrame({"id": ids})
+    predictions = pd.DataFrame({"id": ids})
     if all(label in columns for label in labels):
         for label in labels:
-            given[label] = frame[columns[label]].to_numpy()
+            predictions[label] = frame[columns[label]].to_numpy()
     else:
         field = next((name for name in PREDICTED if name in frame), None)
         if field is None:
@@ -143,16 +152,16 @@ def from_audformat(frame, labels: Sequence[str], path: Path):
         answers = [
             one_hot(value, labels, f"{path}, row {number}: {field}") for number, value in enumerate(frame[field], 2)
         ]
-        given = pd.concat([given, pd.DataFrame(answers)], axis=1)
+        predictions = pd.concat([predictions, pd.DataFrame(answers)], axis=1)
     if "side" in frame:
-        given["side"] = frame["side"].to_numpy()
-    return given
+        predictions["side"] = frame["side"].to_numpy()
+    return predictions
 
 
 def match_ids(keys: Sequence[str], ids: Iterable[str]) -> list[str]:
-    """Return the utterance of a corpus that each key means; the key itself where there is none.
+    """Return the utterance of a corpus that each key refers to; the key itself without a match.
 
-    A key may carry the name of its data set in front (EmoBox: ``ravdess-03-01-...``), or the folders of a file.
+    A key may start with the name of its corpus (EmoBox: ``ravdess-03-01-...``), or with the folders of a file.
 
     >>> match_ids(["ravdess-03-01", "Actor_01/03-02.wav", "other"], ["03-01", "03-02"])
     ['03-01', '03-02', 'other']
@@ -161,11 +170,11 @@ def match_ids(keys: Sequence[str], ids: Iterable[str]) -> list[str]:
     last: dict[str, list[str]] = {}
     for name in known:
         last.setdefault(name.rpartition("/")[2], []).append(name)
-    found = []
+    matches = []
     for key in keys:
         stem = key.rpartition("/")[2].removesuffix(".wav")
         candidates = [key, key.partition("-")[2], stem, stem.partition("-")[2]]
         match = next((name for name in candidates if name in known), None)
         short = last.get(stem, [])
-        found.append(match or (short[0] if len(short) == 1 else key))
-    return found
+        matches.append(match or (short[0] if len(short) == 1 else key))
+    return matches

@@ -1,9 +1,8 @@
-"""The protocol ladder: one network under every protocol, and what each step takes away.
+"""The protocol ladder: one network under every protocol, and the difference between neighbouring protocols.
 
-From the paper's claim down: ``leaky`` (training contains augmented copies of test clips), ``random`` (no copies, but
-the test speakers), ``speaker`` (no test speaker), ``speaker-text`` (no test speaker, no test sentence), ``cross``
-(another corpus). A step is the difference on the utterances that both protocols test, paired over speakers; ``leaky``
-is scored on original clips there, as the protocols below it are.
+A *rung* is the network under one protocol; the rungs follow :data:`ORDER`, below the paper's claim. A *step* is the
+difference to the rung above on the utterances that both protocols test, paired over speakers. ``leaky`` is scored on
+original clips, as the other protocols are.
 """
 
 from __future__ import annotations
@@ -40,25 +39,26 @@ ALLOWED = {
     "cross": "training on another corpus",
 }
 FREE = {"corpus", "test_corpus", "protocol", "fold", "seed", "epochs", "patience"}
-"""Fields in which the rungs of one ladder may differ."""
+"""Fields in which the rungs of a ladder may differ."""
 
 
 @dataclass(frozen=True)
 class LadderStep:
-    """What a protocol takes away against the one above it.
+    """Difference between a protocol and the protocol above it.
 
     Attributes
     ----------
     change : Difference
         in accuracy; with interval and p only where both test the same utterances
     above, below : float
-        accuracies between which the step is, fractions
+        the two accuracies, fractions
     utterances : int
         tested by both; 0 where the step is not paired
-    unit, n
-        of the interval and the test
+    unit : str
+    n : int
+        units of the interval and the test
     levels : str
-        "" or, where they are not the accuracies of the two rungs shown, the words for them
+        text for the two accuracies where they differ from those of the two rungs, otherwise ""
     """
 
     change: Difference
@@ -82,16 +82,17 @@ class Rung:
         fraction; under ``leaky`` on the original clips
     interval : Interval or None
     chance : float or None
-    unit, n
-        of the interval
+    unit : str
+    n : int
+        units of the interval
     n_test : int
         distinct utterances; 0 for the claim
     folds, folds_total, seeds
-        that were measured
+        of the results
     setting, key : str
-        of the network, for people and for comparison
+        setting of the network as text, and a key that compares settings
     listeners_accuracy : float or None
-        accuracy with calm counted as neutral, where listeners took the same test
+        accuracy with calm counted as neutral, for the test that listeners took
     all_clips : float or None
         ``leaky``: accuracy with the augmented test clips
     demo : bool
@@ -131,9 +132,9 @@ class Rung:
 def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5) -> list[Rung]:
     """Make the ladder of one network on one corpus, the claim first.
 
-    Of several settings the one with ``leaky`` is used, else the one with most protocols; a protocol that was measured
-    only under another setting is shown with that. A step compares like with like: the rung above under the setting of
-    the lower one, where it was measured so.
+    Of several settings the one with ``leaky`` is used, otherwise the one with most protocols. A protocol that was
+    measured only under another setting has that setting. A step compares both rungs under the setting of the lower one
+    where the upper one was measured under it.
 
     Parameters
     ----------
@@ -148,11 +149,15 @@ def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5
     list of Rung
         empty where fewer than two protocols were measured
     """
-    some = [one for one in pooled if one.ok and one.spec["model"] == model]
-    some = [one for one in some if one.spec["corpus"] == corpus and one.spec.get("condition", "clean") == "clean"]
+    matches = [result for result in pooled if result.ok and result.spec["model"] == model]
+    matches = [
+        result
+        for result in matches
+        if result.spec["corpus"] == corpus and result.spec.get("condition", "clean") == "clean"
+    ]
     groups: dict[str, dict[str, PooledResult]] = {}  # setting to protocol to the result of most folds
-    for one in sorted(some, key=lambda one: -len(one.folds)):
-        groups.setdefault(_setting(one), {}).setdefault(one.spec["protocol"], one)
+    for result in sorted(matches, key=lambda result: -len(result.folds)):
+        groups.setdefault(_setting(result), {}).setdefault(result.spec["protocol"], result)
     main = max(groups.values(), key=lambda own: (len(own) > 1 and "leaky" in own, len(own)), default={})
     best = dict(main)
     for own in sorted(groups.values(), key=len, reverse=True):
@@ -160,31 +165,31 @@ def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5
     chosen = [best[protocol] for protocol in ORDER if protocol in best]
     if len(chosen) < 2:
         return []
-    rungs = [_rung(one, folder) for one in chosen]
-    claimed = next((one.claimed_accuracy for one in chosen if one.claimed_accuracy), None)
+    rungs = [_rung(result, folder) for result in chosen]
+    claimed = next((result.claimed_accuracy for result in chosen if result.claimed_accuracy), None)
     if claimed:
         rungs.insert(0, Rung(CLAIM, CLAIM, claimed, rungs[0].demo))
     ladder = rungs[:1]
     for above, below in zip(rungs, rungs[1:], strict=False):
-        like = groups[below.key].get(above.protocol)  # the rung above under the lower one's setting
+        like = groups[below.key].get(above.protocol)  # the rung above under the setting of the lower rung
         other = like is not None and like is not best[above.protocol]
         step = _step(_rung(like, folder) if like is not None and other else above, below)
         ladder.append(replace(below, step=replace(step, levels=_levels(step, above, below, other))))
     return ladder
 
 
-def _setting(one: PooledResult) -> str:
-    return str(sorted((name, value) for name, value in one.spec.items() if name not in FREE))
+def _setting(result: PooledResult) -> str:
+    return str(sorted((name, value) for name, value in result.spec.items() if name not in FREE))
 
 
-def _rung(one: PooledResult, folder) -> Rung:
-    spec = one.spec
-    frame = join_predictions(one.results, folder)
+def _rung(result: PooledResult, folder) -> Rung:
+    spec = result.spec
+    frame = join_predictions(result.results, folder)
     all_clips = None
     if "copy" in frame:
         all_clips = _accuracy(frame)
         frame = frame[frame["copy"] == ""]
-    intervals = uncertainty.intervals(frame, one.labels)
+    intervals = uncertainty.intervals(frame, result.labels)
     target = f" to {corpora.corpus_title(spec['test_corpus'])}" if spec.get("test_corpus") else ""
     return Rung(
         protocol=spec["protocol"],
@@ -192,18 +197,18 @@ def _rung(one: PooledResult, folder) -> Rung:
         accuracy=_accuracy(frame),
         demo=corpora.is_demo(spec["corpus"]),
         interval=intervals.accuracy,
-        chance=one.chance,
+        chance=result.chance,
         unit=intervals.unit,
         n=intervals.n,
         n_test=frame["id"].nunique(),
-        folds=one.folds,
-        folds_total=one.folds_total,
-        seeds=one.seeds,
+        folds=result.folds,
+        folds_total=result.folds_total,
+        seeds=result.seeds,
         setting=format_setting(spec) or "default",
-        key=_setting(one),
-        listeners_accuracy=_accuracy(merge_calm(frame)) if one.calm_is_neutral else None,
+        key=_setting(result),
+        listeners_accuracy=_accuracy(merge_calm(frame)) if result.calm_is_neutral else None,
         all_clips=all_clips,
-        labels=one.labels,
+        labels=result.labels,
         frame=frame,
     )
 
@@ -213,7 +218,7 @@ def _accuracy(frame) -> float:
 
 
 def _step(above: Rung, below: Rung) -> LadderStep:
-    """Compute what the lower rung takes away; with an interval and p where both test the same utterances."""
+    """Compute the step to the lower rung, with an interval and p where both test the same utterances."""
     plain = LadderStep(Difference(below.accuracy - above.accuracy), above.accuracy, below.accuracy)
     if above.is_claim or above.labels != below.labels:
         return plain
@@ -223,12 +228,17 @@ def _step(above: Rung, below: Rung) -> LadderStep:
     upper, lower = (rung.frame[rung.frame["id"].isin(shared)] for rung in (above, below))
     differences = significance.paired(upper, lower, above.labels)
     return LadderStep(
-        differences.accuracy, _accuracy(upper), _accuracy(lower), len(shared), differences.unit, differences.n
+        change=differences.accuracy,
+        above=_accuracy(upper),
+        below=_accuracy(lower),
+        utterances=len(shared),
+        unit=differences.unit,
+        n=differences.n,
     )
 
 
 def _levels(step: LadderStep, above: Rung, below: Rung, other: bool) -> str:
-    """Say why a step is not between the two rungs shown: "" or " (94.2 to 39.0 on 1,072 shared utterances)"."""
+    """Format the accuracies of a step where they are not those of the rungs: " (94.2 to 39.0, no augmentation)"."""
     fewer = 0 < step.utterances < max(below.n_test, above.n_test)
     if not (fewer or other):
         return ""
@@ -245,10 +255,10 @@ def corrected_steps(ladder: list[Rung]) -> list[float | None]:
 def ladder_corpora(pooled: list[PooledResult]) -> list[str]:
     """List the corpora on which the paper's network was measured under two protocols or more."""
     protocols: dict[str, set[str]] = {}
-    for one in pooled:
-        if one.ok and one.spec["model"] == A5:
-            protocols.setdefault(one.spec["corpus"], set()).add(one.spec["protocol"])
-    return [name for name, some in protocols.items() if len(some) > 1]
+    for result in pooled:
+        if result.ok and result.spec["model"] == A5:
+            protocols.setdefault(result.spec["corpus"], set()).add(result.spec["protocol"])
+    return [name for name, measured in protocols.items() if len(measured) > 1]
 
 
 def unmeasured_protocols(ladder: list[Rung]) -> list[str]:
@@ -291,7 +301,7 @@ def ladder_table(ladder: list[Rung]) -> pd.DataFrame:
 
 
 def power_table(ladder: list[Rung]) -> pd.DataFrame:
-    """Tabulate the paired steps, and the least true difference that such a test finds with 80 %.
+    """Tabulate the paired steps and the minimum difference that each test detects with 80 % power.
 
     Returns
     -------

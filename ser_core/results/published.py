@@ -1,4 +1,4 @@
-"""Everything that was measured as Markdown: the README's tables, and a table of every system in a store."""
+"""Markdown of all results: the tables of the published results, and a table of every system in a store."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from ser_core.results.records import PooledResult
 
 
 def all_systems_markdown(pooled: list[PooledResult], folder) -> str:
-    """Format every system, user-defined ones too: a table for each corpus, protocol and condition."""
+    """Format every system, including user-defined models: a table per corpus, protocol and condition."""
     groups: dict[str, list[PooledResult]] = {}
-    for one in pooled:
-        title = f"{tested_on(one.spec)}, protocol `{one.spec['protocol']}`"
-        condition = one.spec.get("condition", "clean")
+    for result in pooled:
+        title = f"{tested_on(result.spec)}, protocol `{result.spec['protocol']}`"
+        condition = result.spec.get("condition", "clean")
         title += "" if condition == "clean" else f", condition `{condition}`"
-        groups.setdefault(title, []).append(one)
-    return "\n".join(_block(f"**{title}**", some, folder) for title, some in groups.items())
+        groups.setdefault(title, []).append(result)
+    return "\n".join(_block(f"**{title}**", group, folder) for title, group in groups.items())
 
 
 def _block(title: str, pooled: list[PooledResult], folder, *notes: str) -> str:
-    """Format a table of systems with its title above and the notes below."""
+    """Format a table of systems with its title and notes."""
     frame = format_systems(systems_table(pooled, folder))
     below = filter(None, (LEGEND if AGAINST in frame else "", early_stopped_sentence(pooled), *notes))
     return "\n".join([f"{title}\n\n{to_markdown(frame)}", *(f"{note}\n" for note in below)])
@@ -44,24 +44,30 @@ def readme_markdown(pooled: list[PooledResult], folder) -> str:
 
 def published_markdown(pooled: list[PooledResult], folder) -> str:
     """Format the ladder, the paper's network by protocol, and Tables II, IV, V and VI."""
-    done = [one for one in pooled if one.ok and models.MODELS.get(one.spec["model"])]
-    done = [one for one in done if is_default_setting(one.spec)]
+    done = [result for result in pooled if result.ok and models.MODELS.get(result.spec["model"])]
+    done = [result for result in done if is_default_setting(result.spec)]
     blocks = [*ladder_text.ladder_markdown(pooled, folder)]
-    blocks.append(tables.results_markdown([one for one in done if one.spec["model"] == A5]))
-    independent = [one for one in done if one.spec["protocol"] == "speaker"]
+    blocks.append(tables.results_markdown([result for result in done if result.spec["model"] == A5]))
+    independent = [result for result in done if result.spec["protocol"] == "speaker"]
     for number, corpus in (("II", "ravdess"), ("IV", "ravtess")):
-        some = [one for one in independent if one.spec["corpus"] == corpus]
-        some = [one for one in some if one.spec["model"] in (A5, LITE) or not paper.is_proposed(one.spec["model"])]
-        if len(some) > 1:
+        group = [result for result in independent if result.spec["corpus"] == corpus]
+        group = [
+            result
+            for result in group
+            if result.spec["model"] in (A5, LITE) or not paper.is_proposed(result.spec["model"])
+        ]
+        if len(group) > 1:
             title = f"**Table {number} and further systems, {corpora.corpus_title(corpus)}, protocol `speaker`**"
-            blocks.append(_block(title, some, folder, unmeasured_sentence(some, f"table{2 if number == 'II' else 4}")))
-    for number, some in configurations.configuration_results(independent).items():
-        if len(some) > 1:
-            title = f"**Table {number}, {corpora.corpus_title(some[0].spec['corpus'])}, protocol `speaker`**"
-            cut = format_setting(some[0].spec)
+            blocks.append(
+                _block(title, group, folder, unmeasured_sentence(group, f"table{2 if number == 'II' else 4}"))
+            )
+    for number, group in configurations.configuration_results(independent).items():
+        if len(group) > 1:
+            title = f"**Table {number}, {corpora.corpus_title(group[0].spec['corpus'])}, protocol `speaker`**"
+            cut = format_setting(group[0].spec)
             setting = f" (setting: {cut})" if cut else ""
-            table = configurations.configurations_table(some, folder, number)
-            sentence = configurations.configurations_sentence(some, folder, number)
+            table = configurations.configurations_table(group, folder, number)
+            sentence = configurations.configurations_sentence(group, folder, number)
             text = to_markdown(configurations.format_configurations(table))
             blocks.append(f"{title}{setting}\n\n{text}\n{LEGEND}\n\n{sentence}\n")
     return "\n".join(blocks)

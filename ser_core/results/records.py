@@ -1,4 +1,4 @@
-"""Typed records of this room: pooled results, comparisons of two systems, and a set of stored results."""
+"""Typed records: pooled results, comparisons of two systems, and sets of stored results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PooledResult:
-    """Results of one spec with the folds pooled and the seeds averaged.
+    """Results of a spec with the folds pooled and the seeds averaged.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class PooledResult:
     unavailable : bool
         whether a run failed because weights or a library are unavailable
     folds, seeds, seeds_left_out : tuple of int
-        those pooled, and the seeds that lack some of the folds
+        the pooled folds and seeds, and the seeds that lack folds
     folds_total : int or None
-        folds of the protocol; None where neither the file list nor the recordings of the corpus are here
+        folds of the protocol; None where the file list and recordings of the corpus are missing
     claimed : dict or None
         what the paper claims
     labels : tuple of str
@@ -62,7 +62,7 @@ class PooledResult:
     completeness : Completeness
         of the corpus in these runs
     results : tuple of RunResult
-        those pooled
+        the pooled runs
     """
 
     spec: dict[str, Any]
@@ -95,19 +95,19 @@ class PooledResult:
 
     @property
     def scored(self) -> Scored | None:
-        """The scores on all test utterances; None where every run failed."""
+        """Scores on all test utterances; None where every run failed."""
         if self.intervals is None:
             return None
         return Scored(self.n_test, self.scores, self.intervals, self.spread, self.per_class, self.confusion)
 
     @property
     def claimed_accuracy(self) -> float | None:
-        """The accuracy that the paper claims, a fraction, or None."""
+        """Accuracy that the paper claims, a fraction, or None."""
         return (self.claimed or {}).get("accuracy")
 
     @property
     def chance(self) -> float:
-        """The accuracy of guessing, a fraction."""
+        """Accuracy of uniform guessing, a fraction."""
         return 1.0 / len(self.labels)
 
     def to_json(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Comparison:
     corpus, test_corpus, protocol : str
         ``test_corpus`` is None unless the protocol is ``cross``
     folds : tuple of int
-        those that both have
+        that both systems have
     differences : PairedDifferences
         per score the difference, its interval, p value and minimum detectable effect
     """
@@ -169,17 +169,17 @@ class Comparison:
 
     @property
     def accuracy(self) -> Difference:
-        """The difference in accuracy."""
+        """Difference in accuracy."""
         return self.differences.accuracy
 
     @property
     def uar(self) -> Difference:
-        """The difference in UAR."""
+        """Difference in UAR."""
         return self.differences.uar
 
     @property
     def unit(self) -> str:
-        """What the test is over: ``speaker``, ``word`` or ``none``."""
+        """Unit of the test: ``speaker``, ``word`` or ``none``."""
         return self.differences.unit
 
     @property
@@ -217,7 +217,7 @@ class Results:
 
     def select(self, **wanted: Any) -> Results:
         """Select the results whose spec has these values, such as ``protocol="speaker"``."""
-        matches = (one for one in self.results if all(one.spec.get(name) == value for name, value in wanted.items()))
+        matches = (run for run in self.results if all(run.spec.get(name) == value for name, value in wanted.items()))
         return Results(tuple(matches), self.folder)
 
     def frame(self) -> pd.DataFrame:
@@ -305,13 +305,13 @@ def load_results(source: str | os.PathLike = "published") -> Results:
     named = {"published": store.published_dir, "store": store.store_dir}
     folder = named[str(source)]() if str(source) in named else Path(source)
     if str(source) not in named and not folder.is_dir():
-        raise SerError(f"results {str(source)!r}: not known; choose published, store or a folder of results")
+        raise SerError(f"results {str(source)!r}: unknown; choose published, store or a folder of results")
     results = store.load_rows(folder)
     if not results:
         hint = (
-            "unset SER_RUNS for those that come with the suite"
+            "unset SER_RUNS to load those that come with the suite"
             if str(source) == "published"
-            else "`ser run` makes some"
+            else "make results with `ser run`"
         )
         raise SerError(f"{folder}: no results; {hint}")
     return Results(tuple(results), folder)
@@ -343,38 +343,44 @@ def compare(
     from ser_core.protocols import splits
     from ser_core.results import pooling
     from ser_core.results.comparison import paired_difference
-    from ser_core.results.formatting import setting_words
 
     protocol = splits.canonical_protocol(protocol)
-    clean = [one for one in results.select(protocol=protocol, condition="clean") if one.ok]
+    clean = [run for run in results.select(protocol=protocol, condition="clean") if run.ok]
     if corpus is not None:
         corpus = corpora.canonical_name(corpus)
-        clean = [one for one in clean if one.spec["corpus"] == corpus]
+        clean = [run for run in clean if run.spec["corpus"] == corpus]
     where = f"{corpus or 'any corpus'}, protocol {protocol}"
     for name in (first, second):
-        if not any(one.spec["model"] == name for one in clean):
-            known = ", ".join(sorted({one.spec["model"] for one in clean})) or "none"
-            raise SerError(f"system {name}: no results on {where}; there are {known}")
-    pooled = pooling.pool_results([one for one in clean if one.spec["model"] in (first, second)], results.folder)
-
-    def places(name: str) -> list[tuple]:
-        return [(one.spec["corpus"], one.spec["test_corpus"]) for one in pooled if one.spec["model"] == name]
-
-    both = next((place for place in places(first) if place in places(second)), None)
-    pairs = [
-        (one, other)
-        for one in pooled
-        for other in pooled
-        if (one.spec["model"], other.spec["model"]) == (first, second)
-        and all((each.spec["corpus"], each.spec["test_corpus"]) == both for each in (one, other))
-    ]
-
-    def rank(pair: tuple[PooledResult, PooledResult]) -> tuple[int, int, int]:
-        shared = len(set(pair[0].folds) & set(pair[1].folds))
-        words = [set(setting_words(one.spec)) for one in pair]
-        return -shared, len(words[0] ^ words[1]), len(words[0] | words[1])
-
-    found = paired_difference(*min(pairs, key=rank), results.folder) if pairs else None
-    if found is None:
+        if not any(run.spec["model"] == name for run in clean):
+            known = ", ".join(sorted({run.spec["model"] for run in clean})) or "none"
+            raise SerError(f"system {name}: no results on {where}; systems with results: {known}")
+    pooled = pooling.pool_results([run for run in clean if run.spec["model"] in (first, second)], results.folder)
+    pairs = _comparable_pairs(pooled, first, second)
+    comparison = paired_difference(*min(pairs, key=_dissimilarity), results.folder) if pairs else None
+    if comparison is None:
         raise SerError(f"{first} and {second}: share no fold on {where}; run both on the same folds")
-    return found
+    return comparison
+
+
+def _comparable_pairs(pooled: list[PooledResult], first: str, second: str) -> list[tuple[PooledResult, PooledResult]]:
+    """List the pairs of results of two systems on the first corpus (and test corpus) that both were measured on."""
+
+    def by_corpora(name: str) -> dict[tuple[str, str | None], list[PooledResult]]:
+        groups: dict[tuple[str, str | None], list[PooledResult]] = {}
+        for result in pooled:
+            if result.spec["model"] == name:
+                groups.setdefault((result.spec["corpus"], result.spec["test_corpus"]), []).append(result)
+        return groups
+
+    before, after = by_corpora(first), by_corpora(second)
+    shared = next((place for place in before if place in after), None)
+    return [] if shared is None else [(left, right) for left in before[shared] for right in after[shared]]
+
+
+def _dissimilarity(pair: tuple[PooledResult, PooledResult]) -> tuple[int, int, int]:
+    """Rank a pair: most shared folds first, then the most similar settings, then those closest to the defaults."""
+    from ser_core.results.formatting import setting_words
+
+    shared = len(set(pair[0].folds) & set(pair[1].folds))
+    left, right = (set(setting_words(result.spec)) for result in pair)
+    return -shared, len(left ^ right), len(left | right)

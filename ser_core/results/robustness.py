@@ -1,6 +1,6 @@
-"""Degraded test recordings: how a score falls under noise, reverberation, telephone and codecs.
+"""Scores on degraded test recordings: noise, reverberation, telephone and codecs.
 
-A *family* is one system under its conditions, ``clean`` first: condition -> :class:`PooledResult`, all on the same
+A *family* is a system under its conditions, ``clean`` first: a dict of condition to :class:`PooledResult`, on the same
 folds. Differences from clean are paired: the same network, the same utterances.
 """
 
@@ -34,35 +34,35 @@ from ser_core.results.records import PooledResult
 
 CLEAN = "clean"
 UNITS = {"white": "dB", "babble": "dB", "reverb": "s"}
-"""Kinds of condition with a number on a scale -> its unit."""
+"""Unit of each kind of condition that has a number."""
 
 Family = dict[str, PooledResult]
-"""One system: condition to its result, ``clean`` among them."""
+"""Results of a system by condition, including ``clean``."""
 
 
 def group_by_system(results: Iterable[RunResult], folder) -> list[Family]:
     """Group results by system, for systems measured under ``clean`` and another condition.
 
-    Each is on the folds that most of its conditions have. A condition without all of these folds, or a system without
-    clean results, is left out: nothing could be paired.
+    Each family has the folds that most of its conditions have. A condition without all of these folds is left out, and
+    so is a system without clean results, because differences are paired.
 
     Parameters
     ----------
     results : iterable of RunResult
-        those of clean test audio among them
+        including those on clean test audio
     folder : path
         of their predictions
     """
     groups: dict[str, Family] = {}
-    for one in pool_results([result for result in results if result.ok], folder):
-        alike = {name: value for name, value in one.spec.items() if name != "condition"}
-        groups.setdefault(repr(sorted(alike.items(), key=str)), {})[one.spec["condition"]] = one
+    for result in pool_results([run for run in results if run.ok], folder):
+        alike = {name: value for name, value in result.spec.items() if name != "condition"}
+        groups.setdefault(repr(sorted(alike.items(), key=str)), {})[result.spec["condition"]] = result
     families = []
     for group in groups.values():
         if CLEAN not in group or len(group) < 2:
             continue
-        counts = Counter(one.folds for name, one in group.items() if name != CLEAN)
-        folds = max(counts, key=lambda some: (counts[some], len(some), some))
+        counts = Counter(result.folds for name, result in group.items() if name != CLEAN)
+        folds = max(counts, key=lambda candidate: (counts[candidate], len(candidate), candidate))
         family = {}
         for name in sort_conditions(group):
             if set(folds) <= set(group[name].folds):
@@ -94,9 +94,9 @@ def noise_curve(family: Family, kind: str) -> pd.DataFrame:
         and ``uar_high`` (fractions; the 95 % interval, NaN where missing)
     """
     rows = []
-    for name, one in family.items():
+    for name, result in family.items():
         if name.split(":")[0] == kind:
-            rows.append({"value": float(name.split(":")[1]), **score_columns(one, "uar")})
+            rows.append({"value": float(name.split(":")[1]), **score_columns(result, "uar")})
     frame = pd.DataFrame(rows, columns=["value", "uar", "uar_low", "uar_high"])
     return frame.sort_values("value", ascending=kind == "reverb", ignore_index=True)
 
@@ -104,17 +104,19 @@ def noise_curve(family: Family, kind: str) -> pd.DataFrame:
 def differences_from_clean(family: Family, folder) -> dict[str, Difference]:
     """Compute the paired difference of UAR from clean, per condition."""
     changes = {
-        name: comparison.paired_difference(family[CLEAN], one, folder) for name, one in family.items() if name != CLEAN
+        name: comparison.paired_difference(family[CLEAN], result, folder)
+        for name, result in family.items()
+        if name != CLEAN
     }
     return {name: change.uar for name, change in changes.items() if change}
 
 
 def retained_performance(family: Family) -> dict[str, float]:
-    """Compute what is left of the UAR above chance, per condition: 1 as under clean, 0 at chance; negative below."""
+    """Compute the retained share of the UAR above chance per condition: 1 as under clean, 0 at chance."""
     chance, whole = family[CLEAN].chance, family[CLEAN].scores["uar"] - family[CLEAN].chance
     return {
-        name: (one.scores["uar"] - chance) / whole if whole > 0 else float("nan")
-        for name, one in family.items()
+        name: (result.scores["uar"] - chance) / whole if whole > 0 else float("nan")
+        for name, result in family.items()
         if name != CLEAN
     }
 
@@ -126,7 +128,7 @@ def _half(family: Family) -> float:
 
 
 def half_performance_snr(family: Family, kind: str) -> float | None:
-    """Find the SNR in dB at which half of the UAR above chance is left, by a straight line between measured ones.
+    """Find the SNR in dB at which half of the UAR above chance is retained, by linear interpolation.
 
     Parameters
     ----------
@@ -150,23 +152,23 @@ def half_performance_snr(family: Family, kind: str) -> float | None:
 
 
 def robustness_table(family: Family, folder) -> pd.DataFrame:
-    """Tabulate a family: scores, the paired difference from clean, and what confidence does, per condition.
+    """Tabulate a family per condition: scores, the paired difference from clean, and overconfidence.
 
     Returns
     -------
     DataFrame
         ``condition``; numeric: ``uar``, ``accuracy`` and ``difference`` (of UAR from clean) with ``_low`` and
-        ``_high``, ``retained`` (of the UAR above chance), ``overconfidence`` (after the temperature that was fitted on
-        clean validation utterances); fractions, NaN where missing
+        ``_high``, ``retained`` (of the UAR above chance), ``overconfidence`` (after the temperature fitted on clean
+        validation utterances); fractions, NaN where missing
     """
     changes, left = differences_from_clean(family, folder), retained_performance(family)
     rows = []
-    for name, one in family.items():
-        answers = calibration_tables.calibrated_answers(one.results, folder)
+    for name, result in family.items():
+        answers = calibration_tables.calibrated_answers(result.results, folder)
         rows.append(
             {
                 "condition": name,
-                **score_columns(one, "uar", "accuracy"),
+                **score_columns(result, "uar", "accuracy"),
                 **difference_columns("difference", changes.get(name)),
                 "retained": left.get(name, np.nan),
                 "overconfidence": calibration.overconfidence(answers.after, answers.truth),
@@ -193,16 +195,16 @@ def format_robustness(table: pd.DataFrame) -> pd.DataFrame:
 
 def robustness_title(family: Family) -> str:
     """Name a family: "RAVDESS, cnn_bilstm_attention, protocol speaker, 6 of 6 folds, seed 0"."""
-    one = family[CLEAN]
-    setting = format_setting(one.spec)
-    parts = [corpora.corpus_title(one.spec["corpus"]), one.spec["model"], *([setting] if setting else [])]
-    seeds = f"seed{'s' if len(one.seeds) > 1 else ''} {', '.join(map(str, one.seeds))}"
-    folds = f"{format_folds(len(one.folds), one.folds_total)} folds"
-    return ", ".join([*parts, f"protocol {one.spec['protocol']}", folds, seeds])
+    result = family[CLEAN]
+    setting = format_setting(result.spec)
+    parts = [corpora.corpus_title(result.spec["corpus"]), result.spec["model"], *([setting] if setting else [])]
+    seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {', '.join(map(str, result.seeds))}"
+    folds = f"{format_folds(len(result.folds), result.folds_total)} folds"
+    return ", ".join([*parts, f"protocol {result.spec['protocol']}", folds, seeds])
 
 
 def half_performance_text(family: Family, kind: str) -> str:
-    """Say where half of the UAR above chance is lost: "white at 12 dB", "white at 20 dB already", "" where nowhere."""
+    """Describe where half of the UAR above chance is lost: "white at 12 dB", "white at 20 dB already", or ""."""
     crossing = half_performance_snr(family, kind)
     if crossing is not None:
         return f"{kind} at {crossing:.0f} dB"
@@ -211,11 +213,11 @@ def half_performance_text(family: Family, kind: str) -> str:
 
 
 def robustness_sentence(family: Family) -> str:
-    """Name in one sentence the condition that costs most, and the noise that costs half."""
+    """Describe in one sentence the worst condition, and the noise level that halves the UAR above chance."""
     left = retained_performance(family)
     worst = min(left, key=lambda name: left[name])
     noises = [words for kind in ("white", "babble") if (words := half_performance_text(family, kind))]
     return (
-        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; half of it is "
-        f"lost under {' and '.join(noises) or 'no measured noise'}."
+        f"{robustness_title(family)}: {worst} leaves {format_percent(left[worst], 0)} % of the UAR above chance; "
+        f"half of it is lost under {' and '.join(noises) or 'no measured noise'}."
     )

@@ -1,7 +1,7 @@
 """Scores by sex, by intensity and by speaker, from pooled results.
 
-Scores are fractions, averaged over seeds; intervals are at 95 % and over speakers. Sexes are different speakers, so
-they are compared between speakers; intensities are the same speakers, so they are compared within them.
+Scores are fractions, averaged over seeds; intervals are at 95 % and over speakers. Sexes are compared between speakers,
+intensities within speakers.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class GroupDifference:
     groups: tuple[str, str]
     difference: float  # fraction
     interval: Interval | None
-    n: tuple[int, ...]  # speakers, of each group where they are different ones
+    n: tuple[int, ...]  # speakers, per group where the groups have different speakers
     method: str
-    classes: tuple[str, ...] = ()  # emotions compared, where not all
+    classes: tuple[str, ...] = ()  # the compared emotions, where not all
 
     @property
     def significant(self) -> bool:
@@ -59,20 +59,19 @@ class GroupDifference:
         return self.interval is not None and not self.interval.contains(0.0)
 
 
-def test_predictions(one: PooledResult, folder) -> list[pd.DataFrame]:
+def test_predictions(result: PooledResult, folder) -> list[pd.DataFrame]:
     """Load the test predictions of all folds, one frame per seed."""
     return [
-        join_predictions([result for result in one.results if result.spec["seed"] == seed], folder)
-        for seed in one.seeds
+        join_predictions([run for run in result.results if run.spec["seed"] == seed], folder) for seed in result.seeds
     ]
 
 
-def scores_by_group(one: PooledResult, folder, column: str) -> list[GroupScores]:
+def scores_by_group(result: PooledResult, folder, column: str) -> list[GroupScores]:
     """Score each group of utterances.
 
     Parameters
     ----------
-    one : PooledResult
+    result : PooledResult
     folder : path
         of its predictions
     column : str
@@ -81,19 +80,19 @@ def scores_by_group(one: PooledResult, folder, column: str) -> list[GroupScores]
     Returns
     -------
     list of GroupScores
-        empty where all utterances are alike or unknown. Intervals are over words where there are fewer than four
-        speakers. UAR is the mean over the emotions that the group has: RAVDESS has no strong neutral.
+        empty where all utterances are in the same group or unknown. Intervals are over words where there are fewer
+        than four speakers. UAR is the mean over the emotions of the group: RAVDESS has no strong neutral.
     """
-    every = test_predictions(one, folder)
+    every = test_predictions(result, folder)
     names = sorted(set(every[0][column]) - UNKNOWN)
     groups = []
     for name in names if len(names) > 1 else ():
         parts = [frame[frame[column] == name] for frame in every]
-        each = [metrics.scores(part["truth"], part["prediction"], one.labels) for part in parts]
+        each = [metrics.scores(part["truth"], part["prediction"], result.labels) for part in parts]
         scored = Scored(
             n_test=len(parts[0]),
             scores={score: float(np.mean([scores[score] for scores in each])) for score in each[0]},
-            intervals=uncertainty.intervals(pd.concat(parts, ignore_index=True), one.labels),
+            intervals=uncertainty.intervals(pd.concat(parts, ignore_index=True), result.labels),
             spread={},
             per_class={},
             confusion=[],
@@ -103,15 +102,15 @@ def scores_by_group(one: PooledResult, folder, column: str) -> list[GroupScores]
     return groups
 
 
-def scores_by_speaker(one: PooledResult, folder) -> pd.DataFrame:
-    """Tabulate the test speakers, the worst first: ``speaker``, ``sex``, ``n_test``, ``accuracy`` and ``uar``.
+def scores_by_speaker(result: PooledResult, folder) -> pd.DataFrame:
+    """Tabulate the test speakers, the lowest UAR first: ``speaker``, ``sex``, ``n_test``, ``accuracy``, ``uar``.
 
     A single speaker has no interval over speakers.
     """
     rows = []
-    for frame in test_predictions(one, folder):
+    for frame in test_predictions(result, folder):
         for speaker, part in frame.groupby("speaker"):
-            scores = metrics.scores(part["truth"], part["prediction"], one.labels)
+            scores = metrics.scores(part["truth"], part["prediction"], result.labels)
             shown = {name: scores[name] for name in ("accuracy", "uar")}
             rows.append({"speaker": speaker, "sex": part["sex"].iloc[0], "n_test": len(part), **shown})
     table = pd.DataFrame(rows).groupby(["speaker", "sex"], as_index=False).mean()
@@ -121,14 +120,14 @@ def scores_by_speaker(one: PooledResult, folder) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class SpeakerSpread:
-    """Standard deviation of the speakers' accuracies, observed and expected were all equally easy."""
+    """Standard deviation of the speakers' accuracies: observed, and expected from chance alone."""
 
     observed: float
     expected: float
 
 
 def speaker_spread(table: pd.DataFrame) -> SpeakerSpread:
-    """Compute the standard deviation of the speakers' accuracies, and that of binomial draws with the same accuracy.
+    """Compute the standard deviation of the speakers' accuracies, and that of binomial draws with the same mean.
 
     Parameters
     ----------
@@ -143,16 +142,20 @@ def speaker_spread(table: pd.DataFrame) -> SpeakerSpread:
 
 
 def between_sexes(
-    one: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
+    result: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
 ) -> GroupDifference | None:
-    """Compare the mean of the male speakers' scores with that of the female ones, by Welch's t interval (Welch 1947).
+    """Compare the mean scores of male and female speakers by Welch's t interval (Welch 1947).
 
-    Every speaker counts once, so that utterances of one speaker are not taken for independent. None below four speakers
-    or where a sex has fewer than two.
+    Every speaker counts once, because utterances of one speaker are not independent.
+
+    Returns
+    -------
+    GroupDifference or None
+        None below four speakers or where a sex has fewer than two
     """
     from scipy.stats import ttest_ind
 
-    table = scores_by_speaker(one, folder)
+    table = scores_by_speaker(result, folder)
     male, female = (table.loc[table["sex"] == sex, score].to_numpy() for sex in ("male", "female"))
     if min(len(male), len(female)) < 2 or len(male) + len(female) < uncertainty.FEWEST_UNITS:
         return None
@@ -170,13 +173,16 @@ def between_sexes(
 
 
 def between_intensities(
-    one: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
+    result: PooledResult, folder, score: str = "uar", level: float = uncertainty.LEVEL
 ) -> GroupDifference | None:
-    """Compare strong with normal intensity on the emotions that have both, by the jackknife over the same speakers.
+    """Compare strong with normal intensity on the emotions that have both, by the jackknife over speakers.
 
-    None below four speakers or where the corpus has no two intensities.
+    Returns
+    -------
+    GroupDifference or None
+        None below four speakers or for a corpus without two intensities
     """
-    every = pd.concat(test_predictions(one, folder), ignore_index=True)
+    every = pd.concat(test_predictions(result, folder), ignore_index=True)
     parts = [every[every["intensity"] == name] for name in ("strong", "normal")]
     classes = sorted(set(parts[0]["truth"]) & set(parts[1]["truth"]))
     names = sorted(every["speaker"].unique())
@@ -186,7 +192,7 @@ def between_intensities(
     for part in parts:
         part = part[part["truth"].isin(classes)]
         each = [part[part["speaker"] == name] for name in names]
-        matrices = np.stack([metrics.confusion(p["truth"], p["prediction"], one.labels) for p in each])
+        matrices = np.stack([metrics.confusion(p["truth"], p["prediction"], result.labels) for p in each])
         whole.append(metrics.scores_from_confusion(matrices.sum(axis=0))[score])
         without.append(metrics.scores_from_confusion(matrices.sum(axis=0) - matrices)[score])
     low, high = uncertainty.jackknife(without[0] - without[1], whole[0] - whole[1], level)
@@ -200,13 +206,13 @@ def between_intensities(
     )
 
 
-def differences(one: PooledResult, folder) -> list[GroupDifference]:
+def differences(result: PooledResult, folder) -> list[GroupDifference]:
     """Compare sexes and intensities in UAR, as far as the results allow."""
-    return [change for change in (between_sexes(one, folder), between_intensities(one, folder)) if change]
+    return [change for change in (between_sexes(result, folder), between_intensities(result, folder)) if change]
 
 
-def group_table(one: PooledResult, folder) -> pd.DataFrame:
-    """Tabulate the groups.
+def group_table(result: PooledResult, folder) -> pd.DataFrame:
+    """Tabulate the scores of all groups.
 
     Returns
     -------
@@ -216,7 +222,7 @@ def group_table(one: PooledResult, folder) -> pd.DataFrame:
     """
     rows = []
     for column in COLUMNS:
-        for group in scores_by_group(one, folder, column):
+        for group in scores_by_group(result, folder, column):
             row: dict[str, Any] = {"column": column, "group": group.group}
             for score in ("uar", "accuracy"):
                 row |= limit_columns(score, group.scored.scores[score], group.scored.intervals.get(score))
@@ -241,7 +247,7 @@ def format_groups(table: pd.DataFrame) -> pd.DataFrame:
     return text_frame(rows, right=("UAR % [95 %]", "accuracy % [95 %]", "emotions", "tested on"))
 
 
-def difference_table(one: PooledResult, folder) -> pd.DataFrame:
+def difference_table(result: PooledResult, folder) -> pd.DataFrame:
     """Tabulate the comparisons of groups.
 
     Returns
@@ -251,7 +257,7 @@ def difference_table(one: PooledResult, folder) -> pd.DataFrame:
         ``speakers`` (tuple), ``method``
     """
     rows = []
-    for change in differences(one, folder):
+    for change in differences(result, folder):
         first, second = change.groups
         rows.append(
             {
@@ -281,9 +287,9 @@ def format_differences(table: pd.DataFrame) -> pd.DataFrame:
     return text_frame(rows, right=("UAR points [95 %]", "speakers"))
 
 
-def speaker_table(one: PooledResult, folder, *, shown: int = 3) -> pd.DataFrame:
-    """Tabulate the worst and the best speakers by UAR; all of them where there are few."""
-    table = scores_by_speaker(one, folder)
+def speaker_table(result: PooledResult, folder, *, shown: int = 3) -> pd.DataFrame:
+    """Tabulate the speakers with the lowest and the highest UAR; all speakers where there are few."""
+    table = scores_by_speaker(result, folder)
     if len(table) > 2 * shown:
         table = pd.concat([table.head(shown), table.tail(shown)], ignore_index=True)
     return table
@@ -304,21 +310,21 @@ def format_speakers(table: pd.DataFrame) -> pd.DataFrame:
     return text_frame(rows, right=("UAR %", "accuracy %", "test utterances"))
 
 
-def subgroup_sentence(one: PooledResult, folder) -> str:
-    """Name in one sentence the worst speaker, the spread of the speakers and that of chance, and differing groups."""
-    each, title = scores_by_speaker(one, folder), corpora.corpus_title(one.spec["corpus"])
-    worst = f"{format_percent(each['uar'].iloc[0])} % (speaker {each['speaker'].iloc[0]})"
+def subgroup_sentence(result: PooledResult, folder) -> str:
+    """Describe in one sentence the lowest speaker, the spread of the speakers, and significant group differences."""
+    each, title = scores_by_speaker(result, folder), corpora.corpus_title(result.spec["corpus"])
+    lowest = f"{format_percent(each['uar'].iloc[0])} % (speaker {each['speaker'].iloc[0]})"
     if len(each) < uncertainty.FEWEST_UNITS:
-        return f"{title}: {_speakers(len(each))}, too few to compare; the lowest UAR is {worst}."
+        return f"{title}: {_speakers(len(each))}, too few to compare; the lowest UAR is {lowest}."
     spread = speaker_spread(each)
     apart = [
         f"{' minus '.join(change.groups)}, {format_points(change.difference)} points of UAR"
-        for change in differences(one, folder)
+        for change in differences(result, folder)
         if change.significant
     ]
     return (
-        f"{title}: the lowest UAR of {_speakers(len(each))} is {worst}; the standard deviation of the speakers' accuracies "
-        f"is {100 * spread.observed:.1f} points, where chance alone gives {100 * spread.expected:.1f}; "
+        f"{title}: the lowest UAR of {_speakers(len(each))} is {lowest}; the standard deviation of the speakers' "
+        f"accuracies is {100 * spread.observed:.1f} points, where chance alone gives {100 * spread.expected:.1f}; "
         f"significant differences between groups: {'; '.join(apart) or 'none'}."
     )
 

@@ -8,9 +8,10 @@ comes with a file list (:func:`ser_core.corpora.manifest`).
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,11 +30,14 @@ from ser_core.results.formatting import format_setting
 from ser_core.results.pooling import join_predictions, merge_calm, pool_results
 from ser_core.results.records import PooledResult
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TOLERANCE = 1e-3
 """How far the probabilities of an utterance may be from a sum of 1."""
 
 NOTHING_SHARED = PairedDifferences("none", 0, uncertainty.LEVEL, *[Difference(None)] * len(uncertainty.SCORES))
-"""Where two systems share no utterance, or have other emotions."""
+"""For two systems that share no utterance, or have different emotions."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ class Submission:
     predictions : str
         the file
     corpus, test_corpus, protocol, demo, folds, folds_total, labels
-        what was tested
+        of the test
     absent : tuple of str
-        utterances that are missing from the corpus and were not asked for
+        utterances that are missing from the corpus and were not required
     scored : Scored
     parts : dict
         scores on each source of a composed corpus
@@ -102,33 +106,56 @@ class Submission:
             values["parts"] = {name: part.to_json() for name, part in self.parts.items()}
         if self.calm_is_neutral:
             values["calm_is_neutral"] = self.calm_is_neutral.to_json()
-        return values | {"against": [one.to_json() for one in self.against]}
+        return values | {"against": [comparison.to_json() for comparison in self.against]}
 
 
-def read_predictions(path: str | Path, labels, ids=()):
-    """A file of predictions, checked but for which utterances it names.
+def read_predictions(path: str | Path, labels: Sequence[str], ids: Collection[str] = ()) -> pd.DataFrame:
+    """Read a file of predictions and check its columns and probabilities.
 
     Parameters
     ----------
-    path : CSV (comma, semicolon or tab) or Parquet with ``id`` and a column for each label; where it has ``side``,
-        only the lines "test" count; further columns are passed over
-        Also an audformat table (``file``, ``start``, ``end`` in place of ``id``) and EmoBox-style JSON Lines
-        (:mod:`ser_core.results.prediction_files`)
-    labels : the emotions
-    ids : utterances of the corpus, which the names of files and the keys of EmoBox are matched with
+    path : str or path
+        CSV (comma, semicolon or tab) or Parquet with ``id`` and one column per label. Where it has ``side``, only the
+        rows "test" are used; further columns are ignored. Also an audformat table (``file``, ``start``, ``end`` in
+        place of ``id``) and EmoBox-style JSON Lines (:mod:`ser_core.results.prediction_files`).
+    labels : sequence of str
+        the emotions
+    ids : collection of str, optional
+        utterances of the corpus, with which file names and the keys of EmoBox are matched
 
     Returns
     -------
-    DataFrame: ``id`` and the labels, float64
+    DataFrame
+        ``id`` and the labels, float64
 
     Raises
     ------
     SerError
-        for a file that cannot be read, a missing column, a doubled utterance, or numbers that are no probabilities
+        for an unreadable file, a missing column, a repeated utterance, or numbers that are not probabilities
     """
     import pandas as pd
 
     path = Path(path)
+    frame = _read_table(path, labels)
+    if "side" in frame:
+        frame = frame[frame["side"] == "test"]
+    if frame.empty:
+        raise SerError(f"{path}: holds no test utterance")
+    frame = frame.assign(id=frame["id"].astype("str"))
+    if ids:
+        frame = frame.assign(id=prediction_files.match_ids(list(frame["id"]), ids))
+    repeated = sorted(frame.loc[frame["id"].duplicated(), "id"].unique())
+    if repeated:
+        raise SerError(f"{path}: {_named(repeated)} occur{'s' if len(repeated) == 1 else ''} more than once")
+    values = frame[list(labels)].apply(pd.to_numeric, errors="coerce")
+    _check(path, frame["id"].to_numpy(), values.to_numpy(dtype=np.float64), labels)
+    return pd.concat([frame[["id"]], values.astype(np.float64)], axis=1).reset_index(drop=True)
+
+
+def _read_table(path: Path, labels: Sequence[str]) -> pd.DataFrame:
+    """Read predictions of any format as a table with ``id`` and the labels."""
+    import pandas as pd
+
     try:
         if path.suffix.lower() in prediction_files.JSON_SUFFIXES:
             frame = prediction_files.read_json_predictions(path, labels)
@@ -140,7 +167,7 @@ def read_predictions(path: str | Path, labels, ids=()):
         raise
     except OSError as error:
         raise SerError(f"{path}: cannot be read ({error.strerror or error}); give a CSV or Parquet file") from None
-    except Exception as error:  # whatever pandas and pyarrow raise for a file that is none of theirs
+    except Exception as error:  # pandas and pyarrow raise many types for malformed files
         raise SerError(f"{path}: no table that can be read ({' '.join(str(error).split())[:120]})") from None
     if "id" not in frame and "file" in {*frame, *frame.index.names}:
         frame = frame if "file" in frame else frame.reset_index()
@@ -148,29 +175,17 @@ def read_predictions(path: str | Path, labels, ids=()):
     lacking = [name for name in ("id", *labels) if name not in frame]
     if lacking:
         raise SerError(f"{path}: no column {', '.join(lacking)}; wanted are id, {', '.join(labels)}")
-    if "side" in frame:
-        frame = frame[frame["side"] == "test"]
-    if frame.empty:
-        raise SerError(f"{path}: holds no test utterance")
-    frame = frame.assign(id=frame["id"].astype("str"))
-    if ids:
-        frame = frame.assign(id=prediction_files.match_ids(list(frame["id"]), ids))
-    doubled = sorted(frame.loc[frame["id"].duplicated(), "id"].unique())
-    if doubled:
-        raise SerError(f"{path}: {_named(doubled)} stand{'s' if len(doubled) == 1 else ''} there more than once")
-    values = frame[list(labels)].apply(pd.to_numeric, errors="coerce")
-    _check(path, frame["id"].to_numpy(), values.to_numpy(dtype=np.float64), labels)
-    return pd.concat([frame[["id"]], values.astype(np.float64)], axis=1).reset_index(drop=True)
+    return frame
 
 
 def _check(path: Path, ids: np.ndarray, values: np.ndarray, labels) -> None:
-    for bad, told in (
+    for bad, message in (
         (~np.isfinite(values), "is not a number"),
-        ((values < 0) | (values > 1), "is no probability"),
+        ((values < 0) | (values > 1), "is not a probability"),
     ):
         if bad.any():
             line, column = np.argwhere(bad)[0]
-            raise SerError(f"{path}: {ids[line]}: {labels[column]} {told}; wanted are probabilities from 0 to 1")
+            raise SerError(f"{path}: {ids[line]}: {labels[column]} {message}; wanted are probabilities from 0 to 1")
     off = np.abs(values.sum(axis=1) - 1) > TOLERANCE
     if off.any():
         line = int(np.argmax(off))
@@ -184,7 +199,7 @@ def _named(names: list[str], most: int = 5) -> str:
 
 
 def optional_utterances(corpus: str) -> set[str]:
-    """List utterances that predictions may lack: those missing from the corpus as it is here, or as it was measured."""
+    """List utterances that predictions may lack: those missing here, or in the published results of the corpus."""
     names: set[str] = set()
     with contextlib.suppress(SerError):
         names |= set(corpora.load(corpus).attrs.get("missing", []))
@@ -204,16 +219,16 @@ def score_submission(
     path : str or path
         see :func:`read_predictions`
     corpus, protocol, test_corpus : str
-        what the predictions were made for
+        corpora and protocol of the predictions
     folds : iterable of int, optional
-        by default every fold of which a test utterance is in the file. Each must be there whole.
+        by default every fold of which a test utterance is in the file; each fold must be complete
     against : iterable of str
         hashes (or their beginnings) of published results, names of models, or "all"
 
     Raises
     ------
     SerError
-        naming the utterances that are missing, doubled or unknown, or the result that was not found
+        for missing, repeated or unknown utterances, or an unknown baseline
     """
     protocol = splits.canonical_protocol(protocol)
     where = utterance_sides(corpus, protocol, test_corpus)
@@ -263,7 +278,7 @@ def _check_utterances(path, predictions, tested, chosen: list[str], about: tuple
     if lacking - excused:
         names = sorted(lacking - excused)
         verb = "is" if len(names) == 1 else "are"
-        raise SerError(f"{path}: {_named(names)} {verb} missing; fold {', '.join(chosen)} must be there whole")
+        raise SerError(f"{path}: {_named(names)} {verb} missing; fold {', '.join(chosen)} must be complete")
     return sorted(excused)
 
 
@@ -287,23 +302,24 @@ def _compared(frame, labels, like: dict, against) -> tuple[BaselineComparison, .
         return ()
     folder = store.published_dir()
     results = [result for result in store.load_rows(folder) if result.ok]
-    alike = [one for one in results if all(one.spec.get(name) == value for name, value in like.items())]
+    alike = [result for result in results if all(result.spec.get(name) == value for name, value in like.items())]
     compared = []
     for name in against:
-        some = [one for one in alike if name in ("all", one.spec["model"]) or _is_hash(name, one)]
-        if not some:
-            names = sorted({one.spec["model"] for one in alike})
+        matches = [result for result in alike if name in ("all", result.spec["model"]) or _is_hash(name, result)]
+        if not matches:
+            names = sorted({result.spec["model"] for result in alike})
             known = f"; there are {', '.join(names)}" if names else ""
             raise SerError(
-                f"--against {name}: no published row of {like['corpus']} under protocol {like['protocol']}{known}"
+                f"--against {name}: no published result of {like['corpus']} under protocol {like['protocol']}{known}"
             )
-        compared += [_pair(frame, one, labels, folder) for one in pool_results(some, folder)]
+        compared += [_pair(frame, result, labels, folder) for result in pool_results(matches, folder)]
     holm = {
-        score: significance.holm([one.differences.get(score).p for one in compared]) for score in significance.TESTED
+        score: significance.holm([comparison.differences.get(score).p for comparison in compared])
+        for score in significance.TESTED
     }
     return tuple(
-        replace(one, p_holm={score: values[place] for score, values in holm.items()})
-        for place, one in enumerate(compared)
+        replace(comparison, p_holm={score: values[place] for score, values in holm.items()})
+        for place, comparison in enumerate(compared)
     )
 
 
@@ -311,20 +327,20 @@ def _is_hash(name: str, result: RunResult) -> bool:
     return len(name) >= 6 and result.hash.startswith(name)
 
 
-def _pair(frame, one: PooledResult, labels, folder) -> BaselineComparison:
+def _pair(frame, result: PooledResult, labels, folder) -> BaselineComparison:
     """Compare these predictions with a published system, on the utterances that both have."""
-    other = join_predictions(one.results, folder)
+    other = join_predictions(result.results, folder)
     shared = set(frame["id"]) & set(other["id"])
     differences = NOTHING_SHARED
-    if shared and tuple(labels) == one.labels:
-        mine, theirs = (part[part["id"].isin(shared)] for part in (frame, other))
-        differences = significance.paired(theirs, mine, labels)
+    if shared and tuple(labels) == result.labels:
+        own, published = (part[part["id"].isin(shared)] for part in (frame, other))
+        differences = significance.paired(published, own, labels)
     return BaselineComparison(
-        model=one.spec["model"],
-        setting=format_setting(one.spec) or "default",
-        hashes=tuple(result.hash for result in one.results),
-        folds=one.folds,
-        seeds=one.seeds,
+        model=result.spec["model"],
+        setting=format_setting(result.spec) or "default",
+        hashes=tuple(run.hash for run in result.results),
+        folds=result.folds,
+        seeds=result.seeds,
         utterances=len(shared),
         differences=differences,
         p_holm={},

@@ -1,7 +1,7 @@
 """Tables of pooled results: numeric data frames, formatted last.
 
-A table is made of pooled results (:func:`ser_core.results.pooling.pool_results`) and holds one protocol: figures of
-different protocols answer different questions.
+A table is made of pooled results (:func:`ser_core.results.pooling.pool_results`) and holds one protocol:
+scores of different protocols are not comparable.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
 
 def results_table(pooled: list[PooledResult], *, calm_is_neutral: bool = True) -> pd.DataFrame:
-    """Tabulate the paper's claim and our scores: one row per spec, and one per part where the test mixes corpora.
+    """Tabulate the paper's claims and our scores, one row per spec and per part of a composed corpus.
 
     Parameters
     ----------
@@ -65,27 +65,30 @@ def results_table(pooled: list[PooledResult], *, calm_is_neutral: bool = True) -
     """
     check_one_protocol(pooled)
     rows = []
-    for one in pooled:
-        rows.append(_results_row(tested_on(one.spec), one, one.scored, one.claimed_accuracy))
-        for corpus, part in one.parts.items():
-            rows.append(_results_row(f"of which {corpus_title(corpus)}", one, part))
-        for kind, part in one.by_copy.items():
-            rows.append(_results_row(f"of which {kind} clips", one, part))
-        if one.calm_is_neutral and calm_is_neutral:
-            rows.append(_results_row("the same, calm counted as neutral", one, one.calm_is_neutral))
+    for result in pooled:
+        rows.append(_results_row(tested_on(result.spec), result, result.scored, result.claimed_accuracy))
+        for corpus, part in result.parts.items():
+            rows.append(_results_row(f"of which {corpus_title(corpus)}", result, part))
+        for kind, part in result.by_copy.items():
+            rows.append(_results_row(f"of which {kind} clips", result, part))
+        if result.calm_is_neutral and calm_is_neutral:
+            rows.append(_results_row("the same, calm counted as neutral", result, result.calm_is_neutral))
     return numeric_frame(rows, ("units", "folds", "folds_total", "n_test", "found", "expected"))
 
 
-def _results_row(title: str, one: PooledResult, scored: Scored | None, claimed: float | None = None) -> dict[str, Any]:
+def _results_row(
+    title: str, result: PooledResult, scored: Scored | None, claimed: float | None = None
+) -> dict[str, Any]:
     intervals = scored.intervals if scored else None
     scores = scored.scores if scored else {}
-    varies = scored.spread.get("accuracy") if scored else None
+    spread = scored.spread.get("accuracy") if scored else None
     row: dict[str, Any] = {
         "corpus": title,
-        "protocol": one.spec["protocol"],
-        "network": one.spec["model"],
-        "setting": format_setting(one.spec) or ("as the paper" if paper.is_proposed(one.spec["model"]) else "default"),
-        "status": one.status,
+        "protocol": result.spec["protocol"],
+        "network": result.spec["model"],
+        "setting": format_setting(result.spec)
+        or ("as the paper" if paper.is_proposed(result.spec["model"]) else "default"),
+        "status": result.status,
         "claimed": np.nan if claimed is None else claimed,
     }
     for score in ("accuracy", "uar"):
@@ -94,17 +97,17 @@ def _results_row(title: str, one: PooledResult, scored: Scored | None, claimed: 
         "f1": scores.get("f1", np.nan),
         "unit": intervals.unit if intervals else "none",
         "units": intervals.n if intervals else 0,
-        "sd_units": np.nan if varies is None or varies.units is None else varies.units,
-        "sd_seeds": np.nan if varies is None or varies.seeds is None else varies.seeds,
-        **fold_columns(one),
+        "sd_units": np.nan if spread is None or spread.units is None else spread.units,
+        "sd_seeds": np.nan if spread is None or spread.seeds is None else spread.seeds,
+        **fold_columns(result),
         "n_test": scored.n_test if scored else 0,
-        "found": one.completeness.found,
-        "expected": one.completeness.expected,
+        "found": result.completeness.found,
+        "expected": result.completeness.expected,
     }
 
 
 def format_results(table: pd.DataFrame) -> pd.DataFrame:
-    """Format :func:`results_table` as text with every figure in a column of its own; percent, "[lo, hi]" at 95 %."""
+    """Format :func:`results_table` as text with one column per number, in percent; intervals are at 95 %."""
     rows = [
         {
             "corpus": row.corpus,
@@ -138,13 +141,13 @@ def _format_complete(row) -> str:
 
 
 def table_records(pooled: list[PooledResult]) -> list[dict]:
-    """Return the rows of the tables of every protocol as dicts for JSON: the text of each figure, and its number.
+    """Return the rows of the tables of every protocol as dicts for JSON: each number and its text.
 
     Missing numbers are None.
     """
     records = []
-    for some in by_protocol(pooled).values():
-        table = results_table(some)
+    for group in by_protocol(pooled).values():
+        table = results_table(group)
         for text, numbers in zip(
             format_results(table).to_dict("records"), table.astype("object").to_dict("records"), strict=True
         ):
@@ -159,9 +162,9 @@ def _plain(value: Any) -> Any:
 
 
 def compact_results(table: pd.DataFrame) -> pd.DataFrame:
-    """Format :func:`results_table` for reading: scores with their intervals, without columns that are all alike.
+    """Format :func:`results_table` for reading: scores with their intervals, without columns that have no information.
 
-    Spaces inside a figure are no-break spaces.
+    Spaces inside a number and its interval are no-break spaces.
     """
     rows = []
     for row in table.itertuples():
@@ -184,18 +187,18 @@ def compact_results(table: pd.DataFrame) -> pd.DataFrame:
                 "tested on": format_count(row.n_test) + ("" if over == DASH else f"; {over}"),
             }
         )
-    silent = set()
+    hidden = set()
     if table["sd_seeds"].isna().all():
-        silent |= {"SD over units", "SD over seeds"}
+        hidden |= {"SD over units", "SD over seeds"}
     if set(table["setting"]) <= {"as the paper", "default"}:
-        silent.add("setting")
+        hidden.add("setting")
     if (table["expected"].isna() | (table["expected"] == 0) | (table["found"] == table["expected"])).all():
-        silent.add("corpus complete")
-    rows = [{name: value for name, value in row.items() if name not in silent} for row in rows]
+        hidden.add("corpus complete")
+    rows = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
     return text_frame(rows, right=set(rows[0]) - {"corpus", "network", "setting"} if rows else ())
 
 
-def per_class_table(one: PooledResult) -> pd.DataFrame:
+def per_class_table(result: PooledResult) -> pd.DataFrame:
     """Tabulate Table III of the paper and one pooled result: precision, recall and F1 per emotion, and support.
 
     Returns
@@ -206,13 +209,13 @@ def per_class_table(one: PooledResult) -> pd.DataFrame:
     """
     printed = {row["emotion"]: row for row in paper.table("III")}
     rows = []
-    for label in one.labels:
+    for label in result.labels:
         row: dict[str, Any] = {"emotion": label}
         for score in ("precision", "recall", "f1"):
             claimed = printed.get(label, {}).get(score)
             row[f"{score}_paper"] = np.nan if claimed is None else claimed / 100
-            row[score] = getattr(one.per_class[label], score)
-        rows.append(row | {"support": one.per_class[label].support})
+            row[score] = getattr(result.per_class[label], score)
+        rows.append(row | {"support": result.per_class[label].support})
     return pd.DataFrame(rows)
 
 
@@ -230,20 +233,20 @@ def format_per_class(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def results_markdown(pooled: list[PooledResult]) -> str:
-    """Format one Markdown table per protocol, each under a line that says what the protocol means."""
+    """Format one Markdown table per protocol, each below a line that explains the protocol."""
     blocks = []
-    for protocol, some in by_protocol(select_clean(pooled)).items():
-        demo = any(is_demo(one.spec["corpus"]) for one in some)
+    for protocol, group in by_protocol(select_clean(pooled)).items():
+        demo = any(is_demo(result.spec["corpus"]) for result in group)
         note = " Demo: synthetic speech, which neither confirms nor refutes a claim." if demo else ""
         blocks.append(
             f"**Protocol `{protocol}`**: {splits.PROTOCOLS.get(protocol, protocol)}.{note}\n\n"
-            f"{to_markdown(compact_results(results_table(some)))}"
+            f"{to_markdown(compact_results(results_table(group)))}"
         )
     return "\n".join(blocks)
 
 
 def update_readme(readme_path: str | Path, markdown: str) -> bool:
-    """Replace the text between ``<!-- results -->`` and ``<!-- /results -->`` by some Markdown.
+    """Replace the text between ``<!-- results -->`` and ``<!-- /results -->`` by Markdown.
 
     Returns
     -------
@@ -253,7 +256,7 @@ def update_readme(readme_path: str | Path, markdown: str) -> bool:
     Raises
     ------
     SerError
-        when the file lacks the two marks
+        for a file without the two marks
     """
     path = Path(readme_path)
     text = path.read_text(encoding="utf-8")

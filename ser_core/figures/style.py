@@ -1,0 +1,84 @@
+"""The common style of all figures: colours, matplotlib settings, layout and legends.
+
+Colours are those of Okabe and Ito, which colour-blind readers can distinguish. No figure relies on colour alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, SKY, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
+INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
+
+LABEL: dict[str, Any] = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1}
+"""Background of text that is drawn over lines."""
+
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.07,
+    "figure.titlesize": 12.5,
+    "figure.titleweight": "bold",
+}
+
+
+Parameters = ParamSpec("Parameters")
+
+
+def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Draw a figure under :data:`STYLE` (decorator)."""
+
+    @functools.wraps(draw)
+    def draw_styled(*args: Parameters.args, **options: Parameters.kwargs) -> Figure:
+        with plt.rc_context(STYLE):
+            return draw(*args, **options)
+
+    return draw_styled
+
+
+def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9.5, 4), **options: Any) -> Any:
+    """Make a figure and its axes, as ``plt.subplots`` does, with a layout in which nothing overlaps.
+
+    Parameters
+    ----------
+    rows, columns : int, default 1
+    size : tuple of float, default (9.5, 4)
+        width and height in inches
+    **options
+        further arguments of ``plt.subplots``
+    """
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
+
+
+def finish(figure: Figure) -> Figure:
+    """Close a figure and return it, so that a notebook shows it only once."""
+    plt.close(figure)
+    return figure
+
+
+def legend_below(fig: Figure, ax: Any, columns: int) -> None:
+    """Draw a legend below the axes, with one entry per label."""
+    handles, names = ax.get_legend_handles_labels()
+    unique = dict(zip(names, handles, strict=True))
+    fig.legend(list(unique.values()), list(unique), loc="outside lower center", ncols=columns, fontsize=9)
