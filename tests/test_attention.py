@@ -92,7 +92,7 @@ def test_what_cannot_be_measured_is_said(table):
         attention.measure_attention(models.build("a4", (200, 42), 8), spec, table)
     with pytest.raises(SerError, match="frame by frame|frames needs"):
         attention.measure_attention(None, Spec(model="lstm_attention"), table)
-    with pytest.raises(SerError, match="none of the utterances"):
+    with pytest.raises(SerError, match="no recording of these utterances"):
         attention.measure_attention(None, spec, table, ["nobody"])
 
 

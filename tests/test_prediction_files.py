@@ -69,10 +69,9 @@ def test_every_form_gives_the_same_scores(corpus, form, tmp_path):
     frame = answers(corpus)
     (tmp_path / "out").mkdir()
     expected = submissions.score_submission(write(frame, "csv", tmp_path / "out"), corpus, "speaker")
-    found = submissions.score_submission(write(frame, form, tmp_path / "out"), corpus, "speaker")
-    assert found["scores"] == expected["scores"] and found["confusion"] == expected["confusion"]
-    assert found["intervals"] == expected["intervals"] and found["folds"] == list(range(5))
-    assert found["scores"]["accuracy"] == 0.7
+    actual = submissions.score_submission(write(frame, form, tmp_path / "out"), corpus, "speaker")
+    assert actual.scored == expected.scored and actual.folds == tuple(range(5))
+    assert actual.scored.scores["accuracy"] == 0.7
 
 
 def test_probabilities_are_kept(corpus, tmp_path):

@@ -96,7 +96,7 @@ def test_systems_without_a_shared_fold_are_one_line(tmp_path):
 def test_results_are_loaded_by_name_or_folder(results, tmp_path, monkeypatch):
     assert sorted(one.hash for one in load_results(tmp_path)) == sorted(one.hash for one in results)
     monkeypatch.setenv("SER_RUNS", str(tmp_path / "runs"))
-    with pytest.raises(SerError, match="no results; `ser run` makes some"):
+    with pytest.raises(SerError, match="no results; make results with `ser run`"):
         load_results("store")
     with pytest.raises(SerError, match="'nowhere': unknown"):
         load_results("nowhere")
