@@ -1,4 +1,4 @@
-"""Anyone's predictions: a published row gives its own scores back, and what does not fit is refused by name."""
+"""Submissions: predictions of a published result give its scores, and invalid files are refused with the reason."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def some(*, corpus="ravdess", protocol="speaker", model="svm_egemaps", fold=0):
 
 
 def file_of(row):
-    return PUBLISHED / f"{row.hash}.parquet"
+    return store.predictions_path(row, PUBLISHED)
 
 
 A5 = "cnn_bilstm_attention"
