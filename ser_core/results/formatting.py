@@ -183,6 +183,9 @@ def format_field(name: str, value: Any) -> str:
         ("patience", None): "no early stopping",
         ("batch_norm", "precise"): "batch statistics without dropout",
         ("denoise", True): "noise reduction",
+        ("keep", "uar"): "epoch of the highest validation UAR",
+        ("keep", "last"): "last epoch",
+        ("keep", "oracle"): "epoch best on test (a leak)",
         ("znorm", False): "no z-norm",
     }
     return words.get((name, value), f"{name.replace('_', ' ')} {'none' if value == '' else value}")
