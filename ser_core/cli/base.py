@@ -133,7 +133,7 @@ def _training_options() -> list[Callable]:
         ),
         click.option("--epochs", type=int, help="Maximum epochs [300]"),
         click.option("--keep", help="The epoch that is kept: loss, uar, last; oracle (a leak, for study) [loss]"),
-        click.option("--patience", type=int, help="Early stopping: epochs without a lower validation loss [20]"),
+        click.option("--patience", type=int, help="Early stopping: epochs without improvement on validation [20]"),
         click.option(
             "--batch-size",
             "batch",
