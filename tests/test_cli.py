@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import click
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from ser_core import cli, corpora
 from ser_core.cli import base
+from ser_core.experiments.result import RunResult
 
 
 def ser(*arguments):
@@ -119,7 +121,7 @@ def test_protocols_have_two_names(alias, protocol, more, monkeypatch, tmp_path):
 
     def run_spec(spec, **options):
         specs.append(spec)
-        return {}
+        return RunResult(hash="made", spec=asdict(spec))
 
     monkeypatch.setattr("ser_core.experiments.run.run_spec", run_spec)
     for name in (alias, protocol):
