@@ -15,6 +15,7 @@ import soundfile
 from ser_core.experiments import store as store_module
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.sweep import expand, run_sweep
+from ser_core.training.selection import ORACLE
 
 NETWORKS = '''
 """User-defined networks: one that works, and one that kills only the process that trains it."""
@@ -91,14 +92,26 @@ def files(store):
     return [path for path in store.iterdir() if path.name != ".locks"]
 
 
+def finished(store):
+    """Return the JSON files of finished specs, and when they were written.
+
+    A training also gives the results of the other rules that keep an epoch; they are left out.
+    """
+    results = [result for result in store_module.load_rows(store) if result.spec["keep"] == Spec.keep]
+    return {result.path: result.path.stat().st_mtime_ns for result in results}
+
+
 def stored(store):
-    """Return scores, history and probabilities of the store's results by fold and seed; other files are an error."""
+    """Return scores, history and probabilities of :func:`specs` by fold and seed; other files are an error."""
     results = store_module.load_rows(store)
-    names = {f"{result.hash}{suffix}" for result in results for suffix in (".json", ".parquet", ".keras")}
+    names = {f"{result.hash}{suffix}" for result in results for suffix in (".json", ".parquet")}
+    names |= {f"{result.hash}.keras" for result in results if result.spec["keep"] != ORACLE}
     assert {path.name for path in files(store)} == names
     contents = {}
     for result in results:
         assert result.status == "ok" and result.epochs == FIELDS["epochs"]
+        if result.spec["keep"] != Spec.keep:
+            continue
         frame = store_module.load_predictions(result, store)
         key = result.spec["fold"], result.spec["seed"]
         assert key not in contents
