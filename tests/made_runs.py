@@ -89,7 +89,7 @@ def sequential(folder):
 
 def files(store):
     """Return the files of a store without its locks."""
-    return [path for path in store.iterdir() if path.name != ".locks"]
+    return [path for path in store.iterdir() if path.name != "locks"]
 
 
 def finished(store):
