@@ -330,7 +330,7 @@ def test_a_corpus_in_a_format_is_trained_and_tested(tmp_path, own_store):
     made_formats.write_audio(tmp_path)
     spec = Spec(corpus=made_formats.write_emobox(tmp_path), model="svm", protocol="official", augment="none", fold=1)
     row = run_spec(spec, progress=False)
-    assert row["n_train"] == 6 and row["n_test"] == 2 and row["status"] == "ok"
+    assert row.n_train == 6 and row.n_test == 2 and row.status == "ok"
 
 
 # --- the documentation

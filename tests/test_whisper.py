@@ -131,11 +131,11 @@ def test_other_weights_give_other_cache_entries(tiny, utterances):
 def test_a_run_chooses_the_probe(tiny, own_store):
     name = "whisper_tiny_en_base"
     row = run_spec(Spec(corpus="demo", model=name), progress=False)
-    assert row["status"] == "ok" and row["spec"]["augment"] == "" and row["spec"]["features"] == name
-    assert row["chosen"]["C"] in (0.001, 0.01, 0.1) and row["chosen"]["class_weight"] in (None, "balanced")
+    assert row.status == "ok" and row.spec["augment"] == "" and row.spec["features"] == name
+    assert row.chosen["C"] in (0.001, 0.01, 0.1) and row.chosen["class_weight"] in (None, "balanced")
     classes = len(corpora.labels("demo"))
-    assert row["parameters"] == classes * (whisper.vector_size(name) + 1)
-    assert "ctranslate2" in row["versions"]
+    assert row.parameters == classes * (whisper.vector_size(name) + 1)
+    assert "ctranslate2" in row.versions
 
 
 # What is refused
@@ -150,10 +150,10 @@ def test_another_rate_is_refused():
 def test_missing_weights_are_one_line_that_says_where_to_get_them(name, own_store, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_WEIGHTS", str(tmp_path / "mine"))
     row = worker.run_or_record_failure(Spec(corpus="demo", model=name))
-    assert row["status"] == "error" and row["error"].startswith("not measured here: ") and "\n" not in row["error"]
+    assert row.status == "error" and row.error.startswith("not measured here: ") and "\n" not in row.error
     first = whisper.COMBINATIONS[name][0]
     for words in (str(tmp_path / "mine" / first), "model.bin", "Hugging Face", "faster-whisper", "SER_WEIGHTS"):
-        assert words in row["error"]
+        assert words in row.error
 
 
 def test_without_the_variable_weights_are_looked_for_with_the_corpora(tmp_path, monkeypatch):
