@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch", reason=REASON)
 from ser_core import corpora, features  # noqa: E402
 from ser_core._utils.errors import SerError  # noqa: E402
 from ser_core.experiments import worker  # noqa: E402
+from ser_core.experiments.result import RunResult  # noqa: E402
 from ser_core.experiments.run import run_spec  # noqa: E402
 from ser_core.experiments.spec import Spec  # noqa: E402
 from ser_core.features import cache, encoders, inputs  # noqa: E402
@@ -236,16 +237,17 @@ def test_other_weights_give_other_features(tiny, tmp_path, own_cache):
 def test_a_run_on_the_demo_corpus(model, own_store, monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 2)
     row = run_spec(Spec(corpus="demo", model=model, epochs=2), progress=False)
-    assert json.loads(json.dumps(row)) == row
-    assert row["status"] == "ok" and row["n_augmented"] == 0 and np.sum(row["confusion"]) == row["n_test"]
-    assert 0.0 <= row["scores"]["uar"] <= 1.0 and row["parameters"] > 0
+    assert RunResult.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert row.ok and row.n_augmented == 0 and np.sum(row.confusion) == row.n_test
+    assert 0.0 <= row.scores["uar"] <= 1.0 and row.parameters > 0
     if "moe" in model:
-        assert row["standing"] == "reconstruction" and row["epochs"] == 2
+        assert row.standing == "reconstruction" and row.epochs == 2
     else:
-        assert row["standing"] == "standard" and row["chosen"]["layer"] in range(LAYERS)
+        assert row.standing == "standard" and row.chosen["layer"] in range(LAYERS)
 
 
 def test_a_run_without_weights_is_recorded_as_not_measured(tiny, own_store):
     shutil.rmtree(tiny / "hubert_base")
     row = worker.run_or_record_failure(Spec(corpus="demo", model="hubert_base"))
-    assert row["status"] == "error" and row["error"].startswith(encoders.NOT_MEASURED + ": ") and "scores" not in row
+    assert row.status == "error" and row.unavailable and row.scores == {}
+    assert row.error.startswith(encoders.NOT_MEASURED + ": ")
