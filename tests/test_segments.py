@@ -168,8 +168,8 @@ def test_a_corpus_of_segments_is_trained_and_tested(tmp_path, own_store):
         (tmp_path / f"{name}.csv").write_text("\n".join(text) + "\n")
         spec = Spec(corpus=f"csv:{tmp_path / name}.csv", model="svm", augment="none")
         row = run_spec(spec, progress=False)
-        assert row["n_test"] == len(text[1:]) // 6
-        scores.append(row["confusion"])
+        assert row.n_test == len(text[1:]) // 6
+        scores.append(row.confusion)
     assert scores[0] == scores[1]
 
 
