@@ -100,7 +100,7 @@ def test_the_markov_model_goes_from_left_to_right():
 def test_settings_of_network_training_have_no_effect_on_learners(name):
     chosen = Spec(model=name, epochs=3, patience=2, batch=8, optimizer="sgd", learning_rate=5.0)
     assert chosen == Spec(model=name) and spec_hash(chosen, "1") == spec_hash(Spec(model=name), "1")
-    with pytest.raises(SerError, match=f"batch_norm of model {name}, which is no network"):
+    with pytest.raises(SerError, match=f"batch_norm of model {name}, which is not a network"):
         Spec(model=name, batch_norm="precise")
 
 
