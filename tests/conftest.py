@@ -51,3 +51,28 @@ def runs_folder(tmp_path_factory):
         folder = made_runs.make_folder(tmp_path_factory)
         patch.syspath_prepend(folder)
         yield folder
+
+
+SLOW = {
+    f"test_{name}.py"
+    for name in (
+        "batch_norm",
+        "browser",
+        "cluster",
+        "fit",
+        "makefile",
+        "models",
+        "onnx_graph",
+        "run",
+        "speedups",
+        "sweep",
+    )
+}
+"""Files whose tests train networks or start many processes."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of slow files, so that ``-m "not slow"`` leaves them out."""
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker(pytest.mark.slow)
