@@ -328,7 +328,7 @@ def test_in_jupyterlab_as_make_lab_opens_it(browser, sounds, tmp_path):
         tab.goto(f"{server.address}lab/tree/00_start.ipynb?reset")
         tab.get_by_role("heading", name="0. Start here").wait_for()
         tab.goto(f"{server.address}lab/tree/10_predict.ipynb?reset")
-        tab.get_by_role("heading", name="10. Your own voice").wait_for()
+        tab.get_by_role("heading", name="10. Predict").wait_for()
         tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         for _ in range(3):  # a kernel that has just started may miss the first attempt
             tab.get_by_role("menuitem", name="Run", exact=True).click()
