@@ -29,7 +29,19 @@ FRONT_DOOR = {
 }
 """What the suite offers at its front door: module to names."""
 ROOMS = (
-    *("audio", "claims", "cli", "corpora", "experiments", "features", "figures", "inference", "metrics", "models"),
+    *(
+        "audio",
+        "benchmark",
+        "claims",
+        "cli",
+        "corpora",
+        "experiments",
+        "features",
+        "figures",
+        "inference",
+        "metrics",
+        "models",
+    ),
     *("protocols", "report", "results", "training", "widgets"),
 )
 """The sub-packages."""

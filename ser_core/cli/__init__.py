@@ -8,7 +8,7 @@ command runs, so that the help appears at once.
 import click
 
 from ser_core import __version__
-from ser_core.cli import app, auditing, data, predicting, reporting, running, scoring
+from ser_core.cli import app, auditing, benchmarking, data, predicting, reporting, running, scoring
 from ser_core.cli.base import Commands
 
 COMMANDS = (
@@ -24,6 +24,7 @@ COMMANDS = (
     predicting.predict,
     predicting.listen,
     predicting.export,
+    benchmarking.bench,
     reporting.reproduce,
     reporting.report,
     reporting.tables,

@@ -1,0 +1,67 @@
+"""Measure the features of a whole corpus: a plain librosa loop against the cache, empty and filled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from ser_core.benchmark import clocks, floors, naive
+from ser_core.benchmark.clocks import Contender
+from ser_core.benchmark.job import Job
+from ser_core.benchmark.records import OURS, PEER, Stage
+
+QUICK = 192
+"""Utterances of the quick measurement."""
+
+
+def measure_corpus(job: Job) -> tuple[Stage, ...]:
+    """Measure the network inputs of a corpus: with an empty cache, and with a filled one."""
+    from ser_core import corpora
+    from ser_core._utils.segments import sources
+    from ser_core.features import cache
+
+    table = corpora.load(job.corpus)
+    if job.quick and len(table) > QUICK:
+        table = table.iloc[np.linspace(0, len(table) - 1, QUICK).astype(int)]
+    paths = [os.fspath(source) for source in sources(table)]
+    folder = Path(job.folder) / "cache"
+    os.environ["SER_CACHE"] = str(folder)
+    result: dict[str, np.ndarray] = {}
+
+    def plain() -> None:
+        result["peer"] = naive.corpus(paths)
+
+    def ours() -> None:
+        result["ours"] = cache.feature_matrix(table, progress=False)
+
+    contenders = [
+        Contender("librosa, one process", PEER, plain),
+        Contender("cache.feature_matrix, empty cache", "cold", ours, before=lambda: shutil.rmtree(folder, True)),
+        Contender("cache.feature_matrix, filled cache", "warm", ours),
+    ]
+    naive.corpus(paths[:2])  # librosa loads here
+    peer, cold, warm = clocks.measure(
+        contenders, rounds=2 if job.quick else 3, calls=1, warmup=0, utterances=len(table)
+    )
+    read = sum(os.path.getsize(path) for path in paths)
+    operations, cores = floors.feature_operations(naive.FRAMES) * len(table), os.cpu_count() or 1
+    peaks = floors.measure_peaks(cores)
+    made = {
+        "cold": (cold, operations, read + result["ours"].nbytes, "files read, features, inputs written"),
+        "warm": (warm, 0, 2 * result["ours"].nbytes, "inputs read and written"),
+    }
+    return tuple(
+        Stage(
+            f"corpus_{name}",
+            f"{len(table):,} recordings to network inputs, cache {'empty' if name == 'cold' else 'filled'}",
+            utterances=len(table),
+            timings=(peer, clocks.with_role(timing, OURS)),
+            floor=floors.floor(peaks, count, moved, counted),
+            difference=float(np.abs(result["ours"] - result["peer"]).max()),
+            notes=("difference: largest over the network inputs, after Eq. 4",),
+        )
+        for name, (timing, count, moved, counted) in made.items()
+    )
