@@ -4,8 +4,10 @@ import contextlib
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -152,11 +154,18 @@ def load_predictions(result: RunResult, folder: Path):
     DataFrame
         one row per utterance: the columns of the Parquet file, and ``prediction``, the most probable label
     """
+    path = predictions_path(result, folder)
+    status = os.stat(path)
+    return _read_predictions(str(path), result.labels, status.st_size, status.st_mtime_ns).copy()
+
+
+@lru_cache(maxsize=128)
+def _read_predictions(path: str, labels: tuple[str, ...], size: int, changed: int):
+    """Read predictions; a file of this size and time of change is kept for the next call."""
     import pandas as pd
 
-    frame = pd.read_parquet(predictions_path(result, folder))
-    labels = list(result.labels)
-    frame["prediction"] = np.asarray(labels)[frame[labels].to_numpy().argmax(axis=1)]
+    frame = pd.read_parquet(path)
+    frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
     return frame
 
 

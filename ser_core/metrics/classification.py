@@ -40,15 +40,60 @@ def confusion(truth: Classes, prediction: Classes, labels: Classes) -> np.ndarra
     >>> confusion(["sad", "sad"], ["sad", "angry"], ["sad", "angry"]).tolist()
     [[1, 1], [0, 0]]
     """
+    return unit_confusions(np.zeros(len(truth), dtype=np.int64), truth, prediction, labels, units=1)[0]
+
+
+def unit_confusions(
+    unit: np.ndarray, truth: Classes, prediction: Classes, labels: Classes, *, units: int
+) -> np.ndarray:
+    """Compute the confusion matrix of each unit, such as a speaker, in one pass.
+
+    Parameters
+    ----------
+    unit : int [utterances]
+        number of the unit of each utterance, from 0; utterances with -1 are left out
+    truth, prediction : sequence of str or int [utterances]
+    labels : sequence of str or int
+        every class, in a fixed order
+    units : int
+        number of units
+
+    Returns
+    -------
+    int [units, labels, labels]
+        rows are the truth, columns the prediction
+
+    Raises
+    ------
+    ValueError
+        as :func:`confusion`
+
+    Examples
+    --------
+    >>> unit_confusions(np.array([0, 1, 1]), [3, 3, 4], [3, 4, 4], [3, 4], units=2).tolist()
+    [[[1, 0], [0, 0]], [[0, 1], [0, 1]]]
+    """
     if len(truth) != len(prediction):
         raise ValueError(f"{len(truth)} truths and {len(prediction)} predictions: give one of each per utterance")
     index = {label: i for i, label in enumerate(labels)}
-    unknown = (set(truth) | set(prediction)) - set(index)
-    if unknown:
-        raise ValueError(f"not among the labels: {sorted(unknown)}")
-    matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(matrix, ([index[t] for t in truth], [index[p] for p in prediction]), 1)
-    return matrix
+    (true, unknown), (predicted, others) = _numbers(truth, index), _numbers(prediction, index)
+    if unknown | others:
+        raise ValueError(f"not among the labels: {sorted(unknown | others)}")
+    count, kept = len(index), np.asarray(unit) >= 0
+    places = (np.asarray(unit)[kept] * count + true[kept]) * count + predicted[kept]
+    return np.bincount(places, minlength=units * count * count).reshape(units, count, count)
+
+
+def _numbers(values: Classes, index: dict[Any, int]) -> tuple[np.ndarray, set[Any]]:
+    """Return the number of each value's label, and the values that are no labels; each distinct value is looked up."""
+    if hasattr(values, "factorize"):
+        codes, distinct = values.factorize(use_na_sentinel=False)
+    else:
+        distinct, codes = np.unique(np.asarray(values), return_inverse=True)
+    known = list(distinct)
+    unknown = {value for value in known if value not in index}
+    table = np.array([index.get(value, -1) for value in known], dtype=np.int64)
+    return table[codes] if len(known) else np.zeros(0, dtype=np.int64), unknown
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core.metrics.classification import Classes, confusion, scores_from_confusion
-from ser_core.metrics.uncertainty import FEWEST_UNITS, LEVEL, SCORES, SPREAD, Interval, jackknife, unit_of
+from ser_core.metrics.classification import Classes, scores_from_confusion
+from ser_core.metrics.uncertainty import (
+    FEWEST_UNITS,
+    LEVEL,
+    SCORES,
+    SPREAD,
+    Interval,
+    confusions_by,
+    jackknife,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,9 +163,7 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Classes, level: fl
 def _matrices(system: pd.DataFrame, column: str, labels: Classes) -> np.ndarray:
     """Return the confusion matrix of each unit, averaged over seeds: float [units, labels, labels]."""
     seeds = len(system) / system["id"].nunique()
-    parts = dict(list(system.groupby(column)))
-    each = [confusion(parts[unit]["truth"], parts[unit]["prediction"], labels) for unit in sorted(parts)]
-    return np.stack(each) / seeds
+    return confusions_by(system, column, labels) / seeds
 
 
 def contributions(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core.metrics.classification import Classes, ClassScores, confusion, per_class, scores_from_confusion
+from ser_core.metrics.classification import (
+    Classes,
+    ClassScores,
+    confusion,
+    per_class,
+    scores_from_confusion,
+    unit_confusions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,17 +255,36 @@ def intervals(predictions: pd.DataFrame, labels: Classes, unit: str | None = Non
     """
     unit = unit or unit_of(predictions)
     column = {"speaker": "speaker", "word": "text"}.get(unit)
-    groups = [part for _, part in predictions.groupby(column)] if column else []
-    count = len(groups)
-    if count < FEWEST_UNITS:
+    count = int(predictions[column].nunique()) if column else 0
+    if column is None or count < FEWEST_UNITS:
         return Intervals("none", count, level, NO_METHOD)
-    each = np.stack([confusion(part["truth"], part["prediction"], labels) for part in groups])
+    each = confusions_by(predictions, column, labels)
     limits = {
         name: Interval(max(0.0, low), min(1.0, high), level, unit, count)
         for name, (low, high) in jackknife_scores(each, level).items()
         if high - low > PRINTED
     }
     return Intervals(unit, count, level, METHOD, **limits)
+
+
+def confusions_by(predictions: pd.DataFrame, column: str, labels: Classes) -> np.ndarray:
+    """Compute the confusion matrix of each unit.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``truth``, ``prediction`` and the column
+    column : str
+        ``"speaker"`` or ``"text"``
+    labels : sequence of str
+
+    Returns
+    -------
+    int [units, labels, labels]
+        the units sorted by name
+    """
+    unit, names = predictions[column].factorize(sort=True)
+    return unit_confusions(unit, predictions["truth"], predictions["prediction"], labels, units=len(names))
 
 
 def jackknife_scores(matrices: np.ndarray, level: float = LEVEL) -> dict[str, tuple[float, float]]:
@@ -296,10 +322,7 @@ def spread(frames: Sequence[pd.DataFrame], labels: Classes) -> dict[str, Spread]
         seeds averaged (None below four units)
     """
     column = "text" if unit_of(frames[0]) == "word" else "speaker"
-    each = []
-    for frame in frames:
-        parts = [part for _, part in frame.groupby(column)]
-        each.append(np.stack([confusion(part["truth"], part["prediction"], labels) for part in parts]))
+    each = [confusions_by(frame, column, labels) for frame in frames]
     by_seed = [scores_from_confusion(matrices.sum(axis=0)) for matrices in each]
     mean = np.mean(each, axis=0)
     total = scores_from_confusion(mean.sum(axis=0))

@@ -18,6 +18,7 @@ from ser_core.experiments.grids import A5, TABLES
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.metrics import significance
+from ser_core.results import pool_cache
 from ser_core.results.formatting import (
     ALIKE,
     DASH,
@@ -64,9 +65,13 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
     folds = tuple(sorted(set(first.folds) & set(second.folds)))
     if not folds or first.labels != second.labels:
         return None
-    before, after = (
-        join_predictions([run for run in result.results if run.spec["fold"] in folds], folder)
-        for result in (first, second)
+    runs = [[run for run in result.results if run.spec["fold"] in folds] for result in (first, second)]
+    key = pool_cache.key_of("paired", [*runs[0], *runs[1]], folder, len(runs[0]))
+    differences = pool_cache.remember(
+        key,
+        lambda: significance.paired(join_predictions(runs[0], folder), join_predictions(runs[1], folder), first.labels),
+        significance.PairedDifferences.to_json,
+        significance.PairedDifferences.from_json,
     )
     spec = second.spec
     return Comparison(
@@ -76,7 +81,7 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
         test_corpus=spec.get("test_corpus"),
         protocol=spec["protocol"],
         folds=folds,
-        differences=significance.paired(before, after, first.labels),
+        differences=differences,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ser_core.experiments.store import claimed, load_predictions
 from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import Scored
 from ser_core.protocols import splits
+from ser_core.results import pool_cache
 from ser_core.results.records import PooledResult
 
 
@@ -65,6 +68,17 @@ def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
     if not good:
         return PooledResult(status="error", **common)
     used, folds, seeds, left_out = _complete_seeds(good)
+    key = pool_cache.key_of("pooled", used.values(), folder, spec, folds, seeds)
+    scored = pool_cache.remember(
+        key, lambda: _pool_runs(spec, used, folds, seeds, folder), PooledResult.to_json, PooledResult.from_json
+    )
+    return replace(scored, **common, seeds_left_out=left_out, results=tuple(used.values()))
+
+
+def _pool_runs(
+    spec: dict, used: dict[tuple[int, int], RunResult], folds: tuple[int, ...], seeds: tuple[int, ...], folder: Path
+) -> PooledResult:
+    """Score the test utterances of all folds together, averaged over the seeds."""
     frames = [
         pd.concat([subset_predictions(used[seed, fold], folder) for fold in folds], ignore_index=True) for seed in seeds
     ]
@@ -75,11 +89,10 @@ def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
     answers = everything["truth"], everything["prediction"], labels
     times = len(seeds) * (len(folds) if spec["protocol"] == "cross" else 1)  # each fold tests the whole other corpus
     return PooledResult(
+        spec=spec,
         status="ok",
-        **common,
         folds=folds,
         seeds=seeds,
-        seeds_left_out=left_out,
         labels=labels,
         n_test=whole.n_test,
         scores=whole.scores,
@@ -95,7 +108,6 @@ def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
         calm_is_neutral=_calm_is_neutral(frames, labels) if _as_listeners(spec, labels) else None,
         parameters=results[0].parameters,
         completeness=_completeness(results),
-        results=results,
     )
 
 
@@ -168,10 +180,15 @@ def count_utterances(frame: pd.DataFrame) -> int:
 def folds_total(corpus: str, protocol: str) -> int | None:
     """Count the folds of a protocol on a corpus; None where its file list and recordings are missing."""
     try:
-        table = manifest(corpus) if corpus in CORPORA else load(corpus)
-        return splits.fold_count(table, protocol)
+        return _listed_folds(corpus, protocol) if corpus in CORPORA else splits.fold_count(load(corpus), protocol)
     except SerError:
         return None
+
+
+@lru_cache(maxsize=256)
+def _listed_folds(corpus: str, protocol: str) -> int:
+    """Count the folds of a protocol on a corpus with a published file list, which never changes."""
+    return splits.fold_count(manifest(corpus), protocol)
 
 
 def _completeness(results: Sequence[RunResult]) -> Completeness:
