@@ -113,7 +113,7 @@ test: lint ## Lint, unit tests and every notebook in its small setting
 	@$(BIN)/python -m pytest $(both) tests ser_core
 	@$(nbval)
 
-lint: env ## Check style, format, spelling, types and the order of the rooms
+lint: env ## Check style, format, spelling, types and the order of the sub-packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/codespell

@@ -4,8 +4,8 @@
 >>> ser.list_corpora()[:3]
 ['ravdess', 'tess', 'ravtess']
 
-The functions of :mod:`ser_core.api` are available here. They and the rooms (``ser.figures``, ``ser.results``, ...) are
-imported when they are first used, so that ``import ser_core`` is instant.
+The functions of :mod:`ser_core.api` are available here. They and the sub-packages (``ser.figures``,
+``ser.results``, ...) are imported when they are first used, so that ``import ser_core`` is instant.
 """
 
 import importlib
@@ -27,7 +27,7 @@ FRONT_DOOR = {
     "experiments.spec": ("Spec",),
     "_utils.errors": ("SerError",),
 }
-"""What the suite offers at its front door: module to names."""
+"""The public interface: module to names."""
 ROOMS = (
     *(
         "audio",

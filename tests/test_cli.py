@@ -47,6 +47,14 @@ def test_the_command_imports_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("package", ["pandas", "keras"])
+def test_a_command_without_its_packages_names_the_installation(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)  # importing it raises ModuleNotFoundError
+    result = ser("run", "--corpus", "demo", "--epochs", "1", "--augment", "none", "--force")
+    assert result.exit_code == 1
+    assert result.stderr == f"ser: {package}: not installed; this command needs pip install '.[training]'\n"
+
+
 # --- options and protocols with two names
 
 OLD_OPTIONS = {

@@ -5,6 +5,7 @@ import graphlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -355,3 +356,14 @@ def test_canonical_names():
     assert corpora.canonical_name("folder:/any/where") == "folder:/any/where"
     with pytest.raises(SerError, match="no corpus named"):
         corpora.canonical_name("ravdes")
+
+
+def test_a_corpus_without_a_file_list_loads(tmp_path, monkeypatch):
+    mine = replace(corpora.get_corpus("savee"), name="mine", title="Mine")
+    monkeypatch.setitem(corpora.CORPORA, "mine", mine)
+    (tmp_path / "DC").mkdir()
+    (tmp_path / "DC" / "a01.wav").touch()
+    assert not corpora.is_listed("mine")
+    assert list(corpora.load("mine", tmp_path)["emotion"]) == ["angry"]
+    with pytest.raises(SerError, match="mine: no published file list"):
+        corpora.manifest("mine")

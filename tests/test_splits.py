@@ -241,3 +241,13 @@ def test_an_utterance_in_no_fold_is_named():
     with pytest.raises(SerError, match="03-01-09-01-01-01-01"):
         splits.split(pd.concat([table, stranger], ignore_index=True), "speaker", 0)
     assert ravdess.CORPUS.expected == 1440
+
+
+def test_every_protocol_has_a_rule():
+    assert set(splits.RULES) | {"leaky", "official", "cross"} == set(splits.PROTOCOLS)
+
+
+def test_a_protocol_without_a_rule_is_refused(monkeypatch):
+    monkeypatch.setitem(splits.PROTOCOLS, "mine", "a promise without a rule")
+    with pytest.raises(SerError, match="mine: has no function that assigns its folds"):
+        splits.split(corpora.manifest("demo"), "mine", 0)

@@ -1,4 +1,4 @@
-"""Load, split and prepare data: the part of the front door before any training."""
+"""Load, split and prepare data: the part of the public interface before any training."""
 
 from __future__ import annotations
 

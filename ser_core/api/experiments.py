@@ -1,4 +1,4 @@
-"""Train, evaluate and compare systems: the part of the front door around a run."""
+"""Train, evaluate and compare systems: the part of the public interface around a run."""
 
 from __future__ import annotations
 

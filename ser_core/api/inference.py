@@ -1,4 +1,4 @@
-"""Use a trained network: the part of the front door after training."""
+"""Use a trained network: the part of the public interface after training."""
 
 from __future__ import annotations
 

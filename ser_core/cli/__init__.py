@@ -1,8 +1,8 @@
 """The shell command ``ser``: each command calls one function of the package and prints its result.
 
 Standard output carries the result (with ``--json``, JSON on one line), standard error the progress. Unusable input
-gives a one-line error and exit code 1. There is one module per group of commands. Other rooms are imported when a
-command runs, so that the help appears at once.
+gives a one-line error and exit code 1. There is one module per group of commands. Other sub-packages are imported when
+a command runs, so that the help appears at once.
 """
 
 import click

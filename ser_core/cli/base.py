@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from ser_core.experiments.spec import Spec
 
 
+TRAINING_PACKAGES = ("keras", "librosa", "matplotlib", "pandas", "scipy", "seaborn", "sklearn", "tensorflow", "tqdm")
+"""Packages that the base install lacks: it predicts, and does not train."""
+
+
 class Commands(click.Group):
-    """Group commands, and print :class:`SerError` and Ctrl-C as one line."""
+    """Group commands, and print :class:`SerError`, a missing package and Ctrl-C as one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; exit code 1 after an error, 130 after Ctrl-C."""
@@ -26,6 +30,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SerError as error:
             click.echo(f"ser: {error}", err=True)
+            ctx.exit(1)
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.split(".")[0] not in TRAINING_PACKAGES:
+                raise
+            click.echo(f"ser: {error.name}: not installed; this command needs pip install '.[training]'", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("ser: stopped; run the same command again to resume", err=True)

@@ -55,6 +55,8 @@ CORPORA: dict[str, Corpus] = {
     "demo_ravtess_calm_merged": demo.DEMO_CALM_MERGED,
 }
 """All known corpora by name."""
+MANIFESTS = Path(__file__).parent / "manifests"
+"""Published file lists, ``NAME.csv.xz``: one row per file with the columns file, sha256 and bytes."""
 
 
 def get_corpus(name: str) -> Corpus:
@@ -131,8 +133,10 @@ def load(name: str, root: str | os.PathLike | None = None) -> pd.DataFrame:
         return ravtess.compose(corpus, [load(part, root) for part in corpus.parts])
     embedded = corpus.demo and root is None
     corpus_folder = demo.unpack() / corpus.folder if embedded else table.locate(corpus, root)
-    if not corpus.extends:
+    if is_listed(corpus.name):
         return table.build(corpus, corpus_folder, [*manifest(corpus.name)["id"], *corpus.unlisted])
+    if not corpus.extends:
+        return table.build(corpus, corpus_folder)
     utterances, part = table.build(corpus, corpus_folder), get_corpus(corpus.extends)
     if not set(utterances["id"]) - set(manifest(part.name)["id"]):
         raise SerError(
@@ -176,10 +180,9 @@ def manifest(name: str) -> pd.DataFrame:
     if corpus.demo:
         listing = demo.listing(corpus)
     else:
-        source = Path(__file__).parent / "manifests" / f"{corpus.name}.csv.xz"
-        if not source.is_file():
-            raise SerError(f"{name}: no published file list; only the corpora of `ser data list` have one")
-        listing = pd.read_csv(source, dtype={"file": "str", "sha256": "str"})
+        if not _manifest_path(corpus).is_file():
+            raise SerError(f"{name}: no published file list; it would be {MANIFESTS / corpus.name}.csv.xz")
+        listing = pd.read_csv(_manifest_path(corpus), dtype={"file": "str", "sha256": "str"})
     if {"frames", "sample_rate"} <= set(listing.columns):
         listing["seconds"] = listing["frames"] / listing["sample_rate"]
     parsed = pd.DataFrame([corpus.parse(file) for file in listing["file"]], dtype="str")
@@ -205,7 +208,14 @@ def is_listed(name: str) -> bool:
     >>> is_listed("emodb"), is_listed("emodb2"), is_listed("folder:voices")
     (True, False, False)
     """
-    return name in CORPORA and not CORPORA[name].extends
+    corpus = CORPORA.get(name)
+    if corpus is None or corpus.extends:
+        return False
+    return corpus.demo or all(_manifest_path(CORPORA[part]).is_file() for part in corpus.parts or (name,))
+
+
+def _manifest_path(corpus: Corpus) -> Path:
+    return MANIFESTS / f"{corpus.name}.csv.xz"
 
 
 def is_demo(corpus: str) -> bool:

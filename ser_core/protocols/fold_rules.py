@@ -38,7 +38,7 @@ def _speaker_groups(
     return {speaker: i % folds for i, speaker in enumerate(shuffled["speaker"])}, folds
 
 
-def deal_speakers(table: pd.DataFrame, *, folds: int | None = None, protocol: str = "speaker") -> pd.DataFrame:
+def assign_speakers(table: pd.DataFrame, *, folds: int | None = None, protocol: str = "speaker") -> pd.DataFrame:
     """Assign speakers to folds: fold k tests group k and validates on group k + 1.
 
     Speakers are shuffled and assigned to the groups in turn, women then men.
@@ -104,7 +104,7 @@ def split_texts(table: pd.DataFrame) -> dict[str, int]:
     return half
 
 
-def deal_speaker_text(
+def assign_speakers_and_texts(
     table: pd.DataFrame | None, *, group: dict[str, int] | None = None, half: dict[str, int] | None = None
 ) -> pd.DataFrame:
     """Assign speakers and texts to folds: two folds per group of speakers, one for each half of the texts.
@@ -118,7 +118,7 @@ def deal_speaker_text(
     table : DataFrame
         utterance table; ``speaker``, ``sex``, ``text`` and ``emotion`` are used. None if group and half are given
     group : dict, optional
-        speaker to number of group; by default that of :func:`deal_speakers`
+        speaker to number of group; by default that of :func:`assign_speakers`
     half : dict, optional
         text to 0 or 1; by default :func:`split_texts`
 
@@ -165,7 +165,7 @@ def _utterance_groups(table: pd.DataFrame, folds: int) -> dict[str, int]:
     return group
 
 
-def deal_random(table: pd.DataFrame, *, folds: int = RANDOM_FOLDS) -> pd.DataFrame:
+def assign_utterances(table: pd.DataFrame, *, folds: int = RANDOM_FOLDS) -> pd.DataFrame:
     """Assign utterances to folds, stratified by emotion: fold k tests group k and validates on group k + 1.
 
     Within each emotion the ids are shuffled and assigned to the groups in turn, continuing from one emotion to the
@@ -187,8 +187,8 @@ def deal_random(table: pd.DataFrame, *, folds: int = RANDOM_FOLDS) -> pd.DataFra
     return folds_of_groups(table[["id"]].sort_values("id"), [group[name] for name in sorted(group)], folds)
 
 
-def deal_leaky(pool: pd.DataFrame, *, folds: int = RANDOM_FOLDS) -> pd.DataFrame:
-    """Assign the pool of utterances and copies to folds, as :func:`deal_random` assigns utterances.
+def assign_clips(pool: pd.DataFrame, *, folds: int = RANDOM_FOLDS) -> pd.DataFrame:
+    """Assign the pool of utterances and copies to folds, as :func:`assign_utterances` assigns utterances.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ actress trains with the other half, less her validation words.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -42,6 +42,12 @@ PROTOCOLS: dict[str, str] = {
     "cross": "trained on one corpus, tested on another, on the emotions that both have",
 }
 """Name of a protocol to what it guarantees."""
+RULES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "speaker": fold_rules.assign_speakers,
+    "speaker-text": fold_rules.assign_speakers_and_texts,
+    "random": fold_rules.assign_utterances,
+}
+"""Protocol to the function that computes its folds where none are frozen."""
 ALIASES = {"speaker-independent": "speaker", "cross-corpus": "cross"}
 """Other accepted names of protocols."""
 COPY_MARK = "::"
@@ -155,11 +161,11 @@ def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
         return frozen
     if protocol == "cross":  # the test set is the other corpus: the test group of this one trains
         frozen = frozen_folds(corpus, "speaker")
-        folds = fold_rules.deal_speakers(table, protocol="cross") if frozen is None else frozen
+        folds = fold_rules.assign_speakers(table, protocol="cross") if frozen is None else frozen
         return folds.replace("test", "train")
-    if protocol == "speaker":
-        return fold_rules.deal_speakers(table)
-    return fold_rules.deal_speaker_text(table) if protocol == "speaker-text" else fold_rules.deal_random(table)
+    if protocol not in RULES:
+        raise SerError(f"protocol {protocol}: has no function that assigns its folds; add it to splits.RULES")
+    return RULES[protocol](table)
 
 
 def _official_folds(table: pd.DataFrame) -> pd.DataFrame:
@@ -274,7 +280,7 @@ def _leaky_subsets(part: pd.DataFrame, fold: int, copies: Sequence[str]) -> dict
     """Map the clip ids of one source corpus to subsets."""
     folds = frozen_folds(part["corpus"].iloc[0], "leaky")
     if folds is None or not set(copies) <= set(folds.columns):
-        folds = fold_rules.deal_leaky(pool_copies(part, copies))
+        folds = fold_rules.assign_clips(pool_copies(part, copies))
     joined = part[["id"]].merge(folds, on="id", how="left")
     _check_all_in_fold(joined, fold_rules.ORIGINAL, "leaky")
     subset: dict[str, str] = {}

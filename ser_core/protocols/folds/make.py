@@ -44,7 +44,7 @@ def ravdess_speaker() -> pd.DataFrame:
 def ravdess_speaker_text() -> pd.DataFrame:
     """Return twelve folds: the six of EmoBox, each with either statement held out."""
     group = _emobox_groups()
-    return fold_rules.deal_speaker_text(None, group=group, half={"01": 0, "02": 1})
+    return fold_rules.assign_speakers_and_texts(None, group=group, half={"01": 0, "02": 1})
 
 
 def _shuffled_words() -> list[str]:
@@ -119,21 +119,24 @@ def make() -> dict[str, tuple[str, pd.DataFrame]]:
             tess_speaker_text(),
         ),
         "tess-cross": ("validation: held-out words of both actresses; the other corpus is tested on", tess_cross()),
-        "emodb-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("emodb"), folds=5)),
-        "savee-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("savee"), folds=4)),
-        "cremad-speaker": (in_turn, fold_rules.deal_speakers(corpora.manifest("cremad"), folds=6)),
+        "emodb-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("emodb"), folds=5)),
+        "savee-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("savee"), folds=4)),
+        "cremad-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("cremad"), folds=6)),
     }
     for name in ("emodb", "savee", "cremad"):
         group = _tested_in(files[f"{name}-speaker"][1])
-        files[f"{name}-speaker-text"] = (crossed, fold_rules.deal_speaker_text(corpora.manifest(name), group=group))
+        files[f"{name}-speaker-text"] = (
+            crossed,
+            fold_rules.assign_speakers_and_texts(corpora.manifest(name), group=group),
+        )
     for name in ("ravdess", "tess", "emodb", "savee"):  # the list of CREMA-D lacks three files: computed on loading
         files[f"{name}-random"] = (
             "stratified by emotion over utterances",
-            fold_rules.deal_random(corpora.manifest(name)),
+            fold_rules.assign_utterances(corpora.manifest(name)),
         )
         files[f"{name}-leaky"] = (
             "number of the fold that tests an utterance or copy",
-            fold_rules.deal_leaky(splits.pool_copies(corpora.manifest(name))),
+            fold_rules.assign_clips(splits.pool_copies(corpora.manifest(name))),
         )
     return files
 
