@@ -6,6 +6,7 @@ channel is standardised over the frames of the utterance (Eq. 4), then padded wi
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features.spectral import N_MELS, N_MFCC, frame_sizes, mfcc, rmse
+from ser_core.features.frame_power import scratch
+from ser_core.features.spectral import N_MELS, N_MFCC, dct_matrix, frame_sizes, mel_and_energy, rmse, to_decibel
 
 FRAMES = 400
 """Frames of an input by default: 4.00 s."""
@@ -96,14 +98,25 @@ def delta(values: np.ndarray, n: int = DELTA_N) -> np.ndarray:
     >>> delta(np.array([[0.0], [3.0], [6.0], [9.0], [12.0]]))[2]
     array([3.])
     """
-    padded = np.pad(np.asarray(values, dtype=np.float64), ((n, n), (0, 0)), mode="edge")
-    length = len(values)
+    values = np.asarray(values, dtype=np.float64)
+    padded = np.concatenate([values[:1]] * n + [values] + [values[-1:]] * n).T.copy()
+    slopes = np.empty_like(padded)
+    _slopes(padded, slopes, n)
+    return slopes[:, n : n + len(values)].T
 
-    def shifted(k: int) -> np.ndarray:
-        return padded[n + k : n + k + length]
 
-    slopes = np.asarray(sum(k * (shifted(k) - shifted(-k)) for k in range(1, n + 1)))
-    return slopes / (2.0 * sum(k * k for k in range(1, n + 1)))
+def _slopes(padded: np.ndarray, out: np.ndarray, n: int = DELTA_N) -> None:
+    """Write the deltas of rows [channels, n + frames + n] to rows of the same shape; their edge frames stay undefined.
+
+    The rows are contiguous and are taken as one, which is several times as fast; only edge frames mix two rows.
+    """
+    x, y = padded.reshape(-1), out.reshape(-1)[n:-n]
+    np.subtract(x[n + 1 : len(x) - n + 1], x[n - 1 : -n - 1], out=y)
+    for k in range(2, n + 1):
+        difference = x[n + k : len(x) - n + k] - x[n - k : -n - k]
+        difference *= k
+        y += difference
+    y /= 2.0 * sum(k * k for k in range(1, n + 1))
 
 
 def base_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -119,9 +132,33 @@ def base_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     -------
     ndarray of float64 [frames, 42]
     """
-    static = np.column_stack([mfcc(samples, rate), rmse(samples, rate)])
-    first = delta(static)
-    return np.hstack([static, first, delta(first)])
+    return assemble_channels(*mel_and_energy(samples, rate)).copy()
+
+
+def assemble_channels(mel: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Make the 42 channels from the mel power spectrogram and the mean square of each frame.
+
+    Parameters
+    ----------
+    mel : float64 [frames, 40]
+        overwritten
+    energy : float64 [frames]
+
+    Returns
+    -------
+    ndarray of float64 [frames, 42], in the order of ``CHANNELS["42"]``
+        stands until the next call in the same thread
+    """
+    count, n = len(_BASE), DELTA_N
+    shape = 3 * count, len(energy) + 2 * n
+    rows = scratch("channels", *shape, kind=energy.dtype.name)  # channel by channel, with the repeated edge frames
+    inside = rows[:, n:-n]
+    inside[:N_MFCC] = (to_decibel(mel).astype(np.float64, copy=False) @ dct_matrix(N_MFCC, N_MELS).T).T
+    np.sqrt(energy, out=inside[N_MFCC])
+    for part, deltas in ((rows[:count], rows[count : 2 * count]), (rows[count : 2 * count], rows[2 * count :])):
+        part[:, :n], part[:, -n:] = part[:, n : n + 1], part[:, -n - 1 : -n]
+        _slopes(part, deltas)
+    return inside.T
 
 
 def wide_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -176,8 +213,8 @@ def raw_channels(samples: np.ndarray, rate: int = SAMPLE_RATE, *, with_wide: boo
     -------
     ndarray of float32 [frames, 42], or [frames, 49] with ``with_wide``
     """
-    columns = [base_channels(samples, rate)] + ([wide_channels(samples, rate)] if with_wide else [])
-    return np.hstack(columns).astype(np.float32)
+    base = assemble_channels(*mel_and_energy(samples, rate)).astype(np.float32, order="C")
+    return np.hstack([base, wide_channels(samples, rate).astype(np.float32)]) if with_wide else base
 
 
 def zscore(values: np.ndarray) -> np.ndarray:
@@ -239,10 +276,40 @@ def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     -------
     ndarray of float32 [settings.frames, channels]
     """
-    order = CHANNELS["wide"]
-    selected = values[:, [order.index(name) for name in channel_names(settings.features)]]
-    scaled = zscore(selected) if settings.znorm else selected
-    return fit_length(scaled, settings.frames).astype(np.float32)
+    return _arrange(values.T, settings, "float64")
+
+
+def _arrange(rows: np.ndarray, settings: FeatureSettings, kind: str) -> np.ndarray:
+    """Make the network's input from channels [42 or 49, frames], standardised in the precision ``kind``."""
+    places = _places(settings.features)
+    rows = rows if places == tuple(range(len(rows))) else rows[list(places)]
+    if settings.znorm:
+        scaled = scratch("scaled", *rows.shape, kind=kind)
+        if kind == "float64":
+            np.copyto(scaled, rows)
+        else:  # changes no score, and keeps a constant channel exactly constant
+            np.subtract(rows, rows[:, :1], out=scaled)
+        rows = _standardise(scaled)
+    result = np.zeros((settings.frames, len(rows)), dtype=np.float32)
+    count = min(settings.frames, rows.shape[1])
+    result[:count] = rows.T[:count]
+    return result
+
+
+def _standardise(rows: np.ndarray) -> np.ndarray:
+    """Standardise contiguous rows [channels, frames] in place, as :func:`zscore` does columns."""
+    frames = rows.shape[1]
+    rows -= np.add.reduce(rows, axis=1, keepdims=True) / frames
+    squares = np.multiply(rows, rows, out=scratch("squares", *rows.shape, kind=rows.dtype.name))
+    deviation = np.sqrt(np.add.reduce(squares, axis=1, keepdims=True) / frames)
+    rows /= np.where(deviation > 1e-8, deviation, np.inf).astype(rows.dtype)
+    return rows
+
+
+@lru_cache(maxsize=len(CHANNELS))
+def _places(features: str) -> tuple[int, ...]:
+    """Return the places of a feature set's channels among all channels."""
+    return tuple(CHANNELS["wide"].index(name) for name in channel_names(features))
 
 
 def extract(
@@ -254,6 +321,9 @@ def extract(
     rate: int = SAMPLE_RATE,
 ) -> np.ndarray:
     """Extract the frame features of an utterance, as the network gets them.
+
+    This is the fast way, in float32. Networks are trained on :func:`raw_channels`, computed in float64; the two differ
+    by less than 1e-4 (5e-5 on RAVDESS and TESS).
 
     Parameters
     ----------
@@ -283,7 +353,10 @@ def extract(
     """
     settings = FeatureSettings(features=features, frames=frames, znorm=znorm, rate=rate)
     channel_names(features)
-    return to_input(raw_channels(samples, rate, with_wide=features == "wide"), settings)
+    if features == "wide":
+        return to_input(raw_channels(samples, rate, with_wide=True), settings)
+    channels = assemble_channels(*mel_and_energy(samples, rate, kind="float32"))
+    return _arrange(channels.T, settings, "float32")
 
 
 def describe_recording(path: str | os.PathLike | bytes, *, features: str = "42") -> dict[str, Any]:

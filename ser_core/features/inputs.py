@@ -16,6 +16,7 @@ from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
 from ser_core.features import FeatureSettings, encoders, whisper
+from ser_core.features.frame_power import power_and_energy
 
 MEL_BANDS, MEL_WINDOW, MEL_FFT, MEL_HOP, MEL_RATE = 128, 512, 1024, 256, 48_000
 """Of the log-mel image: bands; window, Fourier transform and hop in samples; sampling rate, Hz."""
@@ -67,8 +68,7 @@ def log_mel_image(samples: np.ndarray, rate: int, *, bands: int, window: int, n_
     -------
     ndarray of float32 [1 + samples // hop, bands], -80 to 0
     """
-    hamming = 0.54 - 0.46 * np.cos(2.0 * np.pi * np.arange(window) / window)
-    power = np.abs(np.fft.rfft(features.framed(samples, window, hop) * hamming, n=n_fft, axis=1)) ** 2
+    power, _ = power_and_energy(samples, window, hop, window="hamming", n_fft=n_fft)
     decibel = 10.0 * np.log10(np.maximum(power @ features.mel_filters(rate, n_fft, bands).T, 1e-10))
     return np.maximum(decibel - decibel.max(), -features.DYNAMIC_RANGE_DB).astype(np.float32)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE
+from ser_core.features.frame_power import frame_count, power_and_energy, scratch
 
 FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010
 """Length of a frame and hop between frames, seconds."""
@@ -19,6 +20,10 @@ N_MFCC, N_MELS = 13, 40
 """MFCC and mel bands of the paper's features."""
 DYNAMIC_RANGE_DB = 80.0
 """Range of the log-mel spectrogram below its maximum, dB."""
+PART = 128
+"""Least number of frames in a product with groups of mel filters. OpenBLAS adds in another order for fewer."""
+LONGEST = 512
+"""Frames whose power spectrum is held at once in float32."""
 
 
 def frame_sizes(rate: int = SAMPLE_RATE) -> tuple[int, int]:
@@ -113,6 +118,85 @@ def dct_matrix(n_out: int, n_in: int) -> np.ndarray:
     return matrix
 
 
+@lru_cache(maxsize=16)
+def _band_groups(rate: int, n_fft: int, kind: str) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return groups of eight neighbouring mel bands: their bins, the bands, and the filters [bins, bands].
+
+    The filters of all bands are zero in most bins; their product with the power spectrum costs five times as much.
+    """
+    filters: np.ndarray = mel_filters(rate, n_fft).astype(kind)
+    groups = []
+    for first in range(0, N_MELS, 8):
+        bands = slice(first, first + 8)
+        used = np.nonzero(filters[bands].any(axis=0))[0]
+        bins = slice(int(used.min()), int(used.max()) + 1) if len(used) else slice(0, 1)
+        groups.append((bins, bands, np.ascontiguousarray(filters[bands, bins].T)))
+    return groups
+
+
+def _multiply_filters(power: np.ndarray, rate: int, n_fft: int, out: np.ndarray) -> None:
+    """Write the product of a power spectrum [frames, bins] and the mel filters to ``out`` [frames, 40]."""
+    if len(power) < PART and power.dtype == np.float64:
+        np.matmul(power, mel_filters(rate, n_fft).T, out=out)
+        return
+    for bins, bands, filters in _band_groups(rate, n_fft, power.dtype.name):
+        np.matmul(power[:, bins], filters, out=out[:, bands])
+
+
+def mel_and_energy(
+    samples: np.ndarray, rate: int = SAMPLE_RATE, *, first: int = 0, last: int | None = None, kind: str = "float64"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the mel power spectrogram and the mean square of each frame, in one pass.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int, default 16,000
+        sampling rate, Hz
+    first, last : int, optional
+        the frames to compute, ``last`` excluded; by default all
+    kind : str, default "float64"
+        precision, float64 or float32
+
+    Returns
+    -------
+    mel : ndarray of ``kind`` [frames, 40]
+        stands until the next call in the same thread
+    energy : ndarray of ``kind`` [frames]
+    """
+    frame, hop = frame_sizes(rate)
+    count = (frame_count(len(samples), frame, hop) if last is None else last) - first
+    mel = scratch("mel", count, N_MELS, kind=kind)
+    energy: np.ndarray = np.empty(count, dtype=kind)
+    step = -(-count // max(1, count // (PART if kind == "float64" else LONGEST)))
+    for start in range(0, count, step or 1):
+        end = min(start + step, count)
+        power, energy[start:end] = power_and_energy(
+            samples, frame, hop, first=first + start, last=first + end, kind=kind
+        )
+        _multiply_filters(power, rate, frame, mel[start:end])
+    return mel, energy
+
+
+def to_decibel(mel: np.ndarray) -> np.ndarray:
+    """Convert a mel power spectrogram to dB in place, floored 80 dB below its maximum.
+
+    Parameters
+    ----------
+    mel : float [frames, bands]
+        overwritten
+
+    Returns
+    -------
+    ndarray of float [frames, bands]
+        the same array
+    """
+    np.maximum(mel, 1e-10, out=mel)
+    np.log10(mel, out=mel)
+    mel *= 10.0
+    return np.maximum(mel, mel.max() - DYNAMIC_RANGE_DB, out=mel)
+
+
 def log_mel(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     """Compute the mel power spectrogram in dB, floored 80 dB below its maximum.
 
@@ -126,11 +210,7 @@ def log_mel(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     -------
     ndarray of float64 [frames, 40]
     """
-    frame, hop = frame_sizes(rate)
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frame) / frame)
-    power = np.abs(np.fft.rfft(framed(samples, frame, hop) * window, axis=1)) ** 2
-    decibel = 10.0 * np.log10(np.maximum(power @ mel_filters(rate, frame).T, 1e-10))
-    return np.maximum(decibel, decibel.max() - DYNAMIC_RANGE_DB)
+    return to_decibel(mel_and_energy(samples, rate)[0]).copy()
 
 
 def mfcc(samples: np.ndarray, rate: int = SAMPLE_RATE, n_mfcc: int = N_MFCC) -> np.ndarray:
@@ -169,4 +249,4 @@ def rmse(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     >>> float(rmse(np.full(1600, 0.25))[5])
     0.25
     """
-    return np.sqrt(np.mean(framed(samples, *frame_sizes(rate)) ** 2, axis=1))
+    return np.sqrt(mel_and_energy(samples, rate)[1])
