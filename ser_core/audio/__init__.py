@@ -1,7 +1,7 @@
 """Read, resample, augment and degrade recordings, and stream live audio.
 
-The functions of :mod:`~ser_core.audio.io` and :mod:`~ser_core.audio.processing` are reached through the package:
-``audio.read(path)``.
+The functions of :mod:`~ser_core.audio.io`, :mod:`~ser_core.audio.mono` and :mod:`~ser_core.audio.processing` are
+reached through the package: ``audio.read(path)``.
 """
 
 from ser_core._utils.lazy import attach_modules
@@ -14,8 +14,9 @@ from ser_core.audio.io import (
     check_rate,
     check_samples,
     decode,
-    read,
+    decode_blocks,
 )
+from ser_core.audio.mono import LongSignal, hear, read
 from ser_core.audio.processing import (
     SAMPLE_RATE,
     measure_level,
@@ -27,6 +28,7 @@ from ser_core.audio.processing import (
 
 __all__ = [
     "LONGEST",
+    "LongSignal",
     "SAMPLE_RATE",
     "SHORTEST",
     "SILENCE",
@@ -35,6 +37,8 @@ __all__ = [
     "check_rate",
     "check_samples",
     "decode",
+    "decode_blocks",
+    "hear",
     "measure_level",
     "peak_normalise",
     "preprocess",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -97,8 +98,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on on
 
 
 def emit(value: Any) -> None:
-    """Print a value as JSON on one line."""
-    click.echo(json.dumps(value))
+    """Print a value as JSON on one line; a number that is none (NaN, infinite) is null, as JSON has no word for it."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_nan(value), allow_nan=False)
+    click.echo(text)
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a JSON-able value with None for each number that is not finite."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def spec_options(command: Callable) -> Callable:

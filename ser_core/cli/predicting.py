@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -35,9 +34,10 @@ def recordings(names: Sequence[str]) -> list[tuple[str, Path | None]]:
     Returns
     -------
     list of (str, Path or None)
-        Name and path of each recording; the path is None for standard input.
+        Name and path of each recording; the path is None for standard input. What else is in a folder is counted on
+        standard error.
     """
-    from ser_core.audio import SUFFIXES
+    from ser_core._utils.recordings import SUFFIXES, printable
 
     sources: list[tuple[str, Path | None]] = []
     for name in names:
@@ -45,8 +45,20 @@ def recordings(names: Sequence[str]) -> list[tuple[str, Path | None]]:
         if name == "-":
             sources.append(("-", None))
         elif os.path.isdir(name):  # never raises, whatever the name
-            inside = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
-            inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+            visible = [
+                p
+                for p in sorted(path.rglob("*"))
+                if not any(part.startswith(".") for part in p.relative_to(path).parts)
+            ]
+            inside = [p for p in visible if p.suffix.lower() in SUFFIXES]
+            others = [
+                p.suffix.lower() or "no suffix" for p in visible if p.suffix.lower() not in SUFFIXES and p.is_file()
+            ]
+            if others:
+                kinds = ", ".join(f"{others.count(kind)} {kind}" for kind in sorted(set(others))[:8])
+                click.echo(
+                    f"ser: {printable(name)}: passed over {len(others)} other files ({printable(kinds)})", err=True
+                )
             sources += [(str(p), p) for p in inside] or [(name, path)]
         else:
             sources.append((name, path))
@@ -92,12 +104,14 @@ def predict(ctx: click.Context, files: tuple[str, ...], model: str | None, as_cs
 
 def line(prediction: Prediction) -> str:
     """Return a prediction as one line for people; an uncertain one also names the second emotion."""
+    from ser_core._utils.recordings import printable
+
     probabilities = prediction.probabilities
     second = sorted(probabilities, key=lambda label: probabilities[label])[-2]
     doubt = "" if prediction.sure else f", uncertain (next {second}, {100 * probabilities[second]:.0f} %)"
     notes = f" ({'; '.join(prediction.notes)})" if prediction.notes else ""
     confidence = f"{100 * prediction.confidence:.0f} %"
-    return f"{prediction.file}: {prediction.emotion}, {confidence}{doubt}, {prediction.seconds:.2f} s{notes}"
+    return f"{printable(prediction.file)}: {prediction.emotion}, {confidence}{doubt}, {prediction.seconds:.2f} s{notes}"
 
 
 def table(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
@@ -121,14 +135,14 @@ def table(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
     writer.writeheader()
     for row in rows:
         writer.writerow(row | row.get("probabilities", {}) | {"notes": "; ".join(row.get("notes", ()))})
-    return text.getvalue()
+    return text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")  # names of files may be no text
 
 
 @click.command()
 @click.argument("source", default="microphone")
 @model_option
 @click.option("--rate", type=int, default=16_000, show_default=True, help="Sampling rate of raw samples, Hz.")
-@click.option("--channels", type=click.IntRange(1), default=1, show_default=True, help="Channels of raw samples.")
+@click.option("--channels", type=click.IntRange(1, 1024), default=1, show_default=True, help="Channels of raw samples.")
 @click.option("--hop", type=float, default=0.5, show_default=True, help="Seconds between two predictions.")
 @click.option("--seconds", type=float, help="Stop after this many seconds of audio [at its end, or Ctrl-C]")
 @click.option("--json-lines", is_flag=True, help="Print one line of JSON per prediction.")
@@ -140,26 +154,35 @@ def listen(
     SOURCE is microphone, or - for a WAV file or raw 16-bit samples on standard input. Each prediction covers the last
     four seconds. Ctrl-C stops it.
     """
+    from ser_core import audio
     from ser_core.audio import streaming
     from ser_core.inference.predict import Predictor
 
+    audio.check_rate(rate, "--rate")
+    if seconds is not None and not seconds > 0:
+        raise SerError(f"--seconds {seconds}: must be above 0")
     if source not in ("microphone", "-"):
         raise SerError(f"{source}: must be microphone or - (standard input); `ser predict` reads files")
     stream = Predictor(model).stream(hop)
     chunks = streaming.read_pipe(sys.stdin.buffer, rate, channels) if source == "-" else streaming.read_microphone()
     live = sys.stdout.isatty() and not json_lines
+    answered = False
     try:
         for prediction in streaming.stream_predictions(stream, chunks, seconds):
+            answered = True
             if json_lines:
-                click.echo(json.dumps(prediction.record() | {"end": prediction.windows[-1].end}))
+                emit(prediction.record() | {"end": prediction.windows[-1].end})
             else:
                 text = stream_line(prediction)
                 click.echo(f"\r{text}" if live else text, nl=not live)
     except KeyboardInterrupt:  # the usual way to stop
-        pass
+        answered = True
     finally:
         if live:
             click.echo()
+    if not answered:
+        have = stream.count / stream.predictor.rate
+        raise SerError(f"{source}: {have:.2f} s of sound, too little for an answer; one comes every {hop:g} s (--hop)")
 
 
 def stream_line(prediction: Prediction) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import data_dir
+from ser_core._utils.recordings import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +35,6 @@ COLUMNS = ("id", "path", "corpus", "speaker", "sex", "emotion", "text", "intensi
 
 NUMBERS = ("start", "end", "arousal", "valence", "dominance")
 """Columns of numbers that a table has if its corpus gives them: limits of a segment (seconds), continuous labels."""
-
-SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
-"""Suffixes of the audio containers that are read, in order of preference (case is ignored)."""
 
 LABELS = ("neutral", "calm", "boredom", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 """All known emotions; every corpus lists its own in this order."""

@@ -372,6 +372,10 @@ def data_version(table) -> str:
 
 
 def _decoded_digest(path: str | Segment) -> str:
-    """Compute the hash of a recording's decoded samples and sampling rate."""
-    samples, rate, _ = audio.decode(path)
-    return hashlib.sha256(samples.tobytes() + str((rate, samples.shape)).encode()).hexdigest()[:32]
+    """Compute the hash of a recording's decoded samples and sampling rate, block by block."""
+    digest, count, rate, channels = hashlib.sha256(), 0, 0, 0
+    for block, sound in audio.decode_blocks(path):
+        digest.update(np.ascontiguousarray(block).data)
+        count, rate, channels = count + len(block), sound.rate, sound.channels
+    digest.update(str((rate, (count, channels))).encode())
+    return digest.hexdigest()[:32]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core.inference.checks import check_facts, check_labels
 from ser_core.metrics.temperature_scaling import apply_temperature
 
 
@@ -18,6 +19,8 @@ class OnnxNetwork:
     ----------
     path : Path
         An ONNX file that ``ser export`` wrote.
+    check : bool, default True
+        Let it answer once, and refuse a network whose answer is none.
 
     Raises
     ------
@@ -25,7 +28,7 @@ class OnnxNetwork:
         Where the file is no such network.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, check: bool = True):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -38,11 +41,30 @@ class OnnxNetwork:
             raise SerError(f"{path}: not a network by `ser export` (its metadata are missing)") from None
         except Exception as error:
             raise SerError(f"{path}: not a usable ONNX file ({' '.join(str(error).split())[:200]})") from None
-        self.rate, self.seconds = int(self.facts["rate"]), float(self.facts["window_seconds"])
+        self.rate, self.seconds = check_facts(self.facts, path)
+        if check:
+            self._check_answer(path)
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         outputs = self.session.run(None, {"waveform": np.ascontiguousarray(waveforms, dtype=np.float32)})
         return outputs[0], outputs[1] if len(outputs) > 1 else None
+
+    def _check_answer(self, path: Path) -> None:
+        """Refuse a network that gives no probabilities, or not one for each label."""
+        noise = np.random.default_rng(0).normal(0, 0.1, (1, round(self.seconds * self.rate)))
+        try:
+            probabilities, attention = self(noise)
+        except Exception as error:
+            raise SerError(f"{path}: the network does not run ({' '.join(str(error).split())[:200]})") from None
+        outputs, labels = probabilities.shape[-1] if probabilities.ndim else 0, len(self.facts["labels"])
+        if probabilities.shape != (1, labels):
+            raise SerError(f"{path}: {labels} labels for {outputs} outputs; export it again")
+        if not np.isfinite(probabilities).all() or abs(float(probabilities.sum()) - 1) > 0.01:
+            raise SerError(
+                f"{path}: its answers are no probabilities (weights or temperature are damaged); export it again"
+            )
+        if attention is not None and not np.isfinite(attention).all():
+            raise SerError(f"{path}: its attention weights are not numbers; export it again")
 
 
 class KerasNetwork:
@@ -64,6 +86,7 @@ class KerasNetwork:
         from ser_core.inference import saved_models
 
         self.trained = saved_models.load_model(model)
+        self._check_weights()
         self.facts = self.trained.facts | {"attends": "attention" in {n.name for n in self.trained.network.layers}}
         self.settings = self.trained.settings
         self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
@@ -80,6 +103,16 @@ class KerasNetwork:
         if self.steps:
             attention = np.full((len(batch), self.steps), 1.0 / self.steps)
         return apply_temperature(np.asarray(probabilities), self.trained.temperature), attention
+
+    def _check_weights(self) -> None:
+        """Refuse weights that are not numbers, a temperature that is none, and labels that do not fit."""
+        path, network, labels = self.trained.path, self.trained.network, self.trained.labels
+        check_labels(labels, path)
+        outputs = network.output_shape[-1] if isinstance(network.output_shape, tuple) else 0
+        if outputs != len(labels):
+            raise SerError(f"{path}: {len(labels)} labels for {outputs} outputs; its JSON file is of another network")
+        if not all(np.isfinite(weights).all() for weights in network.get_weights()):
+            raise SerError(f"{path}: weights that are not numbers (NaN or infinite); train it again")
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
         """Reduce noise and normalise the peak of a waveform, as in training."""

@@ -8,11 +8,13 @@ padded with zeros; longer ones are cut into windows whose probabilities are aver
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core._utils.recordings import printable
 from ser_core.inference.networks import KerasNetwork, OnnxNetwork
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "model.onnx"
@@ -116,7 +118,7 @@ class Predictor:
             raise SerError(f"{path}: no such model; `ser export` writes one")
         self._network: OnnxNetwork | KerasNetwork
         if model is None or path.suffix == ".onnx":
-            self._network = OnnxNetwork(path)
+            self._network = OnnxNetwork(path, check=model is not None)
         else:
             self._network = KerasNetwork(model)
         facts = self._network.facts
@@ -148,13 +150,13 @@ class Predictor:
         SerError
             Where the recording cannot be used, see :func:`ser_core.audio.decode`.
         """
-        name = str(name or (source if isinstance(source, str | Path) else "recording"))
+        name = _source_name(source, name)
         if isinstance(source, tuple):
-            samples, rate = audio.check_samples(source[0], source[1], name)
-        else:
-            samples, rate, _ = audio.decode(source, name)
-        prepared = audio.preprocess(samples, rate, target=self.rate)
-        return self._classify(prepared, name, len(samples) / rate)
+            samples, rate = audio.check_samples(*_pair(source, name), printable(name))
+            prepared = audio.preprocess(samples, rate, target=self.rate)
+            return self._classify(prepared, name, len(samples) / rate)
+        heard = audio.hear(source, rate=self.rate, name=printable(name))
+        return self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes)
 
     def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:
         """Predict several recordings, one after the other.
@@ -176,9 +178,11 @@ class Predictor:
             try:
                 yield self.predict(source, name=name)
             except SerError as error:
-                yield UnusableRecording(
-                    str(name or (source if isinstance(source, str | Path) else "recording")), str(error)
-                )
+                yield UnusableRecording(_source_name(source, name), str(error))
+            except (Exception, MemoryError) as error:  # whatever is wrong with one, the others are answered
+                name = _source_name(source, name)
+                reason = printable(f"{type(error).__name__}: {error}")[:200]
+                yield UnusableRecording(name, f"{printable(name)}: cannot be read ({reason}); convert it to wav")
 
     def stream(self, hop_seconds: float = 0.5) -> "Stream":
         """Return a stream: predictions over the last window while audio comes in.
@@ -196,41 +200,57 @@ class Predictor:
         last = -(-max(0, count - size) // step) * step
         return [*range(0, last, hop), last]
 
-    def _classify(self, samples: np.ndarray, name: str, seconds: float, start: float = 0.0) -> Prediction:
+    def _classify(
+        self,
+        samples: np.ndarray | audio.LongSignal,
+        name: str,
+        seconds: float,
+        start: float = 0.0,
+        file_notes: tuple[str, ...] = (),
+    ) -> Prediction:
         """Predict from mono samples at the network's rate, the first of them at ``start`` seconds."""
         size = round(self.window_seconds * self.rate)
         starts = self._starts(len(samples), size)
-        pieces = [samples[first : first + size] for first in starts]
-        silent = [bool(np.ptp(piece) < 2 * audio.SILENCE) for piece in pieces]
-        probabilities, attention = self._run(pieces)
+        lengths = [min(size, len(samples) - first) for first in starts]
+        silent: list[bool] = []
+        outputs = []
+        for batch in range(0, len(starts), AT_ONCE):  # a long recording is decoded as its windows come up
+            pieces = [samples[first : first + size] for first in starts[batch : batch + AT_ONCE]]
+            silent += [bool(np.ptp(piece) < 2 * audio.SILENCE) for piece in pieces]
+            outputs.append(self._run(pieces, name))
+        probabilities = np.concatenate([p for p, _ in outputs])
+        weighted = [a for _, a in outputs if a is not None]
+        attention = np.concatenate(weighted) if weighted else None
         counted = ~np.array(silent) if not all(silent) else np.ones(len(silent), dtype=bool)
         average = probabilities[counted].mean(axis=0)
         mean: dict[str, float] = dict(zip(self.labels, (average / average.sum()).tolist()))
         emotion = max(mean, key=mean.__getitem__)
         weights = self._join_attention(attention, starts, counted)
         windows = tuple(
-            WindowPrediction(start + first / self.rate, start + (first + len(piece)) / self.rate,
+            WindowPrediction(start + first / self.rate, start + (first + length) / self.rate,
                    dict(zip(self.labels, p.tolist())), bool(quiet))
-            for first, piece, p, quiet in zip(starts, pieces, probabilities, silent)
+            for first, length, p, quiet in zip(starts, lengths, probabilities, silent)
         )  # fmt: skip
         return Prediction(
             file=name, emotion=emotion, confidence=mean[emotion], probabilities=mean, seconds=seconds,
             sure=mean[emotion] >= CONFIDENT and not all(silent), attention=weights,
             attention_times=start + STEP_SECONDS * (np.arange(len(weights)) + 0.5) - 0.005,
-            windows=windows, notes=self._notes(len(samples), size, silent),
+            windows=windows, notes=self._notes(len(samples), size, silent) + file_notes,
         )  # fmt: skip
 
-    def _run(self, pieces: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    def _run(self, pieces: list[np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return probabilities [pieces, labels] in float64, and attention [pieces, steps] or None."""
-        outputs = []
-        for first in range(0, len(pieces), AT_ONCE):
-            batch = pieces[first : first + AT_ONCE]
-            same_length = len({len(piece) for piece in batch}) == 1
-            outputs += [self._network(np.stack(batch))] if same_length else [self._network(p[None]) for p in batch]
+        same_length = len({len(piece) for piece in pieces}) == 1
+        outputs = [self._network(np.stack(pieces))] if same_length else [self._network(p[None]) for p in pieces]
         probabilities = np.concatenate([p for p, _ in outputs]).astype(np.float64)
+        sums = probabilities.sum(axis=1, keepdims=True)
+        if not (np.isfinite(probabilities).all() and (sums > 0).all() and (probabilities >= 0).all()):
+            raise SerError(
+                f"{printable(name)}: the network {self.name} gives no probabilities for it (NaN); train it again"
+            )
         weights = [a for _, a in outputs if a is not None]
         attention = np.concatenate(weights).astype(np.float64) if weights else None
-        return probabilities / probabilities.sum(axis=1, keepdims=True), attention
+        return probabilities / sums, attention
 
     def _join_attention(self, attention: np.ndarray | None, starts: list[int], counted: np.ndarray) -> np.ndarray:
         """Add up the attention of overlapping windows: float64 [steps of the recording], sum 1."""
@@ -258,6 +278,18 @@ class Predictor:
         return tuple(notes)
 
 
+def _source_name(source: Any, name: str | None) -> str:
+    """Return the name of a recording in its prediction."""
+    return str(name or (source if isinstance(source, str | Path) else "recording"))
+
+
+def _pair(source: tuple, name: str) -> tuple[Any, Any]:
+    """Return the two parts of (samples, rate)."""
+    if len(source) != 2:
+        raise SerError(f"{printable(name)}: {len(source)} values; give a path, bytes, or (samples, rate)")
+    return source
+
+
 class Stream:
     """Predict while audio comes in chunk by chunk: one prediction per hop, over the last window.
 
@@ -277,7 +309,7 @@ class Stream:
     """
 
     def __init__(self, predictor: Predictor, hop_seconds: float = 0.5):
-        if not 0.05 <= hop_seconds <= predictor.window_seconds:
+        if not 0.05 <= hop_seconds <= predictor.window_seconds:  # not a number is refused, too
             raise SerError(f"hop {hop_seconds} s: from 0.05 s to the window's {predictor.window_seconds:g} s")
         self.predictor = predictor
         self.hop = round(hop_seconds * predictor.rate)
@@ -327,7 +359,7 @@ class Stream:
 
     def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
         """Return a chunk in mono at the network's rate, resampled without seams."""
-        audio.check_rate(rate, "stream")
+        rate = audio.check_rate(rate, "stream")
         if self._rate not in (None, rate):
             raise SerError(f"stream: the rate changed from {self._rate} to {rate} Hz; start a new stream")
         chunk = audio.as_float(chunk, "stream")

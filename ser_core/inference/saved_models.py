@@ -12,6 +12,7 @@ from typing import Any
 from ser_core._utils.console import quiet_loading
 from ser_core._utils.errors import SerError
 from ser_core.experiments.spec import Spec, complete_fields, current_names
+from ser_core.inference.checks import check_temperature
 from ser_core.metrics import temperature_scaling
 
 LICENCES = {"ravdess": "CC BY-NC-SA 4.0", "tess": "CC BY-NC-ND 4.0"}
@@ -120,7 +121,9 @@ def read_facts(path: Path) -> dict:
         raise SerError(f"{path}: {beside.name} with its labels and spec must lie in the same folder") from None
     facts["name"] = row.get("name", default_name)
     facts["licence"] = row.get("licence", licence_of(row["spec"]["corpus"], row["demo"]))
-    facts["temperature"] = row["temperature"] if "temperature" in row else _temperature(path, row)
+    facts["temperature"] = check_temperature(
+        row["temperature"] if "temperature" in row else _temperature(path, row), beside
+    )
     return facts
 
 

@@ -1,0 +1,231 @@
+"""Decode recordings block by block, to their end.
+
+libsndfile says how many samples a recording has, but does not always know: a FLAC or MP3 file that was written to a
+pipe does not name its length, and libsndfile estimates it; of several streams joined in one file it reads the first.
+Here every stream is read to its end, and a promised length is judged afterwards (:mod:`ser_core.audio.io`).
+"""
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ser_core._utils.console import silence_stderr
+from ser_core._utils.errors import SerError
+from ser_core.audio import containers, headers, mpeg
+from ser_core.audio.sound import BLOCK, Sound, limit
+from ser_core.audio.sources import LargeFile, Source, cut, open_source
+
+UNKNOWN = 2**55
+"""Number of samples from which a header names none: libsndfile's largest numbers."""
+_KNOWN_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM")
+_SEEK_EXACTLY = ("WAV", "WAVEX", "RF64", "FLAC", "AIFF")
+"""Containers whose decoder finds a sample by its number; the others are read from the beginning."""
+_MPEG = ("MP3", "MPEG")
+_PRINTING = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+_STREAMS = {b"OggS": b"OggS\0\2", b"fLaC": b"fLaC\0\0\0\x22"}
+"""The beginning of every stream, for containers in which streams can be joined."""
+
+
+@contextlib.contextmanager
+def open_sound(source: str | os.PathLike | bytes, name: str) -> Iterator[Sound]:
+    """Open a recording for decoding.
+
+    Parameters
+    ----------
+    source : path, or bytes of a file
+    name : str
+        name of the recording in messages
+
+    Returns
+    -------
+    context manager of Sound
+
+    Raises
+    ------
+    SerError
+        for what cannot be read or is no audio, also while its blocks are read
+    """
+    import soundfile
+
+    file, size = open_source(source, name)
+    with contextlib.ExitStack() as stack:
+        if isinstance(file, LargeFile):
+            stack.callback(file.release)
+        file.seek(0)
+        start = file.read(4)
+        correction = headers.check_length(file, size, name)
+        if correction.patches:
+            file = cut(file, 0, size, correction.patches)
+        try:
+            with _quiet(start not in _KNOWN_STARTS):
+                sound = _open_streams(file, size, start, stack)
+        except (soundfile.LibsndfileError, TypeError):
+            sound = containers.open_container(file, name, stack)
+        sound.notes += [correction.note] if correction.note else []
+        try:
+            yield sound
+        except soundfile.LibsndfileError:
+            raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
+        finally:
+            if file.error is not None:
+                raise SerError(f"{name}: cannot be read ({file.error.strerror}); check the disk") from None
+
+
+def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitStack) -> Sound:
+    """Open a recording with libsndfile, as one stream or as several that are joined."""
+    places = _find_streams(file, size, _STREAMS[start]) if start in _STREAMS else []
+    if len(places) > 1:
+        return _join([(a, b) for a, b in zip(places, [*places[1:], size])], file, stack)
+    file.seek(0)
+    opened = stack.enter_context(_forward(file))
+    if opened.format in _MPEG:
+        place = file.tell()
+        begin, note = mpeg.unknown_from(file)
+        file.seek(place)  # where the decoder left it
+        if begin is not None:
+            sound = _from_pipe(cut(file, begin, size), stack)
+            sound.notes += [note] if note else []
+            return sound
+    return _sound(opened)
+
+
+def _quiet(needed: bool) -> contextlib.AbstractContextManager[None]:
+    """Return a context that hides what libmpg123 prints; it gets every file without a known beginning."""
+    return silence_stderr() if needed else contextlib.nullcontext()
+
+
+def _forward(file: Any, **settings: Any) -> Any:
+    """Open a file that soundfile reads forwards."""
+    return _forward_class()(file, **settings)
+
+
+@functools.cache
+def _forward_class() -> type:
+    """Return soundfile's class without seeking.
+
+    soundfile seeks after each reading, which restarts the MP3 decoder, and reads nothing of files that cannot seek
+    (GSM 6.10, G.721, NMS ADPCM) unless it is told how much.
+    """
+    import soundfile
+
+    class Forward(soundfile.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+    return Forward
+
+
+def _sound(opened: Any) -> Sound:
+    """Return the sound of an open file of libsndfile."""
+    exact = opened.format in _SEEK_EXACTLY
+
+    def position(first: int) -> int:
+        """Seek where that is exact; return the number of samples that are to be read and left out."""
+        if first and exact:
+            opened.seek(first)
+            return 0
+        return first
+
+    def at_once(first: int, count: int) -> np.ndarray:
+        skipped = position(first)
+        with _quiet(opened.subtype in _PRINTING):
+            samples = opened.read(skipped + count, dtype="float32", always_2d=True)
+        return samples[skipped:] if skipped else samples
+
+    def blocks(first: int, count: int | None) -> Iterator[np.ndarray]:
+        return limit(_blocks_of(opened), position(first), count)
+
+    promised = opened.frames if 0 <= opened.frames < UNKNOWN else None
+    sound = Sound(opened.samplerate, opened.channels, opened.format, opened.subtype, promised, blocks)
+    sound.at_once = at_once if promised is not None else None
+    return sound
+
+
+def _blocks_of(opened: Any) -> Iterator[np.ndarray]:
+    """Yield what is left of an open file of libsndfile."""
+    size = max(1, BLOCK // opened.channels)
+    while True:
+        with _quiet(opened.subtype in _PRINTING):
+            block = opened.read(size, dtype="float32", always_2d=True)
+        if not len(block):
+            return
+        yield block
+
+
+def _find_streams(file: Source, size: int, mark: bytes) -> list[int]:
+    """Return the offsets at which a stream begins; streams that run side by side (Ogg) begin as one."""
+    places, at, tail = [], 0, b""
+    while at < size:
+        file.seek(at)
+        data = tail + file.read(1 << 22)
+        base, found = at - len(tail), data.find(mark)
+        if len(data) == len(tail):
+            break
+        while found >= 0:
+            places.append(base + found)
+            found = data.find(mark, found + 1)
+        at, tail = base + len(data), data[-len(mark) + 1 :]
+    return [place for k, place in enumerate(places) if not (k and _page_end(file, places[k - 1]) == place)]
+
+
+def _page_end(file: Source, at: int) -> int:
+    """Return the offset behind the Ogg page at an offset; -1 for what is no page."""
+    file.seek(at)
+    head = file.read(27 + 255)
+    if head[:4] != b"OggS" or len(head) < 27:
+        return -1
+    segments = head[26]
+    return at + 27 + segments + sum(head[27 : 27 + segments])
+
+
+def _join(parts: list[tuple[int, int]], file: Source, stack: contextlib.ExitStack) -> Sound:
+    """Return the sound of streams joined in one file, one after the other."""
+    import soundfile
+
+    first = stack.enter_context(_forward(cut(file, *parts[0])))
+    whole = _sound(first)
+    notes: list[str] = []
+
+    def joined() -> Iterator[np.ndarray]:
+        yield from _blocks_of(first)
+        for number, part in enumerate(parts[1:], start=1):
+            try:
+                with _forward(cut(file, *part)) as opened:
+                    if (opened.samplerate, opened.channels) == (whole.rate, whole.channels):
+                        yield from _blocks_of(opened)
+                        continue
+            except (soundfile.LibsndfileError, TypeError):
+                pass
+            notes.append(f"{len(parts)} streams are joined in the file; only the first {number} could be read as one")
+            return
+        notes.append(f"{len(parts)} streams are joined in the file; all were read")
+
+    def blocks(first: int, count: int | None) -> Iterator[np.ndarray]:
+        return limit(joined(), first, count)
+
+    return Sound(whole.rate, whole.channels, whole.format, whole.subtype, None, blocks, notes=notes)
+
+
+def _from_pipe(file: Source, stack: contextlib.ExitStack) -> Sound:
+    """Open an MP3 file of unknown length through a pipe: only there does libsndfile read to the end."""
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        with contextlib.suppress(OSError), os.fdopen(writing, "wb", buffering=0) as pipe:
+            file.seek(0)
+            while block := file.read(1 << 16):
+                at = 0
+                while at < len(block):
+                    at += pipe.write(block[at:])
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    stack.callback(feeder.join)
+    opened = stack.enter_context(_forward(reading, closefd=True))
+    sound = _sound(opened)
+    return Sound(sound.rate, sound.channels, sound.format, sound.subtype, None, sound.blocks)

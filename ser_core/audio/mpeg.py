@@ -1,0 +1,107 @@
+"""Tell MP3 files whose number of samples is known from those where libsndfile estimates it.
+
+A tag (Xing, Info or VBRI) in the first frame names the number of frames. It is optional: what an encoder writes to a
+pipe has none, and then libsndfile 1.2.2 estimates the length from the first frames, and reads no further.
+"""
+
+import struct
+
+from ser_core.audio.sources import Source
+
+_AREA = 8192
+"""Bytes after the tags in front in which the first frame is looked for."""
+_RATES = (
+    (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),  # version 1, layer I
+    (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),  # version 1, layer II
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # version 1, layer III
+    (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),  # version 2, layer I
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # version 2, layers II and III
+)
+"""Bit rates of ISO 11172-3 and 13818-3, kbit/s."""
+
+
+def frame_size(head: bytes) -> int:
+    """Return the size of the MPEG audio frame that begins with four bytes; 0 for what is no frame.
+
+    Examples
+    --------
+    >>> frame_size(bytes.fromhex("fffb9064")), frame_size(b"RIFF")
+    (417, 0)
+    """
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)  # version 3: MPEG 1, 2: MPEG 2, 0: MPEG 2.5
+    step, sampling, padded = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
+    if version == 1 or layer == 4 or step in (0, 15) or sampling == 3:
+        return 0
+    rate = (44_100, 48_000, 32_000)[sampling] >> {3: 0, 2: 1, 0: 2}[version]
+    bits = 1000 * _RATES[layer - 1 if version == 3 else min(layer, 2) + 2][step]
+    if layer == 1:
+        return (12 * bits // rate + padded) * 4
+    return (72 if layer == 3 and version != 3 else 144) * bits // rate + padded
+
+
+def is_mpeg(data: bytes) -> bool:
+    """Return whether data begin with two frames of MPEG audio, one after the other."""
+    size = frame_size(data[:4])
+    return bool(size) and bool(frame_size(data[size : size + 4]))
+
+
+def is_adts(data: bytes) -> bool:
+    """Return whether data begin with two frames of AAC (ADTS), one after the other."""
+
+    def size(head: bytes) -> int:
+        sound = len(head) >= 6 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+        return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5 if sound else 0
+
+    first = size(data[:6])
+    return first > 6 and size(data[first : first + 6]) > 6
+
+
+def find_first_frame(file: Source) -> int | None:
+    """Return the offset of the first frame, after an ID3 tag."""
+    file.seek(0)
+    start, at = file.read(10), 0
+    if start[:3] == b"ID3" and len(start) == 10:
+        at = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0)))
+    file.seek(at)
+    area = file.read(_AREA)
+    return next((at + i for i in range(len(area) - 3) if area[i] == 0xFF and frame_size(area[i : i + 4])), None)
+
+
+def unknown_from(file: Source) -> tuple[int | None, str]:
+    """Return where an MP3 file of unknown length begins, and a note; None where a tag names its number of frames.
+
+    Several files that are joined have the tag of the first, which says nothing of the others: it is left out.
+
+    Parameters
+    ----------
+    file : Content or LargeFile
+
+    Returns
+    -------
+    offset : int or None
+        bytes
+    note : str
+    """
+    first = find_first_frame(file)
+    if first is None:
+        return 0, ""
+    file.seek(first)
+    head = file.read(200)
+    place = next((at for at in (head.find(name, 4, 48) for name in (b"Xing", b"Info", b"VBRI")) if at >= 0), -1)
+    if place < 0:
+        return first, ""
+    tag = head[place:]
+    if tag[:4] == b"VBRI":
+        names_frames, names_bytes, at = True, True, 10
+    else:
+        names_frames, names_bytes, at = bool(tag[7] & 1), bool(tag[7] & 2), 12
+    if not names_frames:
+        return first + frame_size(head[:4]), ""
+    if names_bytes:
+        file.seek(first + struct.unpack(">I", tag[at : at + 4])[0])
+        follows = file.read(4)
+        if frame_size(follows) or follows[:3] == b"ID3":
+            return first + frame_size(head[:4]), "its tag describes the beginning of the file only; all was read"
+    return None, ""
