@@ -132,7 +132,7 @@ lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit 
 	@uv=$$(command -v uv || echo $(BIN)/uv); \
 	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --extra training --extra notebooks --extra export --extra app --extra cluster --extra encoders --extra formats \
-	  --extra test --extra docs --extra env pyproject.toml -o requirements.lock
+	  --extra containers --extra test --extra docs --extra env pyproject.toml -o requirements.lock
 
 clean: ## Remove .venv, the cache and all results but the published ones; data/ stays
 	@rm -rf .venv .cache .pytest_cache .ruff_cache build dist *.egg-info

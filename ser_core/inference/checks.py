@@ -5,6 +5,7 @@ from typing import Any
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core._utils.recordings import printable
 
 
 def check_facts(facts: Any, path: Path) -> tuple[int, float]:
@@ -40,7 +41,7 @@ def check_facts(facts: Any, path: Path) -> tuple[int, float]:
     except (TypeError, ValueError):
         seconds = 0.0
     if not 0.1 <= seconds <= 60.0:
-        raise SerError(f"{path}: a window of {str(facts['window_seconds'])[:40]} s; 0.1 to 60 s can be used")
+        raise SerError(f"{path}: a window of {printable(facts['window_seconds'])[:40]} s; 0.1 to 60 s can be used")
     return rate, seconds
 
 
@@ -88,5 +89,5 @@ def check_temperature(value: Any, path: Path) -> float:
     except (TypeError, ValueError):
         temperature = 0.0
     if not 1e-3 <= temperature <= 1e3:
-        raise SerError(f"{path}: temperature of {str(value)[:40]}; 0.001 to 1000 can be used")
+        raise SerError(f"{path}: temperature of {printable(value)[:40]}; 0.001 to 1000 can be used")
     return temperature

@@ -106,7 +106,7 @@ class KerasNetwork:
 
     def _check_weights(self) -> None:
         """Refuse weights that are not numbers, a temperature that is none, and labels that do not fit."""
-        path, network, labels = self.trained.path, self.trained.network, self.trained.labels
+        path, network, labels = self.trained.path, self.trained.network, self.trained.facts["labels"]
         check_labels(labels, path)
         outputs = network.output_shape[-1] if isinstance(network.output_shape, tuple) else 0
         if outputs != len(labels):

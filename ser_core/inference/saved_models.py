@@ -40,7 +40,12 @@ class SavedModel:
     @property
     def settings(self):
         """Settings of the network's input, a :class:`ser_core.features.FeatureSettings`."""
-        return Spec(**complete_fields(self.facts["spec"])).settings
+        return read_settings(self.facts)
+
+
+def read_settings(facts: dict):
+    """Read the settings of a network's input, a :class:`ser_core.features.FeatureSettings`, from its facts."""
+    return Spec(**complete_fields(facts["spec"])).settings
 
 
 def licence_of(corpus: str, demo: bool) -> str:
@@ -117,10 +122,10 @@ def read_facts(path: Path) -> dict:
         facts = {name: row[name] for name in ("hash", "labels", "spec", "demo")}
         facts["spec"] = current_names(facts["spec"])
         default_name = f"{row['spec']['model']}, {row['spec']['corpus']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        facts["name"] = str(row.get("name", default_name))
+        facts["licence"] = str(row.get("licence") or licence_of(str(row["spec"]["corpus"]), row["demo"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise SerError(f"{path}: {beside.name} with its labels and spec must lie in the same folder") from None
-    facts["name"] = row.get("name", default_name)
-    facts["licence"] = row.get("licence", licence_of(row["spec"]["corpus"], row["demo"]))
     facts["temperature"] = check_temperature(
         row["temperature"] if "temperature" in row else _temperature(path, row), beside
     )
@@ -133,11 +138,16 @@ def _temperature(path: Path, row: dict) -> float:
         return 1.0
     import pandas as pd
 
-    predictions = pd.read_parquet(path.with_suffix(".parquet")).query("side == 'validation'")
-    labels = list(row["labels"])
-    return temperature_scaling.fit_temperature(
-        predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy()
-    )
+    beside = path.with_suffix(".parquet")
+    try:
+        predictions = pd.read_parquet(beside).query("side == 'validation'")
+        labels = list(row["labels"])
+        return temperature_scaling.fit_temperature(
+            predictions[labels].to_numpy(), predictions["truth"].map(labels.index).to_numpy()
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SerError(f"{beside}: its predictions cannot be read ({reason}); `ser run` makes them again") from None
 
 
 def load_model(model: str | Path) -> SavedModel:
@@ -155,6 +165,15 @@ def load_model(model: str | Path) -> SavedModel:
     """
     path = find_weights(model)
     facts = read_facts(path)
+    try:
+        read_settings(facts)
+    except SerError as error:
+        raise SerError(f"{path}: its JSON file has a spec that cannot be: {error}") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SerError(
+            f"{path}: its JSON file has a spec that cannot be ({reason}); export the network again"
+        ) from None
     return SavedModel(read_keras(path), facts, path)
 
 
