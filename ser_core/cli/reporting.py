@@ -61,12 +61,14 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
     folder = store_module.store_dir() if store else store_module.published_dir()
     results = [result for result in store_module.load_rows(folder) if result.spec["keep"] != ORACLE]  # a leak
-    pooled = pool_results(results, folder)
     if as_json:
-        return emit(rendering.table_records(pooled))
-    if not pooled:
+        return emit(rendering.table_records(pool_results(results, folder)))
+    if not results:
         hint = "unset SER_RUNS for those that come with the suite, or use --store for your own"
         raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else hint))
+    if not readme:
+        click.echo(f"{len(results):,} results in {folder}\n")  # at once; the tables take some seconds the first time
+    pooled = pool_results(results, folder)
     if store:
         return click.echo(published.all_systems_markdown(pooled, folder))
     text = published.readme_markdown(pooled, folder)

@@ -159,7 +159,7 @@ def load_predictions(result: RunResult, folder: Path):
     return _read_predictions(str(path), result.labels, status.st_size, status.st_mtime_ns).copy()
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _read_predictions(path: str, labels: tuple[str, ...], size: int, changed: int):
     """Read predictions; a file of this size and time of change is kept for the next call."""
     import pandas as pd

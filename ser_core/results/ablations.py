@@ -12,6 +12,7 @@ from ser_core.claims import paper
 from ser_core.experiments.grids import A5
 from ser_core.experiments.spec import Spec
 from ser_core.metrics import significance
+from ser_core.results import pool_cache
 from ser_core.results.comparison import LEGEND, corrected_p_values, is_default_setting, paired_difference
 from ser_core.results.formatting import (
     difference_columns,
@@ -178,7 +179,7 @@ def neutral_sentence(pooled: list[PooledResult], base: PooledResult | None, fold
     for result in (base, match) if other else (match, base):
         used = [run for run in result.results if run.spec["fold"] in folds]
         frames.append(join_predictions(used, folder).query("truth == 'neutral'"))
-    change = significance.paired(frames[0], frames[1], match.labels).accuracy
+    change = pool_cache.paired(frames[0], frames[1], match.labels).accuracy
     before, after = (format_percent((frame["truth"] == frame["prediction"]).mean()) for frame in frames)
     p = f", p {format_p_value(change.p)}" if change.p is not None else ""
     return (

@@ -10,23 +10,30 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ser_core._utils import paths
 from ser_core._utils.atomic import write_atomically
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
+from ser_core.metrics import significance
+from ser_core.metrics.significance import PairedDifferences
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 USED_FIELDS = ("hash", "spec", "status", "labels", "parameters")
 """Fields of a result that pooling uses, besides its predictions and the completeness of its corpus."""
 CODE = ("metrics", "results/pooling.py", "results/pool_cache.py", "experiments/result.py", "experiments/store.py")
 """Modules whose change makes every entry new, in the package."""
 LIBRARIES = ("numpy", "pandas", "scipy")
+PAIRED_COLUMNS = ("id", "speaker", "text", "truth", "prediction")
+"""Columns that paired differences use."""
 
 Value = TypeVar("Value")
 
@@ -92,7 +99,7 @@ def key_of(kind: str, runs: Iterable[RunResult], folder: str | Path, *facts: Any
             return None
         complete = run.completeness.to_json() if run.completeness else None
         parts.append([predictions, complete, *(getattr(run, name) for name in USED_FIELDS)])
-    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return _name(parts)
 
 
 def remember(
@@ -125,3 +132,32 @@ def remember(
     with contextlib.suppress(OSError):  # a folder that cannot be written
         write_atomically(path, sha256(content).hexdigest().encode() + b"\n" + content)
     return value
+
+
+def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Sequence[str]) -> PairedDifferences:
+    """Compute the paired differences of two sets of predictions, or return those of the same content.
+
+    Parameters
+    ----------
+    first, second, labels
+        see :func:`ser_core.metrics.significance.paired`
+    """
+    digests = [_frame_digest(frame[list(PAIRED_COLUMNS)]) for frame in (first, second)]
+    return remember(
+        _name(["paired frames", _code_digest(), digests, list(labels)]),
+        lambda: significance.paired(first, second, labels),
+        significance.PairedDifferences.to_json,
+        significance.PairedDifferences.from_json,
+    )
+
+
+def _frame_digest(frame: pd.DataFrame) -> str:
+    """Return the digest of a frame's values, in the order of its rows."""
+    import pandas as pd
+
+    return sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
+
+
+def _name(parts: list[Any]) -> str:
+    """Return the name of an entry from what it depends on."""
+    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -188,7 +188,13 @@ def folds_total(corpus: str, protocol: str) -> int | None:
 @lru_cache(maxsize=256)
 def _listed_folds(corpus: str, protocol: str) -> int:
     """Count the folds of a protocol on a corpus with a published file list, which never changes."""
-    return splits.fold_count(manifest(corpus), protocol)
+    return splits.fold_count(_listing(corpus), protocol)
+
+
+@lru_cache(maxsize=16)
+def _listing(corpus: str) -> pd.DataFrame:
+    """Load the published file list of a corpus once."""
+    return manifest(corpus)
 
 
 def _completeness(results: Sequence[RunResult]) -> Completeness:

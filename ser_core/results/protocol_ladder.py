@@ -18,6 +18,7 @@ from ser_core.experiments.grids import A5
 from ser_core.metrics import significance, uncertainty
 from ser_core.metrics.significance import Difference
 from ser_core.metrics.uncertainty import Interval
+from ser_core.results import pool_cache
 from ser_core.results.formatting import (
     difference_columns,
     format_percent,
@@ -226,7 +227,7 @@ def _step(above: Rung, below: Rung) -> LadderStep:
     if not shared:
         return plain
     upper, lower = (rung.frame[rung.frame["id"].isin(shared)] for rung in (above, below))
-    differences = significance.paired(upper, lower, above.labels)
+    differences = pool_cache.paired(upper, lower, above.labels)
     return LadderStep(
         change=differences.accuracy,
         above=_accuracy(upper),
