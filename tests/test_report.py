@@ -16,11 +16,13 @@ from made_rows import made_rows
 from ser_core._utils import machine, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
-from ser_core.report import build
+from ser_core.report import build, state
 from ser_core.report import html as report_html
-from ser_core.report.build import build_report, is_current, render, render_page, run_notebooks
+from ser_core.report.build import build_report, render, render_page
 from ser_core.report.execution import notebook_key
 from ser_core.report.html import headline, headline_table
+from ser_core.report.schedule import run_notebooks
+from ser_core.report.state import is_current
 from ser_core.results import pooling
 
 KERNEL = {
@@ -28,7 +30,7 @@ KERNEL = {
     "language_info": {"name": "python"},
 }
 PARAMETERS = 'import os\n\nprofile = "none"\nquick = os.environ.get("SER_QUICK") == "1"'
-PLAN = SimpleNamespace(name="demo", corpora=("demo_ravdess",), specs=(), published=False)
+PLAN = SimpleNamespace(name="demo", corpora=("demo_ravdess",), specs=(), parts={}, published=False)
 
 
 def notebook(path, *cells, parameters=PARAMETERS):
@@ -123,7 +125,7 @@ def test_a_stamp_is_current_only_for_the_same_inputs(tmp_path, monkeypatch):
     assert key == notebook_key(source, PLAN, dict(parameters))
     assert key != notebook_key(source, PLAN, parameters | {"quick": True})
     rows = {"a": "1"}
-    monkeypatch.setattr(build, "store_state", lambda plan: rows)
+    monkeypatch.setattr(state, "store_state", lambda plan: rows)
     stamp.write_text(json.dumps({"key": key, "rows": {"a": "1"}}))
     published = SimpleNamespace(published=True)
     assert is_current(stamp, key, PLAN) and is_current(stamp, key, published)
@@ -153,7 +155,7 @@ def test_a_failed_run_fails_the_report_and_is_repeated(tmp_path, monkeypatch):
 def test_a_changed_recording_changes_the_key_of_a_notebook(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_DATA", str(tmp_path / "data"))
     source = notebook(tmp_path / "01_a.ipynb")
-    plan = SimpleNamespace(name="quick", corpora=("ravdess",), specs=(), published=False)
+    plan = SimpleNamespace(name="quick", corpora=("ravdess",), specs=(), parts={}, published=False)
     before = notebook_key(source, plan, {})
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "03-01-05-02-01-01-02.wav").write_bytes(b"x")

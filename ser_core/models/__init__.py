@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ser_core._utils import content_cache
 from ser_core._utils.errors import SerError
 from ser_core._utils.lazy import attach_modules
 from ser_core.features import encoders, whisper
@@ -375,17 +376,27 @@ def catalogue() -> list[dict]:
     list of dict
         ``name``, ``title``, ``parameters`` (None for a learner), ``claimed``, ``fidelity``, ``input``, ``source``
     """
+    from ser_core.features import inputs
+
+    code = content_cache.code_digest(("models", "features"), ("keras", "tensorflow", "tensorflow-cpu"))
+    counts = content_cache.remember("parameters", content_cache.name_of([code, list(MODELS)]), _count_all)
+    return [
+        {"name": name, "title": model.title, "parameters": counts[name], "claimed": model.claimed,
+         "fidelity": model.fidelity, "input": inputs.get_input(model.features).title, "source": model.source}
+        for name, model in MODELS.items()
+    ]  # fmt: skip
+
+
+def _count_all() -> dict[str, int | None]:
+    """Build every network at 8 classes and count its parameters; None for a learner."""
     from ser_core import features
     from ser_core.features import inputs
 
     _load_keras()
-    rows = []
+    counts: dict[str, int | None] = dict.fromkeys(MODELS)
     for name, model in MODELS.items():
-        made_for = inputs.get_input(model.features)
-        count = None
         if model.kind == "network":
+            made_for = inputs.get_input(model.features)
             settings = features.FeatureSettings(features=model.features, frames=made_for.frames, rate=made_for.rate)
-            count = count_parameters(build(name, inputs.input_shape(settings), 8))
-        rows.append({"name": name, "title": model.title, "parameters": count, "claimed": model.claimed,
-                     "fidelity": model.fidelity, "input": made_for.title, "source": model.source})  # fmt: skip
-    return rows
+            counts[name] = count_parameters(build(name, inputs.input_shape(settings), 8))
+    return counts

@@ -8,8 +8,6 @@ notebook succeeded if and only if papermill raised no error. A failed one leaves
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict
 from datetime import datetime
 from hashlib import sha256
 from importlib import metadata
@@ -19,8 +17,8 @@ from typing import TYPE_CHECKING
 from ser_core._utils import machine, paths
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
-from ser_core._utils.progress import print_progress, redirect_stderr, report_progress
-from ser_core.report.execution import execute, notebook_key
+from ser_core.report.schedule import run_notebooks
+from ser_core.report.state import failed_runs, make_ignored_folder, profile_rows
 
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
@@ -67,11 +65,6 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     return index
 
 
-def failed_runs(plan) -> list[RunResult]:
-    """Return the failed results of a profile that no later run replaced."""
-    return [] if plan.published else [result for result in profile_rows(plan) if not result.ok]
-
-
 def _describe_run(result: RunResult) -> str:
     return " ".join(str(result.spec[name]) for name in ("corpus", "protocol", "model", "fold", "seed"))
 
@@ -88,129 +81,6 @@ def find_notebooks() -> list[Path]:
     if not notebooks:
         raise SerError(f"no notebooks in {paths.root() / 'notebooks'}: run this from a checkout of the suite")
     return notebooks
-
-
-def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = False) -> dict[str, str]:
-    """Execute the notebooks that changed, in order.
-
-    Parameters
-    ----------
-    plan : ser_core.experiments.presets.Profile
-        The profile.
-    sources : list of Path
-        The notebooks.
-    folder : Path
-        Where the executed notebooks, their logs and stamps go.
-    fresh : bool, default False
-        Execute the unchanged notebooks too.
-
-    Returns
-    -------
-    dict
-        Error line of each notebook that failed, by the notebook's name.
-    """
-    _make_ignored_folder(folder)
-    parameters = {"profile": plan.name, "quick": paths.quick()}
-    failures = {}
-    for number, source in enumerate(sources, 1):
-        target, stamp = folder / source.name, folder / f"{source.stem}.stamp.json"
-        key = notebook_key(source, plan, parameters)
-        where = f"[{number}/{len(sources)}] {source.stem}"
-        if not fresh and target.is_file() and is_current(stamp, key, plan):
-            print_progress(f"{where}: unchanged")
-            continue
-        stamp.unlink(missing_ok=True)
-        start, since = time.monotonic(), time.time()
-        log, done = folder / f"{source.stem}.log", lambda since=since: _progress_text(plan, since)
-        with redirect_stderr(log) as terminal, report_progress(where, start, done, terminal):
-            failure = execute(source, target, parameters)
-        duration = f"{time.monotonic() - start:.0f} s"
-        if failure:
-            failures[source.stem] = failure
-            print_progress(f"{where}: stopped after {duration}: {failure}")
-            continue
-        if failed_runs(plan):
-            print_progress(f"{where}: done in {duration}, with failed runs, which are repeated next time")
-            continue
-        when = datetime.now().astimezone().isoformat(timespec="seconds")
-        record = {"key": key, "rows": store_state(plan), "when": when}
-        write_atomically(stamp, json.dumps(record, indent=1).encode())
-        print_progress(f"{where}: done in {duration}")
-    return failures
-
-
-def profile_rows(plan) -> list[RunResult]:
-    """Return the results that a profile shows, in the order of its specs.
-
-    Of each spec this is the newest successful result, else a failed one.
-    """
-    from ser_core.experiments import store
-
-    if plan.published:
-        return store.load_rows(store.published_dir())
-    wanted: dict[str, RunResult | None] = {_spec_key(asdict(spec)): None for spec in plan.specs}
-    results = store.load_rows(store.store_dir())
-    for result in sorted(results, key=lambda result: (result.ok, _changed(result))):
-        key = _spec_key(result.spec)
-        if key in wanted:
-            wanted[key] = result
-    return [result for result in wanted.values() if result]
-
-
-def _spec_key(spec: dict) -> str:
-    return json.dumps(spec, sort_keys=True)
-
-
-def _changed(result: RunResult) -> int:
-    """Return when a result's file last changed, in nanoseconds; 0 where it is missing."""
-    from ser_core.experiments import store
-
-    try:
-        return (store.store_dir() / f"{result.hash}.json").stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _progress_text(plan, since: float) -> str:
-    """Return how many results a profile has, and which epoch training is in."""
-    if plan.published:
-        return ""
-    from ser_core.experiments import store
-
-    stored = f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
-    return stored + store.epochs_in_training(since)
-
-
-def store_state(plan) -> dict[str, int]:
-    """Return the results that a profile has: name to the time of the last change of its file, in nanoseconds."""
-    from ser_core.experiments import store
-
-    if plan.published:
-        return {str(path): path.stat().st_mtime_ns for path in store.result_files(store.published_dir())}
-    return {result.hash: _changed(result) for result in profile_rows(plan)}
-
-
-def is_current(stamp: Path, key: str, plan) -> bool:
-    """Return whether an executed notebook is up to date.
-
-    Its stamp must hold the same key, and no result of then may have changed or be missing. New results do not matter,
-    unless published ones are shown.
-
-    Parameters
-    ----------
-    stamp : Path
-        File that :func:`run_notebooks` wrote.
-    key : str
-        Hash by :func:`notebook_key`.
-    plan : ser_core.experiments.presets.Profile
-        The profile.
-    """
-    try:
-        made = json.loads(stamp.read_text(encoding="utf-8"))
-        rows, now = made["rows"], store_state(plan)
-        return made["key"] == key and (rows == now if plan.published else rows.items() <= now.items())
-    except (OSError, ValueError, KeyError, AttributeError):
-        return False
 
 
 def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> Path:
@@ -239,7 +109,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     from ser_core.results.pooling import pool_results
 
     report = home / "report"
-    _make_ignored_folder(report)
+    make_ignored_folder(report)
     demo = any(name.startswith("demo") for name in plan.corpora)
     badge = "demo" if demo else ""
     cards = [_card(source, home, badge, failures.get(source.stem, "")) for source in sources]
@@ -315,7 +185,7 @@ def render_page(executed: Path, page: Path, title: str, badge: str, failure: str
     """
     from ser_core.report.html import export_html
 
-    digest = sha256(executed.read_bytes())
+    digest = sha256(_shown(executed))
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             digest.update(path.read_bytes())
@@ -325,6 +195,15 @@ def render_page(executed: Path, page: Path, title: str, badge: str, failure: str
         return
     export_html(executed, page, title=title, badge=badge, failure=failure)
     write_atomically(stamp, key.encode())
+
+
+def _shown(executed: Path) -> bytes:
+    """Return what a page shows of an executed notebook: sources, outputs and tags, but not when it was executed."""
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+    shown = [
+        [cell["cell_type"], cell["source"], cell.get("outputs", []), cell["metadata"].get("tags", [])] for cell in cells
+    ]
+    return json.dumps(shown, sort_keys=True).encode()
 
 
 def _corpora(plan, pooled: list[PooledResult]) -> dict:
@@ -360,9 +239,3 @@ def _made(plan, rows: list[RunResult]) -> list[tuple[str, str]]:
         ("UAR", "unweighted average recall: the mean over emotions of the share recognised"),
     ]
     return made
-
-
-def _make_ignored_folder(folder: Path) -> None:
-    """Make a folder that git ignores (``runs/published/`` itself is committed)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core import models
+from ser_core._utils.content_cache import remember
 from ser_core.experiments.grids import A5, TABLES
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
@@ -67,7 +68,8 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
         return None
     runs = [[run for run in result.results if run.spec["fold"] in folds] for result in (first, second)]
     key = pool_cache.key_of("paired", [*runs[0], *runs[1]], folder, len(runs[0]))
-    differences = pool_cache.remember(
+    differences = remember(
+        pool_cache.KIND,
         key,
         lambda: significance.paired(join_predictions(runs[0], folder), join_predictions(runs[1], folder), first.labels),
         significance.PairedDifferences.to_json,

@@ -7,18 +7,14 @@ got one more result computes that one only.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ser_core._utils import paths
-from ser_core._utils.atomic import write_atomically
+from ser_core._utils.content_cache import code_digest, name_of, remember
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
 from ser_core.metrics import significance
@@ -32,22 +28,16 @@ USED_FIELDS = ("hash", "spec", "status", "labels", "parameters")
 CODE = ("metrics", "results/pooling.py", "results/pool_cache.py", "experiments/result.py", "experiments/store.py")
 """Modules whose change makes every entry new, in the package."""
 LIBRARIES = ("numpy", "pandas", "scipy")
+KIND = "results"
+"""Folder of the entries in the cache."""
 PAIRED_COLUMNS = ("id", "speaker", "text", "truth", "prediction")
 """Columns that paired differences use."""
-
-Value = TypeVar("Value")
 
 
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     """Return the digest of the code and of the libraries that compute an entry."""
-    digest, package = sha256(), paths.package_dir()
-    for name in CODE:
-        place = package / name
-        for path in sorted(place.glob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.read_bytes())
-    digest.update(" ".join(metadata.version(name) for name in LIBRARIES).encode())
-    return digest.hexdigest()
+    return code_digest(CODE, LIBRARIES)
 
 
 @lru_cache(maxsize=32_768)
@@ -99,39 +89,7 @@ def key_of(kind: str, runs: Iterable[RunResult], folder: str | Path, *facts: Any
             return None
         complete = run.completeness.to_json() if run.completeness else None
         parts.append([predictions, complete, *(getattr(run, name) for name in USED_FIELDS)])
-    return _name(parts)
-
-
-def remember(
-    key: str | None, compute: Callable[[], Value], to_json: Callable[[Value], Any], from_json: Callable[[Any], Value]
-) -> Value:
-    """Return an entry, or compute and keep it.
-
-    Parameters
-    ----------
-    key : str or None
-        by :func:`key_of`; None computes and keeps nothing
-    compute : callable
-        makes the value
-    to_json, from_json : callable
-        to and from what ``json.dumps`` takes, without loss
-
-    Returns
-    -------
-    the value
-    """
-    if key is None:
-        return compute()
-    path = paths.cache_dir() / "results" / key[:2] / f"{key}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged
-        check, content = path.read_bytes().split(b"\n", 1)
-        if check == sha256(content).hexdigest().encode():
-            return from_json(json.loads(content))
-    value = compute()
-    content = json.dumps(to_json(value)).encode()
-    with contextlib.suppress(OSError):  # a folder that cannot be written
-        write_atomically(path, sha256(content).hexdigest().encode() + b"\n" + content)
-    return value
+    return name_of(parts)
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Sequence[str]) -> PairedDifferences:
@@ -144,7 +102,8 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Sequence[str]) -> 
     """
     digests = [_frame_digest(frame[list(PAIRED_COLUMNS)]) for frame in (first, second)]
     return remember(
-        _name(["paired frames", _code_digest(), digests, list(labels)]),
+        KIND,
+        name_of(["paired frames", _code_digest(), digests, list(labels)]),
         lambda: significance.paired(first, second, labels),
         significance.PairedDifferences.to_json,
         significance.PairedDifferences.from_json,
@@ -156,8 +115,3 @@ def _frame_digest(frame: pd.DataFrame) -> str:
     import pandas as pd
 
     return sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
-
-
-def _name(parts: list[Any]) -> str:
-    """Return the name of an entry from what it depends on."""
-    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ser_core import metrics
+from ser_core._utils.content_cache import remember
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.corpora import CORPORA, load, manifest
@@ -69,8 +70,12 @@ def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
         return PooledResult(status="error", **common)
     used, folds, seeds, left_out = _complete_seeds(good)
     key = pool_cache.key_of("pooled", used.values(), folder, spec, folds, seeds)
-    scored = pool_cache.remember(
-        key, lambda: _pool_runs(spec, used, folds, seeds, folder), PooledResult.to_json, PooledResult.from_json
+    scored = remember(
+        pool_cache.KIND,
+        key,
+        lambda: _pool_runs(spec, used, folds, seeds, folder),
+        PooledResult.to_json,
+        PooledResult.from_json,
     )
     return replace(scored, **common, seeds_left_out=left_out, results=tuple(used.values()))
 
