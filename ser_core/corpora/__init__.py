@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,9 +172,16 @@ def manifest(name: str) -> pd.DataFrame:
     SerError
         For a corpus without a published list, such as a folder or CSV of the user's own recordings.
     """
+    corpus = get_corpus(name)
+    path = _manifest_path(corpus)
+    return _read_manifest(corpus, path.stat().st_mtime_ns if path.is_file() else None).copy()
+
+
+@lru_cache(maxsize=32)
+def _read_manifest(corpus: Corpus, changed: int | None) -> pd.DataFrame:
+    """Read and parse the published file list of a corpus, once for each time at which it changed."""
     import pandas as pd
 
-    corpus = get_corpus(name)
     if corpus.parts:
         tables = [manifest(part) for part in corpus.parts]
         return ravtess.compose(corpus, tables)
@@ -181,7 +189,7 @@ def manifest(name: str) -> pd.DataFrame:
         listing = demo.listing(corpus)
     else:
         if not _manifest_path(corpus).is_file():
-            raise SerError(f"{name}: no published file list; it would be {MANIFESTS / corpus.name}.csv.xz")
+            raise SerError(f"{corpus.name}: no published file list; it would be {MANIFESTS / corpus.name}.csv.xz")
         listing = pd.read_csv(_manifest_path(corpus), dtype={"file": "str", "sha256": "str"})
     if {"frames", "sample_rate"} <= set(listing.columns):
         listing["seconds"] = listing["frames"] / listing["sample_rate"]
