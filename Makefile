@@ -135,6 +135,6 @@ lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit 
 	  --extra containers --extra test --extra docs --extra env pyproject.toml -o requirements.lock
 
 clean: ## Remove .venv, the cache and all results but the published ones; data/ stays
-	@rm -rf .venv .cache .pytest_cache .ruff_cache build dist *.egg-info
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d runs ]; then find runs -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +; fi

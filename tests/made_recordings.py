@@ -137,6 +137,8 @@ def counts() -> Iterator[Odd]:
         yield Odd(f"{mode.lower()} rate, untagged, joined.mp3", mp3 + mp3, 2 * SECONDS, slack=0.4)
     tagged = written("MP3")
     yield Odd("joined.mp3", tagged + tagged, 2 * SECONDS, "beginning of the file only", slack=0.4)
+    two_rates = untagged_mp3("CONSTANT") + untagged_mp3("CONSTANT", 44_100)
+    yield Odd("joined, of two rates.mp3", two_rates, SECONDS, "rate or channels change", slack=0.2)
     for name, data in (
         ("vorbis.ogg", written("OGG", "VORBIS")),
         ("opus.opus", written("OGG", "OPUS")),

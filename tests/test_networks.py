@@ -3,6 +3,7 @@
 import json
 import math
 
+import click
 import made_network
 import made_recordings
 import numpy as np
@@ -170,5 +171,6 @@ def test_weights_of_a_keras_network_that_are_no_numbers_are_refused(tmp_path, ke
 
 
 def test_json_has_no_word_for_what_is_no_number(capsys):
-    base.emit({"a": math.nan, "b": [1.5, math.inf, (2, -math.inf)], "c": "nan"})
+    with click.Context(click.Command("predict")):
+        base.emit({"a": math.nan, "b": [1.5, math.inf, (2, -math.inf)], "c": "nan"})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None, [2, None]], "c": "nan"}

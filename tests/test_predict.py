@@ -1,11 +1,13 @@
 """Prediction: recordings, streams, models, and the shell commands."""
 
 import json
+import os
 import subprocess
 import sys
 
 import bad_files
 import made_network
+import made_recordings
 import numpy as np
 import onnxruntime
 import pytest
@@ -349,6 +351,48 @@ def test_files_folders_and_standard_input(model, tmp_path, voice):
     (tmp_path / "none").mkdir()
     empty = ser("predict", tmp_path / "none", "--model", model)
     assert empty.exit_code == 1 and empty.stderr.count("\n") == 1 and "folder" in empty.stderr
+
+
+def test_a_folder_gives_everything_that_can_be_read_and_counts_the_rest(tmp_path):
+    made = {
+        "a.opus": made_recordings.written("OGG", "OPUS"),
+        "b.OGA": made_recordings.written("OGG", "VORBIS"),
+        "c.au": made_recordings.written("AU"),
+        "d.caf": made_recordings.written("CAF"),
+        "e.sph": made_recordings.written("NIST", "PCM_16"),
+        "f.wav": made_recordings.written("WAV", "GSM610", 8_000),
+        "g.mp3": made_recordings.untagged_mp3("VARIABLE"),
+        "notes.txt": b"none",
+        "list.csv": b"none",
+        "more.TXT": b"none",
+    }
+    for name, data in made.items():
+        (tmp_path / name).write_bytes(data)
+    shown = ser("predict", tmp_path, "--json")
+    rows = json.loads(shown.stdout)
+    assert shown.exit_code == 0 and [row["file"] for row in rows] == [str(tmp_path / name) for name in list(made)[:7]]
+    assert all(row["seconds"] == pytest.approx(2.0, abs=0.2) for row in rows)
+    assert shown.stderr == f"ser: {tmp_path}: passed over 3 other files (1 .csv, 2 .txt)\n"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+def test_names_that_are_no_text_are_answered(tmp_path, form):
+    paths = [
+        os.path.join(os.fsencode(tmp_path), name) for name in (b"Gr\xfc\xdfe.wav", b"bad\xff.wav", b"esc\x1b[1m.wav")
+    ]
+    for path, data in zip(paths, (made_recordings.written(), b"none", made_recordings.written())):
+        with open(path, "wb") as file:
+            file.write(data)
+    command = [sys.executable, "-m", "ser_core.cli", "predict", *form, *paths]
+    environment = os.environ | {"PYTHONUTF8": "1"}
+    shown = subprocess.run(command, capture_output=True, env=environment)
+    assert shown.returncode == 1 and b"Traceback" not in shown.stderr and shown.stderr.count(b"\n") == 1
+    assert b"bad\\xff.wav: not audio" in shown.stderr
+    text = shown.stdout.decode()
+    if form == ("--json",):
+        assert [os.fsencode(row["file"]) for row in json.loads(text)] == paths
+    elif form == ():
+        assert "Gr\\xfc\\xdfe.wav: " in text and "esc\\x1b[1m.wav: " in text and len(text.splitlines()) == 2
 
 
 def test_csv_has_one_column_per_label(model, tmp_path, voice):

@@ -7,7 +7,8 @@ SUFFIXES = (
     *(".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"),
     *(".opus", ".oga", ".wave", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist", ".voc", ".mp2"),
     # What the extra `containers` (PyAV) reads, video files too.
-    *(".m4a", ".aac", ".amr", ".wma", ".mka", ".webm", ".weba", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".3gp"),
+    *(".m4a", ".aac", ".amr", ".wma", ".mka", ".webm", ".weba", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".3gp", ".m4b"),
+    *(".flv", ".mpg", ".mpeg", ".ac3"),
 )
 """Suffixes of recordings, in order of preference (case is ignored): the one list for folders, tables and corpora."""
 

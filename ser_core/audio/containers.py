@@ -14,7 +14,7 @@ from ser_core._utils.errors import SerError
 from ser_core.audio.sound import Sound, limit
 from ser_core.audio.sources import Source
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,avi,flv,aac,amr,ogg,wav,w64,mpegts,mpeg,caf,aiff,au,mp3,flac"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,avi,flv,aac,amr,ogg,wav,w64,mpegts,mpeg,caf,aiff,au,mp3,flac,ac3"
 """Containers of FFmpeg that are opened."""
 _STARTS = (
     (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
@@ -26,6 +26,7 @@ _STARTS = (
     (8, b"AVI "),
     (0, b"FLV\x01"),
     (0, b"\x00\x00\x01\xba"),  # MPEG
+    (0, b"\x0b\x77"),  # AC-3
     (0, b"\xff\xf1"),  # AAC
     (0, b"\xff\xf9"),
 )
@@ -81,7 +82,7 @@ def open_container(file: Source, name: str, stack: contextlib.ExitStack) -> Soun
     if stream is None:
         raise SerError(f"{name}: holds no sound that can be read; give a recording")
     codec = stream.codec_context
-    if codec.sample_rate <= 0 or codec.channels <= 0:
+    if codec is None or codec.sample_rate <= 0 or codec.layout.nb_channels <= 0:
         raise unusable
     notes: list[str] = []
     if len(opened.streams.audio) > 1:
@@ -91,14 +92,14 @@ def open_container(file: Source, name: str, stack: contextlib.ExitStack) -> Soun
         return limit(_blocks_of(opened, stream, name, notes), first, count)
 
     container = opened.format.name.split(",")[0].upper()
-    return Sound(codec.sample_rate, codec.channels, container, codec.name.upper(), None, blocks, notes=notes)
+    return Sound(codec.sample_rate, codec.layout.nb_channels, container, codec.name.upper(), None, blocks, notes=notes)
 
 
 def _blocks_of(opened: Any, stream: Any, name: str, notes: list[str]) -> Iterator[np.ndarray]:
     """Yield the frames of a stream as float32 [samples, channels]."""
     import av
 
-    rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
+    rate, channels = stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels
     heard = 0
     try:
         for frame in opened.decode(stream):

@@ -88,7 +88,10 @@ def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitS
         begin, note = mpeg.unknown_from(file)
         file.seek(place)  # where the decoder left it
         if begin is not None:
-            sound = _from_pipe(cut(file, begin, size), stack)
+            frames = cut(file, begin, size)
+            if mpeg.changes_at(frames) is not None:
+                note = "rate or channels change within the file; only the beginning was read"
+            sound = _from_pipe(frames, stack)
             sound.notes += [note] if note else []
             return sound
     return _sound(opened)

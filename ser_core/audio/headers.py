@@ -88,7 +88,7 @@ def check_length(file: Source, size: int, name: str) -> Correction:
     if claimed == present:
         return Correction()
     if names_no_length(claimed):
-        if claimed <= 0 and (present <= 0 or not _samples_follow(file, samples.first, size)):
+        if present <= 0 or (claimed <= 0 and not _samples_follow(file, samples.first, size)):
             return Correction()
         return _corrected(samples, present, "its header gives no length; read to the end of the file")
     if claimed > present:

@@ -110,7 +110,7 @@ def hear(
     kept: list[np.ndarray] = []
     total, peak = 0, np.float32(0)
     for block in _mono_blocks(source, name, rate, facts):
-        total, peak = total + len(block), max(peak, np.abs(block).max(initial=np.float32(0)))
+        total, peak = total + len(block), np.maximum(peak, np.abs(block).max(initial=np.float32(0)))
         kept = [*kept, block] if total <= KEPT * rate else []
     seconds, notes = facts
     if kept:
@@ -168,7 +168,8 @@ def _mono_blocks(source: Any, name: str, rate: int, facts: list[Any]) -> Iterato
     resampler, heard, sound = None, 0, None
     for block, sound in decode_blocks(source, name):
         heard += len(block)
-        mono = np.ascontiguousarray(block.mean(axis=1))
+        with np.errstate(invalid="ignore", over="ignore"):  # refused after the last block
+            mono = np.ascontiguousarray(block.mean(axis=1))
         if sound.rate == rate:
             yield mono
             continue

@@ -63,10 +63,52 @@ def find_first_frame(file: Source) -> int | None:
     file.seek(0)
     start, at = file.read(10), 0
     if start[:3] == b"ID3" and len(start) == 10:
-        at = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0)))
+        at = _tag_size(start)
     file.seek(at)
     area = file.read(_AREA)
     return next((at + i for i in range(len(area) - 3) if area[i] == 0xFF and frame_size(area[i : i + 4])), None)
+
+
+def changes_at(file: Source) -> int | None:
+    """Return the offset of the first frame whose rate or number of channels is another; the decoder stops there.
+
+    Parameters
+    ----------
+    file : Content or LargeFile
+        beginning with a frame
+
+    Returns
+    -------
+    int or None
+        bytes; None where all frames are alike, up to the first place that is no frame
+    """
+    first, at, base, data = None, 0, 0, b""
+    while True:
+        if at - base + 4 > len(data):
+            file.seek(at)
+            base, data = at, file.read(1 << 20)
+        head = data[at - base : at - base + 4]
+        size = frame_size(head)
+        if not size:
+            place = data.find(b"ID3", at - base, at - base + 4)
+            if place < 0:
+                return None
+            tag = data[place : place + 10]
+            if len(tag) < 10:
+                return None
+            at = base + place + _tag_size(tag)
+            continue
+        kind = head[1] >> 3 & 3, head[2] >> 2 & 3, head[3] >> 6 == 3
+        if first is None:
+            first = kind
+        if kind != first:
+            return at
+        at += size
+
+
+def _tag_size(tag: bytes) -> int:
+    """Return the size of an ID3 tag from its first 10 bytes."""
+    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:10], (21, 14, 7, 0)))
 
 
 def unknown_from(file: Source) -> tuple[int | None, str]:

@@ -11,7 +11,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, SUFFIXES
 
 LARGEST_UPLOAD = 60_000_000
 """Maximum size of a file in bytes."""
@@ -35,7 +35,7 @@ class AudioUpload(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("audio_upload.js")
     largest = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)
     longest = traitlets.Int(LONGEST_RECORDING).tag(sync=True)
-    accept = traitlets.Unicode("audio/*,.wav,.flac,.ogg,.mp3,.aif,.aiff,.m4a").tag(sync=True)
+    accept = traitlets.Unicode(",".join(("audio/*", *SUFFIXES))).tag(sync=True)
 
     def __init__(self, on_batch: Callable, on_audio: Callable, on_failure: Callable, **options):
         super().__init__(**options)

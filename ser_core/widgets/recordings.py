@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_core import audio
+from ser_core._utils.console import silence_stderr
+from ser_core.audio.sources import Content
 
 if TYPE_CHECKING:
     from ser_core.inference.predict import Prediction
@@ -58,10 +60,11 @@ def is_decodable(content: bytes) -> bool:
     """Return whether libsndfile can open a file with these bytes."""
     import soundfile
 
-    try:
-        soundfile.SoundFile(io.BytesIO(content)).close()
-    except (soundfile.LibsndfileError, TypeError):
-        return False
+    with silence_stderr():  # libmpg123 prints what it thinks of other files
+        try:
+            soundfile.SoundFile(Content(content)).close()
+        except (soundfile.LibsndfileError, TypeError):
+            return False
     return True
 
 
