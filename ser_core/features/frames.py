@@ -323,7 +323,7 @@ def extract(
     """Extract the frame features of an utterance, as the network gets them.
 
     This is the fast way, in float32. Networks are trained on :func:`raw_channels`, computed in float64; the two differ
-    by less than 1e-4 (5e-5 on RAVDESS and TESS).
+    by less than 1e-4.
 
     Parameters
     ----------
