@@ -1,6 +1,11 @@
 """Cached features are never stale or damaged, and equal for one process or several."""
 
+import hashlib
+import io
+import json
+import os
 import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -81,6 +86,71 @@ def test_several_processes_give_the_same_numbers(own_cache, monkeypatch):
     shutil.rmtree(own_cache / "features")
     monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
     assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
+
+
+def plain_name(job, digest, others=()):
+    """The name of an entry as one formula."""
+    parameters = asdict(job) | {"path": digest, "version": cache.VERSION}
+    del parameters["condition"], parameters["others"]
+    if not job.technique:
+        parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
+    if job.condition != "clean":
+        parameters |= {"key": job.key, "condition": [job.condition, cache.CONDITION_VERSION, *others]}
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+
+
+def test_the_names_of_entries_are_those_of_the_formula():
+    loud = augmentation.Ranges(snr_low=0.0, snr_high=1.0)
+    for fields in (
+        {}, {"seed": 3, "copy": 2}, {"technique": "noise", "seed": 1}, {"raw": "wide", "denoise": True},
+        {"technique": "pitch", "ranges": loud, "copy": 1}, {"condition": "babble:10"}, {"ranges": loud},
+        {"technique": "shift", "condition": "babble:10"},
+    ):  # fmt: skip
+        for key in ("a", "Grüße / 01", "path", "key"):
+            job = cache.Job("x.wav", key, 16_000, True, **{"denoise": False, **fields})
+            for others in ((), ("b" * 64,)):
+                assert cache.job_name(job, "a" * 64, others) == plain_name(job, "a" * 64, others)
+
+
+@pytest.mark.parametrize("values", [np.eye(3, 5, dtype="f4"), np.asfortranarray(np.eye(3, 5)), np.zeros(4, "f2")])
+def test_an_entry_is_read_as_numpy_would(tmp_path, values):
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    path = tmp_path / "a.npy"
+    path.write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    read = cache._load(path)
+    assert read.dtype == values.dtype and np.array_equal(read, values) and read.flags.writeable
+    assert read.flags.f_contiguous == values.flags.f_contiguous
+
+
+def test_an_entry_is_written_as_before(few, own_cache):
+    (values,) = cache.raw_features(cache.jobs_for(few.iloc[:1], features.FeatureSettings()), progress=False)
+    (path,) = files(own_cache)
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    assert path.read_bytes() == hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue()
+
+
+def test_reading_in_threads_keeps_the_order(own_cache, monkeypatch):
+    table = corpora.load("demo").iloc[:70]
+    first = cache.feature_matrix(table, workers=1, progress=False)
+    monkeypatch.setattr(cache, "compute_features", lambda job: pytest.fail("recomputed"))
+    assert np.array_equal(first, cache.feature_matrix(table, workers=3, progress=False))
+    assert np.array_equal(first[::-1], cache.feature_matrix(table.iloc[::-1], workers=3, progress=False))
+
+
+def test_chunks_have_similar_cost(tmp_path, monkeypatch):
+    tasks = []
+    for number, size in enumerate([100] * 20 + [1_000, 1_000, 100, 5_000, 100]):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(bytes(size))
+        tasks.append((cache.Job(str(path), "", 16_000, True, False), path))
+    monkeypatch.setattr(cache, "CHUNK_BYTES", 1_000)
+    chunks = cache._chunks(tasks, 1)
+    assert [task for chunk in chunks for task in chunk] == tasks and max(map(len, chunks)) <= 7
+    for chunk in chunks:
+        assert len(chunk) == 1 or sum(os.path.getsize(job.path) for job, _ in chunk) <= 1_000
+    assert len(cache._chunks(tasks[:16], 4)) == 16
 
 
 def test_an_unusable_recording_is_reported(few, own_cache):

@@ -9,14 +9,11 @@ import hashlib
 import io
 import json
 import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +22,7 @@ from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core._utils.segments import Segment, segment_mark, sources
 from ser_core.audio import augmentation
-from ser_core.features import inputs
+from ser_core.features import inputs, pool
 
 VERSION = 1
 """Increased whenever :mod:`ser_core.audio` or :mod:`ser_core.features` changes what it computes."""
@@ -33,6 +30,14 @@ CONDITION_VERSION = 1
 """Increased whenever :mod:`ser_core.audio.degradation` changes what it computes; clean audio keeps its cache names."""
 PARALLEL_FROM = 64
 """Missing utterances per further process: fewer are not worth starting one."""
+CHUNK, CHUNK_BYTES = 16, 2**23
+"""Largest number of utterances, and size of their recordings in bytes, that a process gets at once."""
+AT_ONCE = 2**24
+"""Size from which a file is read in pieces, bytes."""
+
+
+UNUSED: dict[str, Any] = {"seed": 0, "copy": 0}
+"""Fields that original utterances do not depend on."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,10 @@ class Job:
 
 def file_digest(path: str | os.PathLike) -> str:
     """Compute the SHA-256 of a file's bytes, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size < AT_ONCE:
+            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def source_digests(chosen: Iterable[str | Segment]) -> dict[str | Segment, str]:
@@ -73,7 +80,8 @@ def source_digests(chosen: Iterable[str | Segment]) -> dict[str | Segment, str]:
         source to digest
     """
     chosen = set(chosen)
-    known = {path: file_digest(path) for path in {os.fspath(source) for source in chosen}}
+    files = list({os.fspath(source) for source in chosen})
+    known = dict(zip(files, pool.in_threads(file_digest, files)))
     return {
         source: known[os.fspath(source)]
         + (segment_mark(source.start, source.end) if isinstance(source, Segment) else "")
@@ -100,15 +108,29 @@ def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
     str
         SHA-256 over the digests and all parameters, hexadecimal
     """
-    parameters = asdict(job) | {"path": digest, "version": VERSION}
+    plain = job.condition == "clean"
+    same = replace(job, path="", key="", others=(), **({} if job.technique else UNUSED))
+    parts = _name_parts(same, () if plain else others, inputs.weights_fingerprint(job.raw))
+    values = {"path": digest, "key": job.key if job.technique or not plain else ""}
+    text = "".join(json.dumps(values[part]) if part in values else part for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _name_parts(job: Job, others: tuple[str, ...], weights: str | None) -> list[str]:
+    """Return what the name of a job is made from: JSON cut in parts, where "path" and "key" stand for these values."""
+    parameters = asdict(job) | {"path": 0, "key": 0, "version": VERSION}
     del parameters["condition"], parameters["others"]
     if not job.technique:
-        parameters |= {"key": "", "seed": 0, "copy": 0, "ranges": None}
+        parameters["ranges"] = None
     if job.condition != "clean":
-        parameters |= {"key": job.key, "condition": [job.condition, CONDITION_VERSION, *others]}
-    if weights := inputs.weights_fingerprint(job.raw):
+        parameters["condition"] = [job.condition, CONDITION_VERSION, *others]
+    if weights:
         parameters["weights"] = weights
-    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+    parts: list[str] = []
+    for name, value in sorted(parameters.items()):
+        parts += [f"{json.dumps(name)}: ", name if name in ("path", "key") else json.dumps(value, sort_keys=True), ", "]
+    return ["{", *parts[:-1], "}"]
 
 
 def cache_paths(jobs: list[Job]) -> list[Path]:
@@ -124,18 +146,36 @@ def cache_paths(jobs: list[Job]) -> list[Path]:
     """
     digests = source_digests(path for job in jobs for path in (job.path, *job.others))
     names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
-    return [cache_dir() / "features" / name[:2] / f"{name}.npy" for name in names]
+    folder = cache_dir() / "features"
+    return [folder / name[:2] / f"{name}.npy" for name in names]
 
 
 def _load(path: Path) -> np.ndarray | None:
     """Read a cached array; None where it is missing or damaged."""
     try:
-        content = path.read_bytes()
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
+        with open(path, "rb", buffering=0) as file:
+            content = bytearray(os.fstat(file.fileno()).st_size)
+            file.readinto(content)
+        payload = memoryview(content)[32:]
+        if hashlib.sha256(payload).digest() != content[:32]:
             return None
-        return np.load(io.BytesIO(content[32:]), allow_pickle=False)
+        size = 10 + int.from_bytes(payload[8:10], "little")
+        shape, order, kind = _read_header(bytes(payload[:size]))
+        return np.frombuffer(content, kind, offset=32 + size).reshape(shape, order=order)
     except (OSError, ValueError, EOFError):
         return None
+
+
+@lru_cache(maxsize=4096)
+def _read_header(header: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
+    """Read the header of an array as :func:`numpy.save` writes it, version 1.0: its shape, order and type."""
+    file = io.BytesIO(header)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version")
+    shape, transposed, kind = np.lib.format.read_array_header_1_0(file)
+    if kind.hasobject:
+        raise ValueError("not a plain array")
+    return shape, "F" if transposed else "C", kind
 
 
 def compute_features(job: Job) -> np.ndarray:
@@ -176,21 +216,21 @@ def _compute_and_store(task: tuple[Job, Path]) -> np.ndarray:
     values = compute_features(job)
     buffer = io.BytesIO()
     np.save(buffer, values)
-    write_atomically(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    payload = buffer.getbuffer()
+    write_atomically(path, b"".join([hashlib.sha256(payload).digest(), payload]))
     return values
 
 
-def _follow_parent() -> None:
-    """Make a pool's process ignore Ctrl-C, which its parent handles, and end when its parent ends in any way."""
-    parent = parent_process()
-    assert parent is not None, "called in a process of a pool"
+def _compute_chunk(tasks: list[tuple[Job, Path]]) -> list[np.ndarray]:
+    """Do several tasks in one process, and return their features."""
+    return [_compute_and_store(task) for task in tasks]
 
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=wait, daemon=True).start()
+def _fill_chunk(tasks: list[tuple[Job, Path]]) -> list[None]:
+    """Do several tasks in one process, and return nothing of their features."""
+    for task in tasks:
+        _compute_and_store(task)
+    return [None] * len(tasks)
 
 
 def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
@@ -214,16 +254,32 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
     SerError
         for the first recording that cannot be used, naming it; features computed before it stay in the cache
     """
+    arrays: list[np.ndarray] = [np.empty(0)] * len(jobs)
+    _each(jobs, arrays.__setitem__, workers, progress)
+    return arrays
+
+
+def _each(jobs: list[Job], use: Callable[[int, np.ndarray], None], workers: int | None, progress: bool) -> None:
+    """Call ``use(i, values)`` with the raw features of each job, from the cache or computed, in any order."""
     paths = cache_paths(jobs)
-    arrays = [_load(path) for path in paths]
-    missing = [i for i, values in enumerate(arrays) if values is None]
+
+    def from_cache(i: int) -> bool:
+        values = _load(paths[i])
+        if values is not None:
+            use(i, values)
+        return values is not None
+
+    found = pool.in_threads(from_cache, range(len(jobs)), workers)
+    missing = [i for i, known in enumerate(found) if not known]
     tasks = [(jobs[i], paths[i]) for i in missing]
-    computed = dict(zip(missing, _compute_all(tasks, workers, progress)))
-    return [computed[i] if values is None else values for i, values in enumerate(arrays)]
+    for i, values in zip(missing, _compute_all(tasks, workers, progress)):
+        use(i, values)
 
 
-def _compute_all(tasks: list[tuple[Job, Path]], workers: int | None, progress: bool) -> Iterator[np.ndarray]:
-    """Compute and cache, in parallel where that is worth a pool; yield the arrays in the order of the tasks."""
+def _compute_all(
+    tasks: list[tuple[Job, Path]], workers: int | None, progress: bool, function: Callable = _compute_chunk
+) -> Iterator:
+    """Compute and cache, in parallel where that is worth a pool; yield what ``function`` gives of each task."""
     from tqdm import tqdm
 
     if not tasks:
@@ -232,14 +288,25 @@ def _compute_all(tasks: list[tuple[Job, Path]], workers: int | None, progress: b
     bar["disable"] = None if progress else True
     workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // PARALLEL_FROM)
     if workers == 1:
-        yield from tqdm(map(_compute_and_store, tasks), **bar)
+        yield from tqdm((result for task in tasks for result in function([task])), **bar)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
-        try:
-            yield from tqdm(pool.map(_compute_and_store, tasks, chunksize=8), **bar)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    chunks = pool.in_processes(function, _chunks(tasks, workers), workers)
+    yield from tqdm((result for chunk in chunks for result in chunk), **bar)
+
+
+def _chunks(tasks: list[tuple[Job, Path]], workers: int) -> list[list[tuple[Job, Path]]]:
+    """Cut tasks into chunks of similar cost, at least four for each process; the cost is the size of the recording."""
+    most = min(CHUNK, -(-len(tasks) // (4 * workers)))
+    chunks: list[list[tuple[Job, Path]]] = []
+    size = CHUNK_BYTES
+    for job, path in tasks:
+        cost = os.path.getsize(job.path) if os.path.exists(job.path) else 0
+        if size + cost > CHUNK_BYTES or len(chunks[-1]) >= most:
+            chunks.append([])
+            size = 0
+        chunks[-1].append((job, path))
+        size += cost
+    return chunks
 
 
 def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
@@ -254,7 +321,8 @@ def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool
         show a bar on standard error when something must be computed
     """
     absent = {path: job for job, path in zip(jobs, cache_paths(jobs), strict=True) if not path.is_file()}
-    for _ in _compute_all([(job, path) for path, job in absent.items()], workers, progress):
+    tasks = [(job, path) for path, job in absent.items()]
+    for _ in _compute_all(tasks, workers, progress, _fill_chunk):
         pass
 
 
@@ -330,10 +398,12 @@ def input_matrix(
     -------
     ndarray of float32 [jobs, *inputs.input_shape(settings)]
     """
-    arrays = raw_features(jobs, workers=workers, progress=progress)
-    matrix = np.zeros((len(arrays), *inputs.input_shape(settings)), dtype=np.float32)
-    for i, values in enumerate(arrays):
+    matrix = np.zeros((len(jobs), *inputs.input_shape(settings)), dtype=np.float32)
+
+    def place(i: int, values: np.ndarray) -> None:
         matrix[i] = inputs.to_input(values, settings)
+
+    _each(jobs, place, workers, progress)
     return matrix
 
 

@@ -1,0 +1,99 @@
+"""Share work out to threads and to processes."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context, parent_process
+
+MANY = 64
+"""Values from which threads are worth starting."""
+PART = 16
+"""Values that a thread takes at once."""
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Environment variables that limit the threads of linear algebra."""
+
+
+def in_threads(function: Callable, values: Sequence, workers: int | None = None) -> list:
+    """Call a function that mostly reads and hashes with each value, in threads where there are many.
+
+    Parameters
+    ----------
+    function : callable
+    values : sequence
+    workers : int, optional
+        threads; by default one per core
+
+    Returns
+    -------
+    list
+        its results, in the order of ``values``
+
+    Examples
+    --------
+    >>> in_threads(abs, [-1, 2])
+    [1, 2]
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers == 1 or len(values) < MANY:
+        return [function(value) for value in values]
+    parts = [values[i : i + PART] for i in range(0, len(values), PART)]
+    with ThreadPoolExecutor(workers) as threads:
+        return [
+            result for part in threads.map(lambda part: [function(value) for value in part], parts) for result in part
+        ]
+
+
+def in_processes(function: Callable, values: Sequence, workers: int) -> Iterator:
+    """Call a function with each value in processes that start anew and end with this one.
+
+    Parameters
+    ----------
+    function : callable
+        of a module
+    values : sequence
+    workers : int
+        processes; the threads of linear algebra in each are limited so that all together have one per core
+
+    Yields
+    ------
+    its results, in the order of ``values``
+    """
+    start = (max(1, (os.cpu_count() or 1) // workers),)
+    with ProcessPoolExecutor(workers, get_context("spawn"), start_process, start) as processes:
+        try:
+            yield from processes.map(function, values)
+        except BaseException:
+            processes.shutdown(cancel_futures=True)
+            raise
+
+
+def start_process(threads: int) -> None:
+    """Prepare a process: limit the threads of linear algebra, of which each process would start one per core.
+
+    Parameters
+    ----------
+    threads : int
+        for the libraries that are loaded, and by the environment for those that are loaded later
+    """
+    os.environ.update(dict.fromkeys(THREAD_LIMITS, str(threads)))
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+    _follow_parent()
+
+
+def _follow_parent() -> None:
+    """Make a pool's process ignore Ctrl-C, which its parent handles, and end when its parent ends in any way."""
+    parent = parent_process()
+    assert parent is not None, "called in a process of a pool"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait, daemon=True).start()
