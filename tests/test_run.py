@@ -91,9 +91,13 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
     """Every job of a run is recorded; a treated copy of a validation or test utterance would be caught here."""
     jobs = []
     monkeypatch.setattr(cache, "ensure_cached", lambda batch, **_: None)
-    monkeypatch.setattr(
-        cache, "raw_features", lambda batch, **_: jobs.extend(batch) or [np.ones((9, 42), "f4")] * len(batch)
-    )
+
+    def record(batch, use, *_):
+        jobs.extend(batch)
+        for i in range(len(batch)):
+            use(i, np.ones((9, 42), "f4"))
+
+    monkeypatch.setattr(cache, "_each", record)
     spec = Spec(corpus="demo", fold=2)
     table = corpora.load("demo")
     split = splits.split(table, "speaker", 2)
