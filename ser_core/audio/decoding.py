@@ -18,7 +18,7 @@ from ser_core._utils.console import silence_stderr
 from ser_core._utils.errors import SerError
 from ser_core.audio import containers, headers, mpeg
 from ser_core.audio.sound import BLOCK, Sound, limit
-from ser_core.audio.sources import LargeFile, Source, cut, open_source
+from ser_core.audio.sources import Content, LargeFile, Source, cut, open_source
 
 UNKNOWN = 2**55
 """Number of samples from which a header names none: libsndfile's largest numbers."""
@@ -57,7 +57,12 @@ def open_sound(source: str | os.PathLike | bytes, name: str) -> Iterator[Sound]:
         if isinstance(file, LargeFile):
             stack.callback(file.release)
         file.seek(0)
-        start = file.read(4)
+        start = file.read(10)
+        if start[:3] == b"ID3":
+            file, size = _without_tag(file, size, start)
+            file.seek(0)
+            start = file.read(4)
+        start = start[:4]
         correction = headers.check_length(file, size, name)
         if correction.patches:
             file = cut(file, 0, size, correction.patches)
@@ -78,23 +83,37 @@ def open_sound(source: str | os.PathLike | bytes, name: str) -> Iterator[Sound]:
 
 def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitStack) -> Sound:
     """Open a recording with libsndfile, as one stream or as several that are joined."""
+    import soundfile
+
     places = _find_streams(file, size, _STREAMS[start]) if start in _STREAMS else []
     if len(places) > 1:
         return _join([(a, b) for a, b in zip(places, [*places[1:], size])], file, stack)
+    if start == b"fLaC":
+        return _flac(file, size, stack)
     file.seek(0)
-    opened = stack.enter_context(_forward(file))
+    try:
+        opened = stack.enter_context(_forward(file))
+    except soundfile.LibsndfileError:
+        hidden = mpeg.find_hidden_frames(file)
+        if hidden is None:
+            raise
+        return _from_pipe(cut(file, hidden, size), size - hidden, "something else stands before the first frame", stack)
     if opened.format in _MPEG:
         place = file.tell()
         begin, note = mpeg.unknown_from(file)
         file.seek(place)  # where the decoder left it
         if begin is not None:
-            frames = cut(file, begin, size)
-            if mpeg.changes_at(frames) is not None:
-                note = "rate or channels change within the file; only the beginning was read"
-            sound = _from_pipe(frames, stack)
-            sound.notes += [note] if note else []
-            return sound
+            return _from_pipe(cut(file, begin, size), size - begin, note, stack)
     return _sound(opened)
+
+
+def _without_tag(file: Source, size: int, start: bytes) -> tuple[Source, int]:
+    """Return a recording that is no MP3 without the ID3 tag in front of it, which misleads its decoder."""
+    length = mpeg.tag_size(start)
+    file.seek(length)
+    if file.read(4) in _KNOWN_STARTS:
+        return cut(file, length, size), size - length
+    return file, size
 
 
 def _quiet(needed: bool) -> contextlib.AbstractContextManager[None]:
@@ -149,19 +168,23 @@ def _sound(opened: Any) -> Sound:
     return sound
 
 
-def _blocks_of(opened: Any) -> Iterator[np.ndarray]:
-    """Yield what is left of an open file of libsndfile."""
-    size = max(1, BLOCK // opened.channels)
-    while True:
+def _blocks_of(opened: Any, count: int | None = None) -> Iterator[np.ndarray]:
+    """Yield what is left of an open file of libsndfile, or the next ``count`` samples."""
+    largest = max(1, BLOCK // opened.channels)
+    while count is None or count > 0:
+        size = largest if count is None else min(largest, count)
         with _quiet(opened.subtype in _PRINTING):
             block = opened.read(size, dtype="float32", always_2d=True)
         if not len(block):
             return
+        count = None if count is None else count - len(block)
         yield block
 
 
 def _find_streams(file: Source, size: int, mark: bytes) -> list[int]:
     """Return the offsets at which a stream begins; streams that run side by side (Ogg) begin as one."""
+    if isinstance(file, Content) and file.getvalue().find(mark, 1) < 0:  # nearly always
+        return [0]
     places, at, tail = [], 0, b""
     while at < size:
         file.seek(at)
@@ -214,8 +237,67 @@ def _join(parts: list[tuple[int, int]], file: Source, stack: contextlib.ExitStac
     return Sound(whole.rate, whole.channels, whole.format, whole.subtype, None, blocks, notes=notes)
 
 
-def _from_pipe(file: Source, stack: contextlib.ExitStack) -> Sound:
+def _flac(file: Source, size: int, stack: contextlib.ExitStack) -> Sound:
+    """Return the sound of a FLAC file; what its header names is hidden from the decoder, which would stop there."""
+    import soundfile
+
+    file.seek(21)
+    named = file.read(5)
+    promised = (int.from_bytes(named, "big") & (1 << 36) - 1) if len(named) == 5 else 0
+    if not promised:
+        file.seek(0)
+        return _sound(stack.enter_context(_forward(file)))
+    opened = stack.enter_context(_forward(cut(file, 0, size, [(21, bytes([named[0] & 0xF0, 0, 0, 0, 0]))])))
+    notes: list[str] = []
+
+    def more(extra: int = 0) -> Iterator[np.ndarray]:
+        """Yield what follows the samples that the header names; a tag there is no damage."""
+        with contextlib.suppress(soundfile.LibsndfileError):
+            for block in _blocks_of(opened):
+                extra += len(block)
+                yield block
+        if extra:
+            notes.append(f"its header names {promised} samples, {promised + extra} are there; all were read")
+
+    def exactly(first: int, count: int) -> Any:
+        """Return the file at a sample: for a part of it, opened as it is, since that is how the place is found."""
+        if not first and count == promised:
+            return opened
+        file.seek(0)
+        part = stack.enter_context(_forward(file))
+        part.seek(first)
+        return part
+
+    def at_once(first: int, count: int) -> np.ndarray:
+        source = exactly(first, count)
+        if source is not opened:
+            return source.read(count, dtype="float32", always_2d=True)
+        try:
+            samples = opened.read(count + 1, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:  # damage, or a tag behind the samples
+            file.seek(0)
+            return stack.enter_context(_forward(file)).read(count, dtype="float32", always_2d=True)
+        if len(samples) <= count:
+            return samples
+        rest = list(more(1))
+        return np.concatenate([samples, *rest]) if rest else samples
+
+    def blocks(first: int, count: int | None) -> Iterator[np.ndarray]:
+        source = exactly(first, promised if count is None else count)
+        yield from limit(_blocks_of(source, promised if count is None else count), 0, None)
+        if source is opened:
+            yield from more()
+
+    return Sound(opened.samplerate, opened.channels, "FLAC", opened.subtype, promised, blocks, at_once, notes)
+
+
+def _from_pipe(file: Source, size: int, note: str, stack: contextlib.ExitStack) -> Sound:
     """Open an MP3 file of unknown length through a pipe: only there does libsndfile read to the end."""
+    end, changes = mpeg.find_end(file, size)
+    if end < size:  # a last frame that is cut would be an error, and so would all that was decoded with it
+        file = cut(file, 0, end)
+    if changes:
+        note = "rate or channels change within the file; only the beginning was read"
     reading, writing = os.pipe()
 
     def feed() -> None:
@@ -231,4 +313,6 @@ def _from_pipe(file: Source, stack: contextlib.ExitStack) -> Sound:
     stack.callback(feeder.join)
     opened = stack.enter_context(_forward(reading, closefd=True))
     sound = _sound(opened)
-    return Sound(sound.rate, sound.channels, sound.format, sound.subtype, None, sound.blocks)
+    return Sound(
+        sound.rate, sound.channels, sound.format, sound.subtype, None, sound.blocks, notes=[note] if note else []
+    )

@@ -5,6 +5,7 @@ that cannot be used is refused with one line that names the file (:class:`~ser_c
 unusual about one that can be used is in its notes.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -233,20 +234,21 @@ class Levels:
 
     def __init__(self) -> None:
         self.count = 0
-        self.low: Any = np.inf  # [channels]
-        self.high: Any = -np.inf
-        self.mono_low, self.mono_high = np.inf, -np.inf
+        self.low: Any = math.inf  # a number, or [channels]
+        self.high: Any = -math.inf
+        self.mono_low, self.mono_high = math.inf, -math.inf
 
     def add(self, block: np.ndarray) -> None:
         """Take in a block of samples [samples, channels]; not a number stays not a number."""
         if not len(block):
             return
         self.count += len(block)
+        if block.shape[1] == 1:
+            low, high = float(block.min()), float(block.max())
+            self.low = low if low < self.low or low != low else self.low  # what is not a number stays so
+            self.high = high if high > self.high or high != high else self.high
+            return
         with np.errstate(invalid="ignore", over="ignore"):
-            if block.shape[1] == 1:
-                flat = block.reshape(-1)
-                self.low, self.high = np.minimum(self.low, flat.min()), np.maximum(self.high, flat.max())
-                return
             self.low, self.high = np.minimum(self.low, block.min(axis=0)), np.maximum(self.high, block.max(axis=0))
             mono = block.mean(axis=1)
             self.mono_low, self.mono_high = min(self.mono_low, mono.min()), max(self.mono_high, mono.max())
@@ -255,14 +257,16 @@ class Levels:
         """Refuse samples that are too short, not finite, silent or far beyond full scale."""
         if self.count < SHORTEST * rate:
             raise SerError(f"{name}: {self.count / rate:.3f} s long; at least {SHORTEST} s is needed")
-        if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+        mono = isinstance(self.low, float)
+        lowest, highest = (self.low, self.high) if mono else (float(self.low.min()), float(self.high.max()))
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise SerError(f"{name}: holds samples that are not numbers (NaN or infinite); export it again")
-        if np.max(self.high - self.low) < 2 * SILENCE:
+        if (highest - lowest if mono else (self.high - self.low).max()) < 2 * SILENCE:
             raise SerError(f"{name}: silent (nothing above -80 dBFS); check the recording")
-        loudest = max(np.max(self.high), -np.min(self.low))
+        loudest = max(highest, -lowest)
         if loudest > HIGHEST_SAMPLE:
             raise SerError(f"{name}: samples of up to {loudest:.0e} where full scale is 1; export it again")
-        if np.size(self.low) > 1 and self.mono_high - self.mono_low < 2 * SILENCE:
+        if not mono and self.mono_high - self.mono_low < 2 * SILENCE:
             raise SerError(f"{name}: silent as mono, its channels cancel each other; export one of them")
 
 

@@ -63,50 +63,69 @@ def find_first_frame(file: Source) -> int | None:
     file.seek(0)
     start, at = file.read(10), 0
     if start[:3] == b"ID3" and len(start) == 10:
-        at = _tag_size(start)
+        at = tag_size(start)
     file.seek(at)
     area = file.read(_AREA)
     return next((at + i for i in range(len(area) - 3) if area[i] == 0xFF and frame_size(area[i : i + 4])), None)
 
 
-def changes_at(file: Source) -> int | None:
-    """Return the offset of the first frame whose rate or number of channels is another; the decoder stops there.
+def find_end(file: Source, size: int) -> tuple[int, bool]:
+    """Find the end of the frames that are alike and whole.
 
     Parameters
     ----------
     file : Content or LargeFile
         beginning with a frame
+    size : int
+        its size, bytes
 
     Returns
     -------
-    int or None
-        bytes; None where all frames are alike, up to the first place that is no frame
+    end : int
+        offset of the last frame, where it is cut; else the size
+    changes : bool
+        whether the rate or the number of channels changes, where the decoder stops
     """
     first, at, base, data = None, 0, 0, b""
-    while True:
-        if at - base + 4 > len(data):
+    while at < size:
+        if at - base + 10 > len(data):
             file.seek(at)
             base, data = at, file.read(1 << 20)
-        head = data[at - base : at - base + 4]
-        size = frame_size(head)
-        if not size:
-            place = data.find(b"ID3", at - base, at - base + 4)
-            if place < 0:
-                return None
-            tag = data[place : place + 10]
-            if len(tag) < 10:
-                return None
-            at = base + place + _tag_size(tag)
+        head = data[at - base : at - base + 10]
+        length = frame_size(head)
+        if head[:3] == b"ID3" and len(head) == 10:
+            at += tag_size(head)
             continue
+        if not length:  # other tags, or damage: the decoder goes on behind it
+            return size, False
         kind = head[1] >> 3 & 3, head[2] >> 2 & 3, head[3] >> 6 == 3
-        if first is None:
-            first = kind
+        first = first or kind
         if kind != first:
+            return size, True
+        if at + length > size:
+            return at, False
+        at += length
+    return size, False
+
+
+def find_hidden_frames(file: Source) -> int | None:
+    """Return the offset of the first of four frames in a row, which something else stands before; None without."""
+    file.seek(0)
+    area = file.read(2 * _AREA)
+    for at in range(min(_AREA, len(area))):
+        if area[at] != 0xFF:
+            continue
+        place = at
+        kinds: list[tuple[int, int]] = []
+        while len(kinds) < 4 and (size := frame_size(area[place : place + 4])):
+            kinds.append((area[place + 1] & 0xFE, area[place + 2] & 0x0C))
+            place += size
+        if len(kinds) == 4 and len(set(kinds)) == 1:
             return at
-        at += size
+    return None
 
 
-def _tag_size(tag: bytes) -> int:
+def tag_size(tag: bytes) -> int:
     """Return the size of an ID3 tag from its first 10 bytes."""
     return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:10], (21, 14, 7, 0)))
 

@@ -144,10 +144,12 @@ def cut(file: Source, start: int, stop: int, patches: Sequence[tuple[int, bytes]
     """
     if isinstance(file, LargeFile):
         return LargeFile(file._file, file._start + start, file._start + stop, patches)
-    data = bytearray(file.getbuffer()[start:stop])
+    part = Content(file.getbuffer()[start:stop])
+    data = part.getbuffer()
     for at, replacement in patches:
         data[at : at + len(replacement)] = replacement
-    return Content(bytes(data))
+    del data
+    return part
 
 
 def _open_file(source: str | os.PathLike, name: str) -> tuple[io.FileIO, int]:
