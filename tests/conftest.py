@@ -60,11 +60,13 @@ SLOW = {
         "browser",
         "cluster",
         "fit",
+        "labels",
         "makefile",
         "models",
         "onnx_graph",
         "run",
         "speedups",
+        "storage",
         "sweep",
     )
 }

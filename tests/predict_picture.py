@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from test_browser import CHROMIUM, FLAGS, Server, answered, free_port, sync_api, watched
+from test_browser import CHROMIUM, FLAGS, Server, answered, free_port, page_address, sync_api, watched
 
 from ser_core._utils import paths
 
@@ -25,7 +25,7 @@ def draw(width: int = 760, colours: int = 48) -> Path:
         with sync_api.sync_playwright() as play:
             chromium = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
             tab = watched(chromium.new_page(viewport={"width": width, "height": 1500}))
-            tab.goto(server.address)
+            tab.goto(page_address(server))
             tab.get_by_label("Sample").select_option(label="angry (demo, synthetic)")
             answered(tab, "angry (demo, synthetic)")
             tab.wait_for_function("document.querySelector('audio').duration > 1")

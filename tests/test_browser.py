@@ -84,6 +84,11 @@ class Server:
                 continue
 
 
+def page_address(server):
+    """Return the address with the token, which `ser app` has printed."""
+    return re.search(r"Prediction page: (\S+)", server.log.read_text())[1]
+
+
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory):
     """Recordings to upload: name to path."""
@@ -142,7 +147,7 @@ def opened(browser, tmp_path_factory):
     server = Server(words, port, tmp_path_factory.mktemp("voila"))
     try:
         tab = watched(browser.new_page(viewport={"width": 1100, "height": 900}))
-        tab.goto(server.address)
+        tab.goto(page_address(server))
         tab.get_by_role("button", name="Upload audio").wait_for()
         yield tab
         assert "Traceback" not in server.log.read_text()

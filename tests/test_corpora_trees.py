@@ -152,7 +152,7 @@ def test_folder_of_emotions(tmp_path):
     assert list(found["emotion"]) == ["angry", "angry", "happy", "contempt", "sad"]
     assert list(found["speaker"]) == ["ben", "anna", "unknown", "anna", "unknown"]
     assert set(found["sex"]) == set(found["text"]) == set(found["intensity"]) == {"unknown"}
-    assert set(found["corpus"]) == {f"folder:{tmp_path.name}"}
+    assert set(found["corpus"]) == {f"folder:{tmp_path}"}
     assert found.attrs["extra"] == ["stray.wav", "sad/notes.txt"] and found.attrs["missing"] == []
     assert found.attrs["expected"] == 5 and found.attrs["corpus"] == name
     assert corpora.labels(name) == ("happy", "sad", "angry", "contempt")
@@ -203,7 +203,7 @@ def test_csv_of_recordings(tmp_path, separator):
     assert found.loc["clips/a", "path"] == str(tmp_path / "clips" / "a.wav")
     assert found.attrs["missing"] == ["gone"] and found.attrs["expected"] == 4
     assert corpora.labels(name) == ("happy", "surprised", "smug")
-    assert set(found["corpus"]) == {"csv:list.csv"}
+    assert set(found["corpus"]) == {name}
 
 
 @pytest.mark.parametrize(

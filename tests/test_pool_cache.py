@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ser_core import metrics
+from ser_core._utils.errors import SerWarning
 from ser_core.results import comparison, pool_cache, pooling
 
 
@@ -76,12 +77,13 @@ def test_a_damaged_entry_is_computed_again(damage, computed, own_cache, tmp_path
     assert entry.read_bytes() != damage
 
 
-def test_missing_predictions_are_an_error_also_after_an_entry_was_made(computed, tmp_path):
+def test_missing_predictions_are_named_and_passed_over_also_after_an_entry_was_made(computed, tmp_path):
     rows = made_rows.made_rows(tmp_path, folds=2)
     pooling.pool_results(rows, tmp_path)
     (tmp_path / f"{rows[1].hash}.parquet").unlink()
-    with pytest.raises(FileNotFoundError):
-        pooling.pool_results(rows, tmp_path)
+    with pytest.warns(SerWarning, match=rows[1].hash):
+        (one,) = pooling.pool_results(rows, tmp_path)
+    assert one.folds == (0,) and rows[1].hash in one.errors[0]
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):

@@ -1,11 +1,15 @@
-"""Suppress what C libraries print on standard error."""
+"""Keep what libraries print away from the answers and messages of the suite."""
 
 import contextlib
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import TextIO
+
+from ser_core._utils.errors import SerWarning
 
 _LOCK = threading.RLock()
 """Held while standard error is redirected: two threads that restore it in the wrong order would lose it."""
@@ -41,3 +45,59 @@ def quiet_loading() -> AbstractContextManager[None]:
     """Return a context in which TensorFlow's libraries are loaded without printing on standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return silence_stderr()
+
+
+@contextlib.contextmanager
+def plain_messages() -> Iterator[None]:
+    """Print each :class:`~ser_core._utils.errors.SerWarning` as one line, and no "Exception ignored" of a library.
+
+    Returns
+    -------
+    context manager
+        On exit the hooks of Python are those of before.
+    """
+    show, ignored = warnings.showwarning, sys.unraisablehook
+
+    def print_line(message, category, filename, lineno, file=None, line=None) -> None:
+        if issubclass(category, SerWarning):
+            print(f"ser: {message}", file=file or sys.stderr, flush=True)
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning, sys.unraisablehook = print_line, lambda arguments: None
+    try:
+        yield
+    finally:
+        warnings.showwarning, sys.unraisablehook = show, ignored
+
+
+@contextlib.contextmanager
+def divert_stdout() -> Iterator[TextIO]:
+    """Send to standard error whatever is printed on standard output, by Python or by C, and give the true output.
+
+    Yields
+    ------
+    file
+        Standard output, for the answer alone.
+    """
+    output = sys.stdout
+    try:
+        own = output.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # not a file: a notebook, or a test
+        own = False
+    sys.stdout = sys.stderr
+    try:
+        if not own:
+            yield output
+            return
+        output.flush()
+        saved = os.dup(1)
+        try:
+            os.dup2(2, 1)
+            with open(os.dup(saved), "w", encoding=output.encoding, errors="backslashreplace") as answers:
+                yield answers
+        finally:
+            os.dup2(saved, 1)
+            os.close(saved)
+    finally:
+        sys.stdout = output

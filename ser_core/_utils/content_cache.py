@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ser_core._utils import paths
 from ser_core._utils.atomic import write_atomically
+from ser_core._utils.errors import SerError, StorageError
 
 Value = TypeVar("Value")
 
@@ -74,12 +75,12 @@ def remember(
     if name is None:
         return compute()
     path: Path = paths.cache_dir() / kind / name[:2] / f"{name}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, SerError):  # missing, damaged
         check, content = path.read_bytes().split(b"\n", 1)
         if check == sha256(content).hexdigest().encode():
             return from_json(json.loads(content))
     value = compute()
     content = json.dumps(to_json(value)).encode()
-    with contextlib.suppress(OSError):  # a folder that cannot be written
+    with contextlib.suppress(OSError, StorageError):  # a folder that cannot be written
         write_atomically(path, sha256(content).hexdigest().encode() + b"\n" + content)
     return value

@@ -1,4 +1,4 @@
-"""The exception for input that cannot be used, and the one for what is unavailable on this machine."""
+"""The exceptions for input that cannot be used, for what this machine lacks, and for a disk that takes no more."""
 
 
 class SerError(Exception):
@@ -11,3 +11,11 @@ class SerError(Exception):
 
 class UnavailableError(SerError):
     """Weights or a library that this machine does not have and that nothing can replace."""
+
+
+class StorageError(SerError):
+    """A file that cannot be written: the disk is full, or the folder is read-only. Nothing else would be written."""
+
+
+class SerWarning(UserWarning):
+    """Something that the user should know, in one line; the command goes on. The shell prints it like an error."""

@@ -21,9 +21,18 @@ def root() -> Path:
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
+def expand(path: str | os.PathLike) -> Path:
+    """Return an absolute path; ``~`` is the home of the account, and an unknown account's stays as it is.
+
+    >>> expand("/data/~nosuchuser/a.csv").as_posix()
+    '/data/~nosuchuser/a.csv'
+    """
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
 def _folder(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
-    return Path(value).expanduser().resolve() if value else root() / default
+    return Path(os.path.realpath(os.path.expanduser(value))) if value else root() / default
 
 
 def data_dir() -> Path:
@@ -49,3 +58,8 @@ def runs_dir() -> Path:
 def quick() -> bool:
     """Return whether ``SER_QUICK=1`` asks every notebook to stay small."""
     return os.environ.get("SER_QUICK", "") == "1"
+
+
+def allow_unusable() -> bool:
+    """Return whether ``SER_ALLOW_UNUSABLE=1`` (``--allow-unusable``) goes on however many recordings are unusable."""
+    return os.environ.get("SER_ALLOW_UNUSABLE", "") == "1"

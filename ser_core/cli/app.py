@@ -13,11 +13,13 @@ from ser_core.cli.base import as_json, emit
 def serve(ctx: click.Context, port: int, no_browser: bool, as_json: bool) -> None:
     """Open the prediction page for your own voice in a browser.
 
-    It is served to this machine only. Ctrl-C stops it.
+    It is served to this machine only, and to those who have its address, with a token that is new each time. Ctrl-C
+    stops it.
     """
     from ser_core.widgets import app
 
-    address = f"http://{app.HOST}:{port}/"
+    token = app.new_token()
+    address = app.address(port, token)
     app.check(port)
     emit({"address": address}) if as_json else click.echo(f"Prediction page: {address} (Ctrl-C stops it)")
-    ctx.exit(app.serve(port, browser=not no_browser))
+    ctx.exit(app.serve(port, token, browser=not no_browser))

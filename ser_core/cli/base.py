@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ser_core._utils import console
+from ser_core._utils.atomic import STORAGE
 from ser_core._utils.errors import SerError
 
 if TYPE_CHECKING:
@@ -23,10 +26,17 @@ TRAINING_PACKAGES = ("keras", "librosa", "matplotlib", "pandas", "scipy", "seabo
 
 
 class Commands(click.Group):
-    """Group commands, and print :class:`SerError`, a missing package and Ctrl-C as one line."""
+    """Group commands, and print :class:`SerError`, errors of the system, a missing package and Ctrl-C as one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; exit code 1 after an error, 130 after Ctrl-C."""
+        for stream in (sys.stdout, sys.stderr):  # a name that is no UTF-8 is printed with escapes
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        with console.plain_messages():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SerError as error:
@@ -44,6 +54,25 @@ class Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             ctx.exit(1)
+        except OSError as error:
+            click.echo(f"ser: {describe_os_error(error)}", err=True)
+            with contextlib.suppress(OSError, ValueError):  # what standard output did not take is not tried again
+                sys.stdout.flush()
+                ctx.exit(1)
+            os._exit(1)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Describe an error of the operating system in one line: what was refused, and why.
+
+    >>> describe_os_error(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'a.csv: No such file or directory'
+    """
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    where = "the output cannot be written" if error.errno in STORAGE else "the system refused"
+    if error.filename is not None:
+        where = str(error.filename).replace("\n", "\\n")
+    return f"{where if len(where) < 300 else where[:300] + '...'}: {reason}"
 
 
 class RenamedOption(click.Option):
@@ -94,24 +123,53 @@ PROTOCOL_HELP = "speaker (or speaker-independent), speaker-text, random, leaky, 
 force_option = click.option(
     "--force", "fresh", cls=RenamedOption, old="--fresh", is_flag=True, help="Recompute stored results."
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line.")
+
+
+def _allow_unusable(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    """Allow it for this command and the processes that it starts, as ``SER_ALLOW_UNUSABLE=1`` does."""
+    if value:
+        before = os.environ.get(ALLOW)
+        os.environ[ALLOW] = "1"
+        ctx.call_on_close(lambda: os.environ.pop(ALLOW) if before is None else os.environ.update({ALLOW: before}))
+    return value
+
+
+ALLOW = "SER_ALLOW_UNUSABLE"
+allow_option = click.option(
+    "--allow-unusable",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_unusable,
+    help="Go on where more than 5 % of the recordings cannot be used; they are left out.",
+)
+ANSWERS = "ser_core.answers"
+"""Key of the true standard output in the state of a command with ``--json``."""
+
+
+def _only_answers(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    """Keep whatever libraries print away from standard output, which then holds JSON alone."""
+    if value and ANSWERS not in ctx.meta:
+        ctx.meta[ANSWERS] = ctx.with_resource(console.divert_stdout())
+    return value
+
+
+as_json = click.option("--json", "as_json", is_flag=True, callback=_only_answers, help="Print JSON on one line.")
+as_json_lines = click.option(
+    "--json-lines", is_flag=True, callback=_only_answers, help="Print one line of JSON per result, as runs finish."
+)
 
 
 def emit(value: Any) -> None:
-    """Print a value as JSON on one line; a number that is none (NaN, infinite) is null, as JSON has no word for it."""
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_without_nan(value), allow_nan=False)
-    click.echo(text)
+    """Print a value as JSON on one line; numbers that JSON does not have (NaN, infinity) are null."""
+    click.echo(json.dumps(_finite(value), allow_nan=False), file=click.get_current_context().meta.get(ANSWERS))
 
 
-def _without_nan(value: Any) -> Any:
-    """Return a JSON-able value with None for each number that is not finite."""
+def _finite(value: Any) -> Any:
+    """Return a value with None in the place of every float that is not finite."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -238,6 +296,10 @@ def make_spec(choices: Mapping[str, Any]) -> Spec:
     return Spec(**({"protocol": "cross"} if "test_corpus" in fields else {}) | fields)
 
 
+MOST_NUMBERS = 10_000
+"""Most folds or seeds that an option may name."""
+
+
 def numbers(text: str, name: str) -> list[int]:
     """Parse a list of numbers and ranges.
 
@@ -263,10 +325,14 @@ def numbers(text: str, name: str) -> list[int]:
     [0, 2, 3, 4]
     """
     try:
-        parts = [part.split("-") for part in text.split(",")]
-        return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
+        parts = [[int(end) for end in part.split("-")] for part in text.split(",")]
     except ValueError:
-        raise SerError(f"--{name} {text!r}: give numbers such as 0,2 or 0-5") from None
+        raise SerError(f"--{name} {text[:100]!r}: give numbers such as 0,2 or 0-5") from None
+    if any(len(part) > 2 or part[0] > part[-1] for part in parts):
+        raise SerError(f"--{name} {text[:100]!r}: give numbers such as 0,2 or 0-5")
+    if sum(1 + part[-1] - part[0] for part in parts) > MOST_NUMBERS:
+        raise SerError(f"--{name} {text[:100]!r}: more than {MOST_NUMBERS:,} numbers; give fewer")
+    return [number for part in parts for number in range(part[0], part[-1] + 1)]
 
 
 def summary(result: RunResult) -> str:

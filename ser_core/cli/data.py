@@ -45,11 +45,14 @@ def data_show(name: str, as_csv: bool, as_json: bool) -> None:
     """
     from ser_core import corpora
     from ser_core.corpora import formats
+    from ser_core.protocols import speakers
 
     table = corpora.load(name)
     if as_csv:
         return click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
     facts = formats.describe(table)
+    notes = [line for line in (speakers.coincidence(table), *speakers.describe_alike(table)) if line]
+    facts |= {"notes": notes} if notes else {}
     if as_json:
         return emit(facts)
     emotions = ", ".join(f"{emotion} {count:,}" for emotion, count in facts["emotions"].items())
@@ -60,6 +63,8 @@ def data_show(name: str, as_csv: bool, as_json: bool) -> None:
             click.echo(f"  {key + ':':11} {facts[key]:,}")
     if facts["continuous"]:
         click.echo(f"  continuous labels: {', '.join(facts['continuous'])}, {facts['scale'] or 'scale unknown'}")
+    for note in notes:
+        click.echo(f"  note:       {note}")
 
 
 @data.command("fetch")
@@ -88,13 +93,20 @@ def data_fetch(name: str, yes: bool, mirror: str | None, force: bool, as_json: b
 @as_json
 @click.pass_context
 def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Verify the files of a corpus against its published checksums.
+    """Verify the files of a corpus: against its published checksums, and whether each can be used.
 
-    The exit code is 1 only if a file has changed.
+    Of your own recordings (KIND:PATH), which have no checksums, the second alone. The exit code is 1 only if a file has
+    changed.
     """
-    from ser_core.corpora import verify
+    from ser_core import corpora
+    from ser_core.corpora import formats, verify
+    from ser_core.features import usable
 
-    result = verify.verify(name, progress=not as_json)
+    table = corpora.load(name)
+    result = usable.describe_corpus(table, name)
+    if not formats.is_path(name):
+        result = verify.verify(name, progress=not as_json)
+    result["unusable"] = usable.find_unusable(table)
     if as_json:
         emit(result)
     else:
@@ -103,6 +115,9 @@ def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
             names = result[kind]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
             click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
+        click.echo(f"  {'unusable':13} {len(result['unusable']):>5}")
+        for key, reason in result["unusable"].items():
+            click.echo(f"    {key}: {reason}")
         if "note" in result:
             click.echo(f"  note: {result['note']}")
         if result["unverifiable"]:

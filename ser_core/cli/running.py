@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core.cli.base import RenamedOption, as_json, emit, force_option, make_spec, numbers, spec_options, summary
+from ser_core.cli.base import (
+    RenamedOption,
+    allow_option,
+    as_json,
+    as_json_lines,
+    emit,
+    force_option,
+    make_spec,
+    numbers,
+    spec_options,
+    summary,
+)
 
 if TYPE_CHECKING:
     from ser_core.experiments.spec import Spec
@@ -39,6 +50,7 @@ def list_models(as_json: bool) -> None:
 @click.option("--fold", type=int, help="Number of the fold, from 0 [0]")
 @click.option("--seed", type=int, help="Seed of all random numbers [0]")
 @force_option
+@allow_option
 @as_json
 def run(fresh: bool, as_json: bool, **choices: Any) -> None:
     """Train and evaluate one system on one fold.
@@ -58,7 +70,11 @@ def run(fresh: bool, as_json: bool, **choices: Any) -> None:
 @click.option("--seeds", default="0", show_default=True, help="Seeds, such as 0-2.")
 @click.option("--models", help="Several systems, separated by commas.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time, each in its own process."
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Runs at a time, each in its own process.",
 )
 @click.option(
     "--scheduler",
@@ -73,7 +89,8 @@ def run(fresh: bool, as_json: bool, **choices: Any) -> None:
     help="Skip runs whose result is in runs/published.",
 )
 @force_option
-@click.option("--json-lines", is_flag=True, help="Print one line of JSON per result, as runs finish.")
+@allow_option
+@as_json_lines
 @as_json
 @click.pass_context
 def sweep(
@@ -103,8 +120,8 @@ def sweep(
 
     specs = _sweep_specs(name, folds, seeds, models, choices)
     if unpublished:
-        published = store.published_specs()
-        specs = [spec for spec in specs if spec not in published]
+        published = store.published_keys()
+        specs = [spec for spec in specs if store.spec_key(spec) not in published]
     results = []
     for result in sweeping.run_sweep(specs, workers=workers, scheduler=scheduler, fresh=fresh):
         results.append(result)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_core._utils.atomic import write_atomically
+from ser_core._utils.atomic import reported_storage, write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core.corpora import ravdess, ravtess, tess
 from ser_core.corpora.table import Corpus
@@ -49,11 +49,12 @@ def unpack(archive: Path = ARCHIVE) -> Path:
     with zipfile.ZipFile(archive) as source:
         members = [member for member in source.infolist() if not member.is_dir()]
         if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as temporary:
-                source.extractall(Path(temporary) / "tree")
-                with suppress(OSError):  # another process was first
-                    os.replace(Path(temporary) / "tree", folder)
+            with reported_storage(folder):
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as temporary:
+                    source.extractall(Path(temporary) / "tree")
+                    with suppress(OSError):  # another process was first
+                        os.replace(Path(temporary) / "tree", folder)
         for member in members:
             path = folder / member.filename
             if not path.is_file() or path.stat().st_size != member.file_size:

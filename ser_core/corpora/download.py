@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ser_core._utils.errors import SerError
 
@@ -65,8 +66,7 @@ def download(
     SerError
         For an address that is not http, a refusal by the server, another size, or no progress in ``attempts`` attempts.
     """
-    if not re.match(r"https?://", url):
-        raise SerError(f"cannot download {url}: not an http or https address")
+    url = check_address(url)
     target = Path(target)
     part = target.with_name(target.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,49 @@ def download(
     os.replace(part, target)
     _tag(part).unlink(missing_ok=True)
     return target
+
+
+def check_address(url: str) -> str:
+    """Return an address as it can be asked for: letters beyond ASCII in its path are encoded.
+
+    Parameters
+    ----------
+    url : str
+        http or https address
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    SerError
+        for another scheme, a host or a port that cannot be, and for spaces or control characters
+
+    Examples
+    --------
+    >>> check_address("https://example.org/Aufnahme 1/ä.zip")
+    'https://example.org/Aufnahme%201/%C3%A4.zip'
+    """
+    shown = ascii(url)[1:-1][:200]
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+        if any(not letter.isprintable() for letter in url) or " " in parts.netloc:
+            raise ValueError("it holds a space or a control character")
+        if parts.scheme not in ("http", "https"):
+            raise ValueError("not an http or https address")
+        if not host.strip("."):
+            raise ValueError("it names no host")
+        if port == 0:
+            raise ValueError("port 0")
+        if parts.username is not None:
+            raise ValueError("it holds a user name; leave that out")
+        path, query = (quote(part, safe="/%:;=@!$&'()*+,~?") for part in (parts.path, parts.query))
+    except (ValueError, UnicodeError) as error:
+        raise SerError(f"cannot download {shown}: {' '.join(str(error).split())[:120]}; check the address") from None
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 
 
 def _resume(url: str, part: Path, size: int, progress: Progress, timeout: float) -> bool:

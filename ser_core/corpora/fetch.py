@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ser_core._utils.errors import SerError
-from ser_core._utils.paths import data_dir
+from ser_core._utils.paths import data_dir, expand
 from ser_core.corpora import CORPORA, get_corpus, load, manifest
 from ser_core.corpora.archives import check_name, move_file, unpack
-from ser_core.corpora.download import download
+from ser_core.corpora.download import check_address, download
 from ser_core.corpora.table import Corpus, Remote, build, named_folder
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def fetch(
         or a full disk.
     """
     corpus = get_corpus(name)
+    mirror = check_address(mirror) if mirror is not None else None  # before a licence is asked for
     if corpus.demo:
         raise SerError(f"{name} comes with the suite and needs no download: use it with `--corpus {name}`")
     if corpus.parts:
@@ -105,7 +106,7 @@ def fetch(
 
 
 def _base(root: str | os.PathLike | None) -> Path:
-    return Path(os.path.abspath(Path(root).expanduser())) if root is not None else data_dir()
+    return expand(root) if root is not None else data_dir()
 
 
 def fetch_corpus(

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.paths import expand
 from ser_core._utils.segments import parse_limits, segment_mark
 from ser_core.corpora.table import LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem, utterance_frame
 
@@ -44,6 +46,7 @@ def normalise_emotion(name: str) -> str:
     >>> normalise_emotion("Awe")
     'awe'
     """
+    name = unicodedata.normalize("NFC", name)  # file systems keep "é" in two forms
     plain = "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
     return SPELLINGS.get(plain, plain)
 
@@ -84,9 +87,9 @@ def describe(name: str, labels: tuple[str, ...] = (), speakers: int = 0, expecte
     -------
     Corpus
     """
-    kind, path = name.split(":", 1)
+    path = name.partition(":")[2]
     return Corpus(
-        name=f"{kind}:{Path(path).name}",
+        name=name,  # with its folder: two folders may have the same name
         title=f"your own recordings ({Path(path).name})",
         labels=labels,
         speakers=speakers,
@@ -119,7 +122,7 @@ def load(name: str) -> pd.DataFrame:
         For a folder or file that does not exist or holds nothing usable, or an invalid line of the CSV.
     """
     kind, path = name.split(":", 1)
-    where = Path(os.path.abspath(Path(path).expanduser()))
+    where = expand(path)
     return _load_folder(name, where) if kind == "folder" else _load_csv(name, where)
 
 
@@ -151,13 +154,13 @@ def _load_csv(name: str, where: Path) -> pd.DataFrame:
     lines = read_csv(where)
     rows, missing = [], []
     seen: dict[str, int] = {}
-    for number, line in lines:
-        row = utterance(line, where, number)
+    listed = name_twins([utterance(line, where, number) for number, line in lines])
+    for (number, line), row in zip(lines, listed, strict=True):
         if row["id"] in seen:
             raise SerError(f"{where}, line {number}: {line['path']} is listed in line {seen[row['id']]} already")
         seen[row["id"]] = number
         if os.path.isfile(row["path"]):
-            rows.append(row | {"corpus": describe(name).name})
+            rows.append(row | {"corpus": name})
         else:
             missing.append(row["id"])
     if not rows:
@@ -171,6 +174,31 @@ def _load_csv(name: str, where: Path) -> pd.DataFrame:
         extra=[],
         folder=str(where.parent),
     )
+
+
+def name_twins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep apart files whose names differ in the suffix alone (``a.wav``, ``a.flac``): their ids get the suffix.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``id`` and ``path``
+
+    Returns
+    -------
+    list of dict
+        the same rows in the same order; a file that is listed twice has the same id twice
+    """
+    files: dict[str, set[str]] = {}
+    for row in rows:
+        files.setdefault(row["id"], set()).add(row["path"])
+    return [row | {"id": _with_suffix(row)} if len(files[row["id"]]) > 1 else row for row in rows]
+
+
+def _with_suffix(row: dict[str, Any]) -> str:
+    """Return the id of an utterance with the suffix of its file, before the limits of a segment."""
+    mark = segment_mark(row.get("start"), row.get("end"))
+    return row["id"].removesuffix(mark) + PurePosixPath(row["path"]).suffix + mark
 
 
 def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
@@ -192,23 +220,28 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
         For a file that cannot be read, lacks a column or has a line of another length.
     """
     try:
-        text = where.read_text(encoding="utf-8-sig")
+        with where.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=header.count))
+            rows = [(reader.line_num, values) for values in reader]
     except OSError as error:
         raise SerError(f"cannot read {where}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SerError(f"{where} is no UTF-8 text: csv:PATH needs a table with the columns path and emotion") from None
-    header = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=header.count))
-    columns = [column.strip().lower() for column in next(reader, [])]
+    except csv.Error as error:
+        raise SerError(f"{where}, line {reader.line_num}: no CSV ({error}); is a quote left open?") from None
+    columns = [column.strip().lower() for column in rows[0][1]] if rows else []
     if not {"path", "emotion"} <= set(columns):
-        raise SerError(f"{where}: the first line must name the columns path and emotion, found {header.strip()!r}")
+        found = header.strip()[:200]
+        raise SerError(f"{where}: the first line must name the columns path and emotion, found {found!r}")
     lines = []
-    for values in reader:
+    for number, values in rows[1:]:
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(columns):
-            raise SerError(f"{where}, line {reader.line_num}: {len(values)} values for {len(columns)} columns")
-        lines.append((reader.line_num, dict(zip(columns, (value.strip() for value in values), strict=True))))
+            raise SerError(f"{where}, line {number}: {len(values)} values for {len(columns)} columns")
+        lines.append((number, dict(zip(columns, (value.strip() for value in values), strict=True))))
     if not lines:
         raise SerError(f"{where}: no line below the header")
     return lines
@@ -243,7 +276,7 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:
             raise SerError(f"{where}, line {number}: empty {column}")
     if stem(PurePosixPath(path).as_posix()) is None:
         raise SerError(f"{where}, line {number}: {path} is no audio file ({', '.join(SUFFIXES)})")
-    full = os.path.abspath(where.parent / Path(path).expanduser())
+    full = os.path.abspath(where.parent / os.path.expanduser(path))
     choices = {}
     for column, allowed in (("sex", SEXES), ("intensity", INTENSITIES)):
         value = line.get(column, "").lower()

@@ -24,8 +24,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError
-from ser_core._utils.paths import data_dir
-from ser_core._utils.recordings import SUFFIXES
+from ser_core._utils.paths import data_dir, expand
+from ser_core._utils.recordings import SUFFIXES, is_pointer_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,15 @@ SPELLINGS = {
     "pleasant_surprised": "surprised",
 }
 """Spellings of emotion names in published corpora (lower case) and the label of each."""
+
+
+RESERVED = frozenset(
+    (*COLUMNS, *NUMBERS, "side", "truth", "prediction", "predicted", "pred", "copy", "utterance", "published", "file")
+    + ("confidence", "seconds", "sure", "notes", "error", "key", "index")
+)
+"""Names of columns in tables of utterances and predictions, which no emotion may have."""
+MOST_EMOTIONS, LONGEST_NAME = 256, 100
+"""Largest number of emotions of a corpus, and the longest name of one, characters."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +220,7 @@ def locate(corpus: Corpus, root: str | os.PathLike | None = None) -> Path:
     SerError
         For a folder that does not exist or holds no file of the corpus.
     """
-    base = Path(os.path.abspath(Path(root).expanduser())) if root is not None else data_dir()
+    base = expand(root) if root is not None else data_dir()
     named = named_folder(base, corpus.folder)
     if named is not None and any(corpus.parse(path) for path in walk(named)):
         return named
@@ -266,6 +275,7 @@ def build(corpus: Corpus, folder: Path, canonical: Iterable[str] = ()) -> pd.Dat
         path, row = candidates[0]
         rows.append(row | {"path": os.path.join(folder, *path.split("/")), "corpus": corpus.name})
     rows.sort(key=lambda row: row["id"])
+    _check_unicode(rows)
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
     table.attrs = {
         "corpus": corpus.name,
@@ -297,6 +307,7 @@ def utterance_frame(rows: list[dict[str, Any]], **attrs: Any) -> pd.DataFrame:
     import pandas as pd
 
     rows = sorted(rows, key=lambda row: row["id"])
+    _check_unicode(rows)
     table = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
     present = {name for row in rows for name, value in row.items() if value is not None}
     if "start" in present or "end" in present:
@@ -310,7 +321,43 @@ def utterance_frame(rows: list[dict[str, Any]], **attrs: Any) -> pd.DataFrame:
     return table
 
 
+def check_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the utterance table of a user's own corpus, whose names come from file names and lists.
+
+    Parameters
+    ----------
+    table : DataFrame
+    name : str
+        ``KIND:PATH``, for messages
+
+    Raises
+    ------
+    SerError
+        for emotions that are the name of a column, are not printable, or are too many
+    """
+    emotions = sorted(set(table["emotion"]))
+    for emotion in emotions:
+        if emotion.lower() in RESERVED:
+            raise SerError(f"{name}: an emotion is called {emotion!r}, which is a column of every result; rename it")
+        if not emotion.isprintable() or not 0 < len(emotion) <= LONGEST_NAME:
+            raise SerError(f"{name}: {emotion[:LONGEST_NAME]!r} is no name of an emotion; rename it")
+    if len(emotions) > MOST_EMOTIONS:
+        raise SerError(f"{name}: {len(emotions):,} emotions; at most {MOST_EMOTIONS} can be told apart, check the list")
+    return table
+
+
+def _check_unicode(rows: list[dict[str, Any]]) -> None:
+    """Refuse names of files, and texts of lists, that are not UTF-8."""
+    for row in rows:
+        for column in COLUMNS:
+            try:
+                row[column].encode()
+            except UnicodeEncodeError:
+                raise SerError(f"{ascii(row['path'])[1:-1]}: its {column} is not UTF-8; rename it") from None
+
+
 def _preference(folder: Path, path: str) -> tuple:
-    """Return the sort key of a copy: not empty, preferred container, fewest folders, first by name."""
+    """Return the sort key of a copy: not empty or a Git LFS pointer, preferred container, fewest folders, by name."""
     suffix = PurePosixPath(path).suffix.lower()
-    return os.path.getsize(folder / path) == 0, SUFFIXES.index(suffix), path.count("/"), path
+    hollow = os.path.getsize(folder / path) == 0 or is_pointer_file(folder / path)
+    return hollow, SUFFIXES.index(suffix), path.count("/"), path

@@ -31,7 +31,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ser_core._utils.atomic import write_atomically
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, StorageError
 from ser_core.experiments import store
 from ser_core.experiments import worker as worker_module
 from ser_core.experiments.result import RunResult
@@ -167,6 +167,8 @@ def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) 
     try:
         _check_versions(spec, version, name)
         result = _run_in_child(spec, fresh)
+    except StorageError:
+        raise
     except SerError as error:
         result = store.failed_result(spec, SerError(f"{socket.gethostname()}: {error}"))
     suffixes = (".parquet", ".keras", ".json")  # a result that exists has all its files, so the JSON is written last
@@ -210,4 +212,6 @@ def _run_in_child(spec: Spec, fresh: bool) -> RunResult:
             _local.child = None
     if result is None:
         raise RuntimeError("the process that trained this run was killed")
+    if isinstance(result, StorageError):
+        raise result
     return result

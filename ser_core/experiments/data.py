@@ -19,7 +19,7 @@ from ser_core._utils.errors import SerError
 from ser_core._utils.segments import Segment, sources
 from ser_core.audio.augmentation import parse_techniques
 from ser_core.experiments.spec import Spec
-from ser_core.features import cache
+from ser_core.features import cache, usable
 from ser_core.protocols import splits
 from ser_core.training import adaptation
 
@@ -83,10 +83,10 @@ def load_subsets(spec: Spec, table: pd.DataFrame | None = None) -> Subsets:
     SerError
         for two corpora with common recordings, for fewer than two emotions, or for an empty subset
     """
-    table = corpora.load(spec.corpus) if table is None else table
+    table = usable.load(spec.corpus) if table is None else table
     labels, target, left_out = corpora.labels(spec.corpus), None, {}
     if spec.test_corpus:
-        target = corpora.load(spec.test_corpus)
+        target = usable.load(spec.test_corpus)
         if set(table["path"]) & set(target["path"]):
             raise SerError(f"{spec.test_corpus}: holds recordings of {spec.corpus}; test on a corpus that does not")
         labels = tuple(label for label in labels if label in corpora.labels(spec.test_corpus))

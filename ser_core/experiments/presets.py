@@ -350,12 +350,13 @@ def profile_results(profile: Profile, part: str, *, workers: int = 1) -> tuple[l
     from ser_core.experiments import store
     from ser_core.experiments.sweep import run_sweep
 
-    order = {spec: position for position, spec in enumerate(profile.parts[part])}
+    order = {store.spec_key(spec): position for position, spec in enumerate(profile.parts[part])}
     if profile.published:
-        results = [result for result in store.load_rows(store.published_dir()) if store.spec_of(result) in order]
+        stored = store.load_rows(store.published_dir())
+        results = [result for result in stored if store.spec_key(result.spec) in order]
     else:
-        results = list(run_sweep(order, workers=workers))
-    results.sort(key=lambda result: order[result.make_spec()])
+        results = list(run_sweep(profile.parts[part], workers=workers))
+    results.sort(key=lambda result: order[store.spec_key(result.spec)])
     errors = [
         f"{result.spec['model']}, fold {result.spec['fold']}: {result.error}" for result in results if result.error
     ]

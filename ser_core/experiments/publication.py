@@ -6,16 +6,26 @@
 import csv
 import io
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ser_core._utils.atomic import write_atomically
+from ser_core._utils.errors import SerError, SerWarning
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.settings import setting_slug
 from ser_core.experiments.spec import Spec, stored_names
-from ser_core.experiments.store import INDEX, claimed, load_rows, predictions_path, published_dir, store_dir
+from ser_core.experiments.store import (
+    INDEX,
+    claimed,
+    load_predictions,
+    load_rows,
+    predictions_path,
+    published_dir,
+    store_dir,
+)
 
 COLUMNS = (
     *("path", "hash", "corpus", "test_corpus", "protocol", "model", "setting", "fold", "seed", "condition"),
@@ -52,6 +62,11 @@ def publish(specs: Iterable[Spec]) -> list[str]:
     for result in load_rows(store_dir()):
         if result.ok and _key(result.spec) in wanted:
             earlier = before.get(_key(result.spec))
+            try:
+                load_predictions(result, store_dir())
+            except SerError as error:
+                warnings.warn(f"{result.hash}: not published, {error}", SerWarning, stacklevel=2)
+                continue
             _write(replace(result, claimed=claimed(result.spec)), predictions_path(result, store_dir()))
             if earlier and earlier.path != published_dir() / published_path(result.spec):
                 _remove(earlier)
@@ -65,9 +80,11 @@ def arrange() -> int:
     moved = 0
     for result in load_rows(published_dir()):
         if result.path and result.path != published_dir() / published_path(result.spec):
-            _write(result, predictions_path(result, published_dir()))
-            _remove(result)
-            moved += 1
+            predictions = predictions_path(result, published_dir())
+            if predictions.is_file():
+                _write(result, predictions)
+                _remove(result)
+                moved += 1
     write_index()
     return moved
 

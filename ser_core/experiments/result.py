@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_core._utils.errors import SerError
+from ser_core.experiments.row_shapes import check_row
 from ser_core.experiments.spec import Spec, complete_fields
 from ser_core.metrics.classification import ClassScores
 from ser_core.metrics.uncertainty import Intervals, Scored
@@ -17,7 +18,18 @@ OK, ERROR = "ok", "error"
 """Values of the status of a result."""
 UNAVAILABLE_BEFORE = "not measured here: "
 """Start of the error line in results of the first schema whose model was unavailable."""
-RARE = ("by_copy", "study", "chosen", "trained", "left_out", "test_completeness", "standing", "unavailable")
+RARE = (
+    "by_copy",
+    "study",
+    "chosen",
+    "trained",
+    "left_out",
+    "test_completeness",
+    "standing",
+    "unavailable",
+    "notes",
+    "unusable",
+)
 """Keys that the JSON form has only where they differ from the default."""
 
 
@@ -106,6 +118,10 @@ class RunResult:
         of the corpus, and under ``cross`` of the test corpus
     versions : dict
         of Python, of this package and of the libraries
+    notes : tuple of str
+        lines that a reader of the scores must know, such as an emotion without training utterances
+    unusable : dict
+        corpus to id of an utterance that was left out, because its recording cannot be used, to the reason
     processor, when : str or None
         processor that made the run, and its day
     schema : int
@@ -148,6 +164,8 @@ class RunResult:
     standing: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     completeness: Completeness | None = None
+    notes: tuple[str, ...] = ()
+    unusable: dict[str, dict[str, str]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     processor: str | None = None
     when: str | None = None
@@ -214,22 +232,33 @@ class RunResult:
         >>> result.ok, result.spec["fold"]
         (False, 0)
         """
-        if not (
-            isinstance(values, dict) and isinstance(values.get("spec"), dict) and {"hash", "status"} <= set(values)
-        ):
-            raise SerError("not the result of a run: hash, spec and status are required")
-        if values.get("schema", 1) > SCHEMA:
-            raise SerError(
-                f"result {values['hash']}: schema {values['schema']} is newer than {SCHEMA}, which this version reads; "
-                "update ser-core"
-            )
+        check_schema(values)
+        check_row(values)
+        try:
+            return cls._made(values)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise SerError(f"not the result of a run: {type(error).__name__} {error}") from None
+
+    @classmethod
+    def _made(cls, values: dict[str, Any]) -> RunResult:
+        """Make a result from a stored dict that was checked."""
         known = {item.name for item in fields(cls)} - {"schema", "other", "path"}
-        typed = {name: _typed(name, value) for name, value in values.items() if name in known}
+        typed = {name: _typed(name, value) for name, value in values.items() if name in known and value is not None}
         typed["spec"] = complete_fields(values["spec"])
         if values.get("schema", 1) < SCHEMA and (values.get("error") or "").startswith(UNAVAILABLE_BEFORE):
             typed["unavailable"] = True
         other = {name: value for name, value in values.items() if name not in known and name != "schema"}
         return cls(**typed, other=other)
+
+
+def check_schema(values: Any) -> None:
+    """Check that this version reads a stored result; SerError for one that a later version has written."""
+    schema = values.get("schema", 1) if isinstance(values, dict) else 1
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise SerError(
+            f"result {values.get('hash')}: schema {schema} is newer than {SCHEMA}, which this version reads; "
+            "update ser-core"
+        )
 
 
 def _default(item: Field) -> Any:
@@ -255,8 +284,6 @@ def _plain(name: str, value: Any) -> Any:
 
 def _typed(name: str, value: Any) -> Any:
     """Return a field's value from JSON."""
-    if value is None:
-        return None
     if name == "intervals":
         return Intervals.from_json(value)
     if name in ("completeness", "test_completeness"):
@@ -265,7 +292,7 @@ def _typed(name: str, value: Any) -> Any:
         return {key: _part(part) for key, part in value.items()}
     if name == "per_class":
         return {label: ClassScores(**scores) for label, scores in value.items()}
-    return tuple(value) if name == "labels" else value
+    return tuple(value) if name in ("labels", "notes") else value
 
 
 def _part(values: dict[str, Any]) -> Scored:

@@ -8,6 +8,7 @@ One training gives the results of every rule that keeps an epoch (``keep`` of th
 
 import contextlib
 import datetime
+import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -17,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from ser_core import corpora, models
+from ser_core._utils import backend
 from ser_core._utils.atomic import replace_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor, versions
+from ser_core.corpora import formats
+from ser_core.experiments import caveats, evaluation
 from ser_core.experiments import data as cells
-from ser_core.experiments import evaluation
 from ser_core.experiments.result import Completeness, RunResult
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.experiments.store import (
@@ -33,7 +36,7 @@ from ser_core.experiments.store import (
     weights_path,
     write_result,
 )
-from ser_core.features import cache
+from ser_core.features import cache, usable
 from ser_core.models import custom
 from ser_core.protocols import splits
 from ser_core.training import fit, speedups
@@ -58,8 +61,32 @@ def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: i
 
 
 def corpus_version(corpus: str) -> str:
-    """Return the version of a corpus by its name (``cache.data_version``)."""
-    return cache.data_version(corpora.load(corpus))
+    """Return the version of a corpus by its name (:func:`table_version`)."""
+    return table_version(usable.load(corpus), corpus)
+
+
+def table_version(table, corpus: str) -> str:
+    """Return the version of the data of a corpus: of its ids and samples (``cache.data_version``).
+
+    That of a user's own corpus also covers what its list says of each utterance (emotion, speaker, text, ...), so that
+    a corrected label gives a new result. The labels of the known corpora follow from their ids.
+
+    Parameters
+    ----------
+    table : DataFrame
+        utterance table
+    corpus : str
+        its name
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits
+    """
+    version = cache.data_version(table)
+    if not formats.is_path(corpus):
+        return version
+    return hashlib.sha256(f"{version} {formats.table_digest(table)}".encode()).hexdigest()[:16]
 
 
 def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) -> str:
@@ -91,26 +118,26 @@ def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> RunRe
     SerError
         for input that cannot be used. Only a sweep turns other failures into results.
     """
-    table = corpora.load(spec.corpus)
+    table = usable.load(spec.corpus)
     version = data_version(
-        spec, lambda name: cache.data_version(table) if name == spec.corpus else corpus_version(name)
+        spec, lambda name: table_version(table, name) if name == spec.corpus else corpus_version(name)
     )
     name = spec_hash(spec, version)
     training = spec_hash(replace(spec, keep=RULES[0]), version)  # one training gives the results of all rules
     stored = None if fresh else load_row(store_dir() / f"{name}.json")
     if stored and stored.ok:
-        return stored
+        return caveats.noted(stored)
     with result_lock(training):
         stored = None if fresh else load_row(store_dir() / f"{name}.json")
         if stored and stored.ok:
-            return stored
+            return caveats.noted(stored)
         if fresh:
             fit.Checkpoint(checkpoint_folder(training)).remove()
         results = _measure(spec, table, version, progress)
         for result in results.values():
             write_result(result, store_dir())
         fit.Checkpoint(checkpoint_folder(training)).remove()
-        return results[spec.keep]
+        return caveats.noted(results[spec.keep])
 
 
 @dataclass(frozen=True)
@@ -149,6 +176,8 @@ def _measure(spec: Spec, table, version: str, progress: bool) -> dict[str, RunRe
         training = checkpoint_folder(spec_hash(replace(spec, keep=RULES[0]), version))
         systems = _fit(spec, sides, x, training, progress)
         n_augmented = len(x.pop("train")) - len(sides.train)
+    if untrained := caveats.untrained(sides):
+        systems = {keep: replace(one, predict=caveats.never(one.predict, untrained)) for keep, one in systems.items()}
     n_train = len(sides.train)
     if spec.protocol == "leaky":
         n_train = int((sides.train["copy"] == "").sum())
@@ -161,6 +190,7 @@ def _measure(spec: Spec, table, version: str, progress: bool) -> dict[str, RunRe
         "left_out": sides.left_out if spec.test_corpus else {},
         "test_completeness": _completeness(sides.tested) if spec.test_corpus else None,
         "completeness": _completeness(table),
+        **caveats.describe(spec, table, sides),
     }
     return {
         keep: _evaluate(replace(spec, keep=keep), fitted, x, sides, seconds, known) for keep, fitted in systems.items()
@@ -200,7 +230,7 @@ def _evaluate(
         standing=models.get_model(spec.model).fidelity,
         seconds={key: round(value, 2) for key, value in seconds.items()},
         **known,
-        versions=versions(),
+        versions=versions() | backend.named_backend(),
         processor=processor(),
         when=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
@@ -237,7 +267,7 @@ def _fit(
     y = np.tile(target["train"], copies)
     if models.get_model(spec.model).kind == "network":
         held_out = {side: (x[side], target[side]) for side in ("validation", "test")}
-        return _fit_network(spec, sides.train, (x["train"], y), held_out, checkpoint, progress)
+        return _fit_network(spec, sides.train, (x["train"], y), held_out, len(index), checkpoint, progress)
     groups = np.tile(sides.train["speaker"], copies)  # one that keeps no weights is fitted again, and is the same
     return {spec.keep: _fit_learner(spec, groups, x["train"], y, sides.labels)}
 
@@ -246,14 +276,15 @@ def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: network.predict(**speedups.batches(x, size=fit.EVALUATION_BATCH), verbose=0)
 
 
-def _fit_network(spec: Spec, table, train, held_out, checkpoint: Path, progress: bool) -> dict[str, Fitted]:
-    """Train the network of a spec once, and return what every rule keeps."""
+def _fit_network(
+    spec: Spec, table, train, held_out, classes: int, checkpoint: Path, progress: bool
+) -> dict[str, Fitted]:
+    """Train the network of a spec once, with an output for each emotion, and return what every rule keeps."""
     fit.prepare_backend(spec.seed)
     x, y = train
     heads = _heads(spec, table, y)
-    network = _built(
-        spec, x.shape[1:], int(y.max()) + 1, {head: int(values.max()) + 1 for head, values in heads.items()}
-    )
+    sizes = {head: classes if head == "emotion" else int(values.max()) + 1 for head, values in heads.items()}
+    network = _built(spec, x.shape[1:], classes, sizes)
     count = models.count_parameters(network)
     fit.fit_scaling(network, x)
     if heads:

@@ -19,6 +19,10 @@ CODE_VERSION = 1
 USUAL = {"augment": ",".join(TECHNIQUES), "optimizer": "adam", "learning_rate": 0.001}
 """Values of open fields (None) where the source of the model does not fix them; see ``models.Model.recipe``."""
 
+MOST = MappingProxyType(
+    {"frames": 60_000, "rate": 768_000, "copies": 100, "epochs": 1_000_000, "patience": 1_000_000, "batch": 100_000}
+)
+"""Largest values of fields that decide how much memory and time a run takes; 60,000 frames are ten minutes."""
 PADDINGS = ("zero", "masked")
 HASHED_NAMES = MappingProxyType({"features": "channels"})
 """Fields that were renamed after results were stored: the new name to the old one, which the hash still covers."""
@@ -100,6 +104,8 @@ class Spec:
         for name in ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
+            if getattr(self, name) > MOST.get(name, float("inf")):
+                raise SerError(f"{name} {getattr(self, name)}: must be at most {MOST[name]:,}")
         inputs.input_shape(self.settings)
         if self.features in CHANNELS and self.frames < 8:
             raise SerError(f"frames {self.frames}: must be at least 8, since three poolings by 2 must leave one step")

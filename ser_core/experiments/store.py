@@ -5,6 +5,8 @@ import csv
 import hashlib
 import json
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -12,15 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils.atomic import write_atomically
-from ser_core._utils.errors import SerError, UnavailableError
+from ser_core._utils.atomic import reported_storage, write_atomically
+from ser_core._utils.errors import SerError, SerWarning, UnavailableError
 from ser_core._utils.paths import runs_dir
 from ser_core.claims import paper
-from ser_core.experiments.result import ERROR, RunResult
+from ser_core.experiments.result import ERROR, RunResult, check_schema
 from ser_core.experiments.spec import Spec, stored_names
 
 INDEX = "index.csv"
 """Of the published folder; see :mod:`ser_core.experiments.publication`."""
+ROW_NAME = re.compile(r"(error-)?[0-9a-f]{16}|fold\d+-seed\d+")
+"""Names of the files of results; other JSON files are none, and nothing is said about them."""
+PREDICTED = ("id", "side", "corpus", "speaker", "sex", "text", "truth")
+"""Columns that every file of predictions has, besides the labels."""
 OTHER_FOLDERS = {"report", "notebooks"}
 """Folders next to results that hold other JSON files."""
 
@@ -49,9 +55,14 @@ def result_lock(name: str) -> Iterator[None]:
     from filelock import FileLock
 
     path = store_dir() / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
+    lock = FileLock(path)
+    with reported_storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def failed_result(spec: Spec, error: BaseException) -> RunResult:
@@ -82,20 +93,36 @@ def claimed(spec: dict) -> dict | None:
 
 
 def load_row(path: Path) -> RunResult | None:
-    """Load a stored result, or None where it is missing, cannot be read, or is no result.
+    """Load a stored result, or None where it is missing, damaged, or no result; a damaged one is named in a warning.
 
     Raises
     ------
     SerError
         for a result that a later version of the suite has written
     """
+    path = Path(path)
     try:
-        values = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
+        values = json.loads(path.read_bytes())
+    except OSError:
+        return None
+    except (ValueError, RecursionError):
+        _pass_over(path, "it is no JSON", unless=not ROW_NAME.fullmatch(path.stem))
         return None
     if not (isinstance(values, dict) and {"hash", "spec", "status"} <= set(values)):
+        _pass_over(path, "it is no result", unless=not ROW_NAME.fullmatch(path.stem))
         return None
-    return replace(RunResult.from_json(values), path=Path(path))
+    check_schema(values)
+    try:
+        return replace(RunResult.from_json(values), path=path)
+    except SerError as error:
+        _pass_over(path, str(error))
+        return None
+
+
+def _pass_over(path: Path, reason: str, *, unless: bool = False) -> None:
+    """Warn of a result that is passed over."""
+    if not unless:
+        warnings.warn(f"{path}: passed over, {reason}", SerWarning, stacklevel=3)
 
 
 def result_files(folder: Path) -> list[Path]:
@@ -110,7 +137,12 @@ def load_rows(folder: Path) -> list[RunResult]:
     Both layouts are read: results named by their hashes in one folder, and those in the folders of
     :mod:`ser_core.experiments.published`.
     """
-    results = [load_row(path) for path in result_files(folder)]
+    results = []
+    for path in result_files(folder):
+        try:
+            results.append(load_row(path))
+        except SerError as error:  # of a later version
+            _pass_over(path, str(error))
     return sorted(filter(None, results), key=lambda result: json.dumps(stored_names(result.spec), sort_keys=True))
 
 
@@ -121,22 +153,20 @@ def find_results(folder: Path, hashes: Iterable[str]) -> list[RunResult]:
     """
     places = {}
     with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError), (folder / INDEX).open(newline="") as file:
-        places = {row["hash"]: folder / row["path"] for row in csv.DictReader(file) if row.get("hash") and row["path"]}
+        rows = [row for row in csv.DictReader(file) if row.get("hash") and row.get("path")]
+        places = {row["hash"]: folder / row["path"] for row in rows}
     loaded = (load_row(places.get(name, folder / f"{name}.json")) for name in hashes)
     return [result for result in loaded if result is not None]
 
 
-def published_specs() -> set[Spec]:
-    """Return the specs whose results are in the published folder."""
-    return {spec for result in load_rows(published_dir()) if (spec := spec_of(result)) is not None}
+def spec_key(spec: Spec | dict) -> str:
+    """Return what results of the same spec have in common; a user-defined model is not imported for it."""
+    return json.dumps(stored_names(spec if isinstance(spec, dict) else asdict(spec)), sort_keys=True)
 
 
-def spec_of(result: RunResult) -> Spec | None:
-    """Return the Spec of a result, or None where its model or its corpus is missing here."""
-    try:
-        return result.make_spec()
-    except (SerError, TypeError):
-        return None
+def published_keys() -> set[str]:
+    """Return the keys (:func:`spec_key`) of the specs whose results are in the published folder."""
+    return {spec_key(result.spec) for result in load_rows(published_dir())}
 
 
 def predictions_path(result: RunResult, folder: Path) -> Path:
@@ -153,18 +183,38 @@ def load_predictions(result: RunResult, folder: Path):
     -------
     DataFrame
         one row per utterance: the columns of the Parquet file, and ``prediction``, the most probable label
+
+    Raises
+    ------
+    SerError
+        for a file that is missing, damaged, or of another result
     """
     path = predictions_path(result, folder)
-    status = os.stat(path)
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SerError(f"{path}: the predictions are missing ({reason}); run it again with --force") from None
     return _read_predictions(str(path), result.labels, status.st_size, status.st_mtime_ns).copy()
 
 
 @lru_cache(maxsize=512)
 def _read_predictions(path: str, labels: tuple[str, ...], size: int, changed: int):
-    """Read predictions; a file of this size and time of change is kept for the next call."""
+    """Read predictions and check them; a file of this size and time of change is kept for the next call."""
     import pandas as pd
 
-    frame = pd.read_parquet(path)
+    again = "run it again with --force"
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # Arrow has many kinds
+        reason = " ".join(str(error).split())[:100]
+        raise SerError(f"{path}: the predictions cannot be read ({reason}); {again}") from None
+    lacking = [name for name in (*PREDICTED, *labels) if name not in frame]
+    if lacking:
+        raise SerError(f"{path}: the predictions have no column {', '.join(lacking)}; {again}")
+    numbers = all(pd.api.types.is_numeric_dtype(frame[label]) for label in labels)
+    if not numbers or not frame["truth"].isin(labels).all() or frame[list(labels)].isna().any(axis=None):
+        raise SerError(f"{path}: the predictions are not those of {', '.join(labels)}; {again}")
     frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
     return frame
 

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, StorageError
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import compute_features, corpus_version
@@ -78,6 +78,8 @@ def run_sweep(
     ------
     SerError
         for a scheduler that does not answer
+    StorageError
+        where the store takes no more; the same command goes on once it does
     """
     from tqdm import tqdm
 
@@ -135,6 +137,9 @@ def _compute(specs: list[Spec], workers: int, *, fresh: bool, progress: bool) ->
                 child.send(running[child], fresh)
             child, result = answers.get()
             spec = running.pop(child, None)
+            if isinstance(result, StorageError):  # the other runs would meet the same
+                idle.append(child)
+                raise result
             if result is not None:
                 idle.append(child)
                 yield result

@@ -9,11 +9,16 @@ import sys
 import threading
 from dataclasses import asdict
 
+from ser_core._utils import console
+from ser_core._utils.atomic import remove_temporaries
+from ser_core._utils.errors import StorageError
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec
 
+STORAGE = "storage"
+"""Key of what a child answers where the store takes no result: the message."""
 MAX_ATTEMPTS = 3
 """Maximum number of starts of a run whose process is killed from outside; then its result is an error."""
 
@@ -30,9 +35,16 @@ def run_or_record_failure(spec: Spec, fresh: bool = False) -> RunResult:
     Returns
     -------
     RunResult
+
+    Raises
+    ------
+    StorageError
+        where the store takes no result, not even that of a failure
     """
     try:
         return run_spec(spec, fresh=fresh, progress=False)
+    except StorageError:
+        raise
     except Exception as error:
         return store.failed_result(spec, error)
 
@@ -45,7 +57,8 @@ class Worker:
     Parameters
     ----------
     answers : queue
-        receives ``(worker, result)`` after each run, and ``(worker, None)`` when the child process has ended
+        receives ``(worker, result)`` after each run, ``(worker, StorageError)`` where the store took no result, and
+        ``(worker, None)`` when the child process has ended
     """
 
     def __init__(self, answers: queue.SimpleQueue):
@@ -64,7 +77,9 @@ class Worker:
         with self.process:
             for line in self.process.stdout:
                 if line.endswith(b"\n"):  # a line without an end was cut off when the child was killed
-                    answers.put((self, RunResult.from_json(json.loads(line))))
+                    values = json.loads(line)
+                    failed = StorageError(values[STORAGE]) if STORAGE in values else None
+                    answers.put((self, failed or RunResult.from_json(values)))
         answers.put((self, None))
 
     def send(self, spec: Spec, fresh: bool) -> None:
@@ -83,9 +98,11 @@ class Worker:
             self.process.stdin.flush()
 
     def stop(self) -> None:
-        """Kill the child process and wait for its end."""
+        """Kill the child process, wait for its end, and remove what it has left half written."""
         self.process.kill()
         self.process.wait()
+        for folder in (store.store_dir(), *store.store_dir().glob("*.checkpoint")):
+            remove_temporaries(folder, self.process.pid)
 
 
 def serve() -> None:
@@ -94,9 +111,14 @@ def serve() -> None:
     os.dup2(2, 1)  # everything else that is printed goes to standard error
     jobs: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
-    while True:
-        spec, fresh = jobs.get()
-        print(json.dumps(run_or_record_failure(Spec(**spec), fresh).to_json()), file=answers, flush=True)
+    with console.plain_messages():
+        while True:
+            spec, fresh = jobs.get()
+            try:
+                answer = run_or_record_failure(Spec(**spec), fresh).to_json()
+            except StorageError as error:
+                answer = {STORAGE: str(error)}
+            print(json.dumps(answer), file=answers, flush=True)
 
 
 def _receive(jobs: queue.SimpleQueue) -> None:

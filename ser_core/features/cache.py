@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +18,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ser_core import audio, features
-from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
-from ser_core._utils.segments import Segment, segment_mark, sources
+from ser_core._utils.segments import Segment, sources
 from ser_core.audio import augmentation
 from ser_core.features import inputs, pool
+from ser_core.features.digests import data_version as data_version
+from ser_core.features.digests import file_digest as file_digest
+from ser_core.features.digests import source_digests as source_digests
+from ser_core.features.digests import warn_of_cache, write_if_possible
 
 VERSION = 1
 """Increased whenever :mod:`ser_core.audio` or :mod:`ser_core.features` changes what it computes."""
@@ -32,10 +35,6 @@ PARALLEL_FROM = 64
 """Missing utterances per further process: fewer are not worth starting one."""
 CHUNK, CHUNK_BYTES = 16, 2**23
 """Largest number of utterances, and size of their recordings in bytes, that a process gets at once."""
-AT_ONCE = 2**24
-"""Size from which a file is read in pieces, bytes."""
-
-
 UNUSED: dict[str, Any] = {"seed": 0, "copy": 0}
 """Fields that original utterances do not depend on."""
 
@@ -56,37 +55,6 @@ class Job:
     ranges: augmentation.Ranges = augmentation.Ranges()
     condition: str = "clean"  # applied to the recording after an augmentation
     others: tuple[str | Segment, ...] = ()  # paths of recordings of other speakers, for a condition that needs them
-
-
-def file_digest(path: str | os.PathLike) -> str:
-    """Compute the SHA-256 of a file's bytes, hexadecimal."""
-    with open(path, "rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size < AT_ONCE:
-            return hashlib.sha256(file.read()).hexdigest()
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-
-
-def source_digests(chosen: Iterable[str | Segment]) -> dict[str | Segment, str]:
-    """Compute the digest of each source: SHA-256 of its file, followed by the limits of a segment.
-
-    Parameters
-    ----------
-    chosen : iterable of str or Segment
-        a file is read once, however many of its segments there are
-
-    Returns
-    -------
-    dict
-        source to digest
-    """
-    chosen = set(chosen)
-    files = list({os.fspath(source) for source in chosen})
-    known = dict(zip(files, pool.in_threads(file_digest, files)))
-    return {
-        source: known[os.fspath(source)]
-        + (segment_mark(source.start, source.end) if isinstance(source, Segment) else "")
-        for source in chosen
-    }
 
 
 def job_name(job: Job, digest: str, others: tuple[str, ...] = ()) -> str:
@@ -217,7 +185,7 @@ def _compute_and_store(task: tuple[Job, Path]) -> np.ndarray:
     buffer = io.BytesIO()
     np.save(buffer, values)
     payload = buffer.getbuffer()
-    write_atomically(path, b"".join([hashlib.sha256(payload).digest(), payload]))
+    write_if_possible(path, b"".join([hashlib.sha256(payload).digest(), payload]))
     return values
 
 
@@ -292,6 +260,8 @@ def _compute_all(
         return
     chunks = pool.in_processes(function, _chunks(tasks, workers), workers)
     yield from tqdm((result for chunk in chunks for result in chunk), **bar)
+    if not tasks[-1][1].is_file():
+        warn_of_cache()
 
 
 def _chunks(tasks: list[tuple[Job, Path]], workers: int) -> list[list[tuple[Job, Path]]]:
@@ -405,47 +375,3 @@ def input_matrix(
 
     _each(jobs, place, workers, progress)
     return matrix
-
-
-def data_version(table) -> str:
-    """Compute the hash of a corpus: of its ids and its decoded samples at their native rate.
-
-    The same recordings in another lossless container, or in another folder, give the same version. Digests of decoded
-    samples are cached by the SHA-256 of the file.
-
-    Parameters
-    ----------
-    table : DataFrame
-        one row per utterance, with ``path`` and ``id``
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits
-    """
-    store = cache_dir() / "decoded.json"
-    try:
-        known = json.loads(store.read_text())
-    except (OSError, ValueError):
-        known = {}
-    recordings = sources(table)
-    digests = source_digests(recordings)
-    fresh: dict[str, str] = {}
-    for path, digest in digests.items():
-        if digest not in known and digest not in fresh:
-            fresh[digest] = _decoded_digest(path)
-    if fresh:
-        known |= fresh
-        write_atomically(store, json.dumps(known).encode())
-    lines = sorted(f"{key} {known[digests[path]]}" for key, path in zip(table["id"], recordings))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _decoded_digest(path: str | Segment) -> str:
-    """Compute the hash of a recording's decoded samples and sampling rate, block by block."""
-    digest, count, rate, channels = hashlib.sha256(), 0, 0, 0
-    for block, sound in audio.decode_blocks(path):
-        digest.update(np.ascontiguousarray(block).data)
-        count, rate, channels = count + len(block), sound.rate, sound.channels
-    digest.update(str((rate, (count, channels))).encode())
-    return digest.hexdigest()[:32]

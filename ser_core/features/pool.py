@@ -4,9 +4,12 @@ import contextlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context, parent_process
+
+from ser_core._utils.errors import SerWarning
 
 MANY = 64
 """Values from which threads are worth starting."""
@@ -96,4 +99,5 @@ def _follow_parent() -> None:
         os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore", SerWarning)  # the parent says it once
     threading.Thread(target=wait, daemon=True).start()

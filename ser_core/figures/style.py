@@ -5,10 +5,12 @@ Colours are those of Okabe and Ito, which colour-blind readers can distinguish. 
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
+import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -43,16 +45,37 @@ STYLE: dict[Any, Any] = {
 }
 
 
+OWN = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "savefig.directory", "tk.", "webagg.")
+"""Beginnings of settings that say how figures are shown, not what they look like; these stay the user's."""
+
 Parameters = ParamSpec("Parameters")
 
 
+@contextlib.contextmanager
+def usual_style() -> Iterator[bool]:
+    """Put matplotlib's defaults and :data:`STYLE` in the place of the user's ``matplotlibrc``.
+
+    Yields
+    ------
+    bool
+        whether the user's settings differ from the defaults
+    """
+    usual = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(OWN)}
+    differs = any(matplotlib.rcParams[name] != value for name, value in usual.items())
+    with plt.rc_context(usual | STYLE):
+        yield differs
+
+
 def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Draw a figure under :data:`STYLE` (decorator)."""
+    """Draw a figure under :data:`STYLE`, whatever the user's ``matplotlibrc`` says (decorator)."""
 
     @functools.wraps(draw)
     def draw_styled(*args: Parameters.args, **options: Parameters.kwargs) -> Figure:
-        with plt.rc_context(STYLE):
-            return draw(*args, **options)
+        with usual_style() as differs:
+            figure = draw(*args, **options)
+            if differs:  # the texts of ticks are made when they are drawn: now, not under the user's settings
+                figure.draw_without_rendering()
+            return figure
 
     return draw_styled
 

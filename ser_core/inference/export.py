@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import audio
-from ser_core._utils.atomic import write_atomically
+from ser_core._utils.atomic import replace_atomically, write_atomically
 from ser_core._utils.console import quiet_loading, silence_stderr
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import sources
@@ -72,8 +72,8 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
     elif format == "tflite":
         to_tflite(network, path, int8=int8)
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(network.path, path)
+        with replace_atomically(path, size=network.path.stat().st_size) as temporary:
+            shutil.copyfile(network.path, temporary)
         _write_facts(network, path)
     table, corpus = comparison_utterances(network)
     name = "tflite, int8" if int8 else format
@@ -198,16 +198,16 @@ def comparison_utterances(network: saved_models.SavedModel) -> tuple[object, str
         A description of them.
     """
     from ser_core import corpora
-    from ser_core.experiments.spec import Spec, complete_fields
+    from ser_core.experiments.spec import complete_fields
     from ser_core.protocols import splits
 
-    spec = Spec(**complete_fields(network.facts["spec"]))
+    spec = complete_fields(network.facts["spec"])
     try:
-        table = corpora.load(spec.corpus)
-        words = f"{spec.corpus}, which it was trained on"
+        table = corpora.load(spec["corpus"])
+        words = f"{spec['corpus']}, which it was trained on"
         if network.facts["hash"] != "shipped":
-            table = table[table["id"].isin(splits.split(table, spec.protocol, spec.fold).test)]
-            words = f"{spec.corpus}, test subset of fold {spec.fold}"
+            table = table[table["id"].isin(splits.split(table, spec["protocol"], spec["fold"]).test)]
+            words = f"{spec['corpus']}, test subset of fold {spec['fold']}"
     except SerError:
         table, words = corpora.load("demo"), "demo corpus; its own recordings are unavailable"
     chosen = np.linspace(0, len(table) - 1, min(CHECKED, len(table))).round().astype(int)

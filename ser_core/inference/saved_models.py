@@ -5,13 +5,15 @@ same fields. A network without one is refused, because the meaning of its output
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ser_core._utils.console import quiet_loading
+from ser_core._utils import backend
 from ser_core._utils.errors import SerError
-from ser_core.experiments.spec import Spec, complete_fields, current_names
+from ser_core.experiments.row_shapes import check_spec
+from ser_core.experiments.spec import complete_fields, current_names
+from ser_core.features import FeatureSettings
 from ser_core.inference.checks import check_temperature
 from ser_core.metrics import temperature_scaling
 
@@ -45,7 +47,9 @@ class SavedModel:
 
 def read_settings(facts: dict):
     """Read the settings of a network's input, a :class:`ser_core.features.FeatureSettings`, from its facts."""
-    return Spec(**complete_fields(facts["spec"])).settings
+    check_spec(facts["spec"])
+    spec = complete_fields(facts["spec"])  # no Spec, which would import a user-defined model
+    return FeatureSettings(**{item.name: spec[item.name] for item in fields(FeatureSettings)})
 
 
 def licence_of(corpus: str, demo: bool) -> str:
@@ -192,8 +196,7 @@ def read_keras(path: Path, *, as_it_is: bool = False):
     SerError
         Where the file cannot be read as a network.
     """
-    with quiet_loading():
-        import keras
+    keras = backend.load_keras()
     try:
         network = keras.models.load_model(path, compile=False)
         return network if as_it_is else as_float32(network)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ser_core._utils import content_cache
+from ser_core._utils import backend, content_cache
 from ser_core._utils.errors import SerError
 from ser_core._utils.lazy import attach_modules
 from ser_core.features import encoders, whisper
@@ -201,22 +201,16 @@ def get_model(name: str) -> Model:
         suggestion = f"; did you mean {' or '.join(dict.fromkeys(alike))}" if 0 < len(alike) < 5 else ""
         advice = "`ser models` lists all; a user-defined model is package.module:function"
         raise SerError(f"model {name!r}: not known{suggestion}; {advice}")
-    _load_keras()
+    backend.load_keras()
     custom.user_function(name)
     return Model(name, name, "42", "user-defined", "own")
-
-
-def _load_keras() -> None:
-    """Load Keras before anything else does, and hide what its libraries print."""
-    from ser_core._utils.console import quiet_loading
-
-    with quiet_loading():
-        import keras  # noqa: F401
 
 
 def _function(model: Model) -> Callable:
     if model.fidelity == "own":
         return custom.user_function(model.build)
+    if model.kind == "network":
+        backend.load_keras()
     module, function = model.build.split(":")
     return getattr(importlib.import_module(module), function)
 
@@ -392,7 +386,7 @@ def _count_all() -> dict[str, int | None]:
     from ser_core import features
     from ser_core.features import inputs
 
-    _load_keras()
+    backend.load_keras()
     counts: dict[str, int | None] = dict.fromkeys(MODELS)
     for name, model in MODELS.items():
         if model.kind == "network":

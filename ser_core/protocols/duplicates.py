@@ -14,16 +14,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ser_core import audio
-from ser_core._utils.atomic import write_atomically
 from ser_core._utils.paths import cache_dir
 from ser_core._utils.segments import Segment
-from ser_core.features import cache
-from ser_core.protocols.acoustic_cues import measure_cues
+from ser_core.features import digests as digests_of_files
+from ser_core.protocols.acoustic_cues import CUES, measure_cues
 
 VERSION = 1
 """Part of the cache key; raised whenever the measurements change."""
@@ -31,6 +31,8 @@ SEARCH_RATE, LOWEST, LONGEST = 1_000, 60.0, 20.0
 """Sampling rate of the search (Hz), its lowest frequency (Hz), and the length of a recording that it uses (s)."""
 CONFIRM_RATE = 8_000
 """Sampling rate at which candidates are confirmed (Hz)."""
+SAME_AUDIO, SAME_RECORDING = "same audio", "same recording"
+"""Kinds of pairs: equal samples, equal waveforms."""
 SUSPECT, SAME = 0.5, 0.75
 """Correlation from which a pair is a candidate, and from which it is confirmed.
 
@@ -63,17 +65,32 @@ def find_duplicates(paths: Sequence[str | Segment], *, progress: bool = True) ->
     """
     if not paths:
         return {"digests": [], "facts": {}, "pairs": []}
-    known_digests = cache.source_digests(paths)
+    known_digests = digests_of_files.source_digests(paths)
     digests = [known_digests[path] for path in paths]
     path_of = dict(zip(digests, paths, strict=True))
     name = hashlib.sha256(json.dumps([VERSION, sorted(path_of)]).encode()).hexdigest()[:32]
     store = cache_dir() / "leaks" / f"{name}.json"
-    try:
-        measured = json.loads(store.read_text())
-    except (OSError, ValueError):
+    measured = _stored(store, set(path_of))
+    if measured is None:
         measured = _measure(path_of, progress)
-        write_atomically(store, json.dumps(measured).encode())
+        digests_of_files.write_if_possible(store, json.dumps(measured).encode())
     return {"digests": digests, **measured}
+
+
+def _stored(store: Path, digests: set[str]) -> dict[str, Any] | None:
+    """Return measurements from the cache; None where they are missing, damaged or of another kind."""
+    try:
+        measured = json.loads(store.read_bytes())
+        facts, pairs = measured["facts"], measured["pairs"]
+        for digest in digests:
+            float(sum(facts[digest][cue] for cue in CUES))
+            len(facts[digest]["audio"])
+        for first, second, kind, correlation in pairs:
+            if not {first, second} <= digests or kind not in (SAME_AUDIO, SAME_RECORDING) or not 0 <= correlation <= 1:
+                return None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return {"facts": facts, "pairs": pairs}
 
 
 def _measure(path_of: dict[str, str | Segment], progress: bool) -> dict[str, Any]:
@@ -91,11 +108,11 @@ def _measure(path_of: dict[str, str | Segment], progress: bool) -> dict[str, Any
     for i, j, _ in candidate_pairs(fingerprints, progress=progress):
         first, second = names[i], names[j]
         if facts[first]["audio"] == facts[second]["audio"]:
-            pairs.append([first, second, "same audio", 1.0])
+            pairs.append([first, second, SAME_AUDIO, 1.0])
             continue
         correlation = peak_correlation(*(_decode_at(path_of[digest], CONFIRM_RATE) for digest in (first, second)))
         if correlation >= SAME:
-            pairs.append([first, second, "same recording", round(correlation, 4)])
+            pairs.append([first, second, SAME_RECORDING, round(correlation, 4)])
     return {"facts": facts, "pairs": pairs}
 
 

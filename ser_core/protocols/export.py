@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ser_core import corpora
-from ser_core._utils.atomic import write_atomically
+from ser_core._utils.atomic import reported_storage, write_atomically
 from ser_core._utils.errors import SerError
 from ser_core.corpora import inventory
 from ser_core.protocols import assignment, splits
@@ -48,7 +49,7 @@ def export_folds(
     protocol = splits.canonical_protocol(protocol)
     frame = assignment.utterance_sides(corpus, protocol, test_corpus)
     numbers = [column for column in frame if column.isdigit()]
-    path = Path(output).expanduser()
+    path = Path(os.path.expanduser(output))  # as given, for the answer
     write = FORMS[form]
     if write is None:
         write_atomically(path, frame.to_csv(index=False, lineterminator="\n").encode())
@@ -160,8 +161,12 @@ def _write_audformat(frame, numbers: list[str], name: str, output: Path) -> None
             if key == "emotion" or column in ("emotion", "speaker"):
                 database[key][column] = audformat.Column(scheme_id=column)
                 database[key][column].set(list(part[column]))
-    output.mkdir(parents=True, exist_ok=True)
-    database.save(str(output), storage_format="csv")
+    with reported_storage(output):
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=output) as temporary:
+            database.save(temporary, storage_format="csv")
+            for path in sorted(Path(temporary).iterdir()):
+                os.replace(path, output / path.name)
 
 
 def _speakers(frame) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ Notes: what validation shares with training, which a protocol may allow.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
+from ser_core._utils.paths import expand
 from ser_core._utils.segments import sources
 from ser_core.corpora import folder
+from ser_core.features import usable
 from ser_core.protocols import acoustic_cues, assignment, duplicates, splits
+from ser_core.protocols.leak_words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +117,15 @@ def _recordings(name: str) -> pd.DataFrame:
         listed = corpora.manifest(name)
         published = dict(zip(listed["id"], listed["sha256"]))
     limits = [column for column in ("start", "end") if column in table]
-    return table[["id", "path", *limits]].assign(published=[published.get(key) or "" for key in table["id"]])
+    found = table[["id", "path", *limits]].assign(published=[published.get(key) or "" for key in table["id"]])
+    return _without_unusable(found)
+
+
+def _without_unusable(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the path from utterances whose recordings cannot be used; the column ``unusable`` says why."""
+    reasons = usable.find_unusable(table[table["path"] != ""])
+    paths = ["" if key in reasons else path for key, path in zip(table["id"], table["path"], strict=True)]
+    return table.assign(path=paths, unusable=[reasons.get(key, "") for key in table["id"]])
 
 
 def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, Any]:
@@ -139,7 +151,7 @@ def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, An
     """
     import pandas as pd
 
-    source = Path(path).expanduser().resolve()
+    source = Path(os.path.realpath(expand(path)))
     rows: list[dict[str, Any]] = []
     subset: dict[str, str] = {}
     for number, line in folder.read_csv(source):
@@ -150,7 +162,7 @@ def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, An
         name = SIDE_NAMES.get(line["side"].lower())
         if name is None:
             raise SerError(f"{source}, line {number}: side is {line['side']!r}, wanted train, validation or test")
-        row["path"] = row["path"] if Path(row["path"]).is_file() else ""
+        row["path"] = row["path"] if os.path.isfile(row["path"]) else ""
         if row["id"] in subset:
             row["id"] += f" (line {number})"
         subset[row["id"]] = name
@@ -158,6 +170,7 @@ def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, An
     table = pd.DataFrame(rows)
     if not (table["path"] != "").any():
         raise SerError(f"{source}: none of its {len(rows)} files exists; paths are relative to the folder of the CSV")
+    table = _without_unusable(table)
     table["utterance"] = named_copies(list(table["id"]))
     return {"split": str(source)} | audit_split(table, {0: subset}, progress=progress)
 
@@ -259,7 +272,7 @@ def audit_split(
         "cues": acoustic_cues.predict_from_cues(examined, duplicated) if cues else [],
         "folds": [fold | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]} for fold in per_fold],
     }
-    return result | _in_words(result, table, per_fold)
+    return result | in_words(result, table, per_fold)
 
 
 def _copied_pairs(originals: pd.DataFrame, examined: pd.DataFrame, duplicated: dict) -> list[dict[str, Any]]:
@@ -322,72 +335,3 @@ def _audit_fold(table: pd.DataFrame, number: int, subset: dict[str, str], pairs:
         "validation_speakers": shared(parts["validation"], parts["train"], "speaker"),
         "validation_sentences": shared(parts["validation"], parts["train"], "text"),
     }
-
-
-def _in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) -> dict[str, Any]:
-    """Return leaks, warnings and notes as sentences."""
-    leaks: list[str] = []
-    warnings: list[str] = []
-    notes: list[str] = []
-
-    def folds_with(key: str) -> str:
-        return _in_folds([fold["fold"] for fold in per_fold if fold[key]], per_fold)
-
-    if result["speakers"]:
-        leaks.append(f"speakers both in test and elsewhere: {_shortened(result['speakers'])}{folds_with('speakers')}")
-    for pair in result["copies"]:
-        message = f"{pair['first']} = {pair['second']} ({pair['kind']}, correlation {pair['correlation']:.2f})"
-        if pair["leaks_in"]:
-            folds = _in_folds(pair["leaks_in"], per_fold)
-            leaks.append(f"the same recording both in test and elsewhere: {message}{folds}")
-        elif any([pair["first"], pair["second"]] in fold["copies_in_validation"] for fold in per_fold):
-            warnings.append(f"the same recording both in training and validation: {message}")
-        else:
-            notes.append(f"the same recording twice in one subset: {message}")
-    augmented = sum(fold["augmented"] for fold in per_fold)
-    if augmented:
-        example = next(fold["augmented_of"][0] for fold in per_fold if fold["augmented"])
-        leaks.append(
-            f"augmented copies both in test and elsewhere: of {augmented:,} utterances{folds_with('augmented')}, such "
-            f"as {example}"
-        )
-    if result["sentences"]:
-        warnings.append(
-            f"sentences both in test and elsewhere: {_shortened(result['sentences'])}{folds_with('sentences')}"
-        )
-    for cue in result["cues"]:
-        (warnings if cue["warning"] else notes).append(_cue_sentence(cue))
-    for kind in ("speakers", "sentences"):
-        key = f"validation_{kind}"
-        names = sorted({name for fold in per_fold for name in fold[key]})
-        if names:
-            notes.append(f"validation shares {kind} with training: {_shortened(names)}{folds_with(key)}")
-    if not result["recordings"]:
-        notes.append("no recordings found: copies are those of the published list, cues were not examined")
-    elif result["recordings"] < (table["utterance"] == table["id"]).sum():
-        notes.append(f"only {result['recordings']:,} recordings were found and examined")
-    if set(table["speaker"]) <= {"unknown", ""}:
-        warnings.append("all speakers are unknown: shared speakers cannot be detected")
-    if set(table["text"]) <= {"unknown", ""}:
-        notes.append("all texts are unknown: shared sentences cannot be detected")
-    return {"leaks": leaks, "warnings": warnings, "notes": notes, "ok": not leaks}
-
-
-def _cue_sentence(cue: dict[str, Any]) -> str:
-    """Return what the cues predict as a sentence, with UAR and interval in percent."""
-    low_high = cue["interval"]
-    interval = f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else ""
-    return (
-        f"length, silence at the ends, level, rate and DC alone predict the {cue['target']} at a UAR of "
-        f"{100 * cue['uar']:.1f} %{interval}, chance {100 * cue['chance']:.1f} % (strongest: "
-        f"{cue['strongest'].replace('_', ' ')})"
-    )
-
-
-def _in_folds(numbers: list[int], per_fold: list[dict]) -> str:
-    """Return the numbers of folds in brackets, or nothing if only one fold was audited."""
-    return f" (fold {', '.join(map(str, numbers))})" if len(per_fold) > 1 else ""
-
-
-def _shortened(names: list[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

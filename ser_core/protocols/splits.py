@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from ser_core._utils.errors import SerError
 from ser_core.audio.augmentation import TECHNIQUES
 from ser_core.protocols import fold_rules
+from ser_core.protocols.speakers import check_speakers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,6 +160,8 @@ def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     frozen = frozen_folds(corpus, protocol)
     if frozen is not None:
         return frozen
+    if protocol in ("speaker", "speaker-text", "cross"):
+        check_speakers(table, protocol)
     if protocol == "cross":  # the test set is the other corpus: the test group of this one trains
         frozen = frozen_folds(corpus, "speaker")
         folds = fold_rules.assign_speakers(table, protocol="cross") if frozen is None else frozen

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ser_core._utils import machine, paths
+from ser_core.report.kernels import kernel_environment
 
 NOT_EXECUTED = ("report", "cli")
 """Rooms of the package that no notebook uses: a change there executes no notebook again."""
@@ -43,7 +44,7 @@ def execute(source: Path, target: Path, parameters: dict) -> str:
     options = {"parameters": parameters, "kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
     for last in (False, True):
         try:
-            with _importable():
+            with _own_environment():
                 papermill.execute_notebook(str(source), str(target), **options)
             return ""
         except PapermillExecutionError as error:
@@ -66,20 +67,16 @@ def parameter_names(source: Path) -> set[str]:
 
 
 @contextmanager
-def _importable() -> Iterator[None]:
-    """Let the kernel, a separate process, import this copy of the package, with TensorFlow's log off."""
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")}
-    package = str(paths.package_dir().parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [before["PYTHONPATH"]])])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+def _own_environment() -> Iterator[None]:
+    """Let the kernel, a separate process, have this copy of the package and no settings of the account."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "2"} | kernel_environment())
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def notebook_key(source: Path, plan, parameters: dict) -> str:

@@ -319,6 +319,9 @@ def index_html(
 
 def _figure_address(figure) -> str:
     """Return a matplotlib figure as the data address of a PNG file."""
+    from ser_core.figures.style import usual_style
+
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
+    with usual_style():
+        figure.savefig(picture, format="png", dpi=150)
     return _png_address(picture.getvalue())

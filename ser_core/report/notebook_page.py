@@ -8,6 +8,8 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat.v4 import new_output
 from traitlets import Bool
 
+from ser_core.report.kernels import shared_folder
+
 WIDGET = (
     "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves notebook 10.)"
 )
@@ -68,6 +70,7 @@ class ReportExporter(HTMLExporter):
             exclude_input_prompt=True,
             exclude_output_prompt=True,
             default_preprocessors=[ReportPreprocessor, *defaults],
+            extra_template_basedirs=[str(shared_folder() / "nbconvert" / "templates")],  # before those of the account
             **options,
         )
 

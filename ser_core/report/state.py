@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_core._utils.atomic import reported_storage, write_atomically
+
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
 
@@ -92,5 +94,7 @@ def is_current(stamp: Path, key: str, plan) -> bool:
 
 def make_ignored_folder(folder: Path) -> None:
     """Make a folder that git ignores (``runs/published/`` itself is committed)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    with reported_storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ".gitignore").is_file():
+        write_atomically(folder / ".gitignore", b"*\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,10 +16,10 @@ import pandas as pd
 
 from ser_core import metrics
 from ser_core._utils.content_cache import remember
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, SerWarning
 from ser_core.claims import paper
 from ser_core.corpora import CORPORA, load, manifest
-from ser_core.experiments.result import Completeness, RunResult
+from ser_core.experiments.result import ERROR, Completeness, RunResult
 from ser_core.experiments.store import claimed, load_predictions
 from ser_core.metrics import uncertainty
 from ser_core.metrics.uncertainty import Scored
@@ -69,26 +70,51 @@ def _pooled(spec: dict, group: list[RunResult], folder: Path) -> PooledResult:
     if not good:
         return PooledResult(status="error", **common)
     used, folds, seeds, left_out = _complete_seeds(good)
-    key = pool_cache.key_of("pooled", used.values(), folder, spec, folds, seeds)
-    scored = remember(
-        pool_cache.KIND,
-        key,
-        lambda: _pool_runs(spec, used, folds, seeds, folder),
-        PooledResult.to_json,
-        PooledResult.from_json,
-    )
+    try:
+        key = pool_cache.key_of("pooled", used.values(), folder, spec, folds, seeds)
+        scored = remember(
+            pool_cache.KIND,
+            key,
+            lambda: _pool_runs(spec, used, folds, seeds, folder),
+            PooledResult.to_json,
+            PooledResult.from_json,
+        )
+    except SerError:
+        readable = _with_predictions(good, folder)
+        if all(run.ok for run in readable):
+            raise
+        return _pooled(spec, [*failed, *readable], folder)
     return replace(scored, **common, seeds_left_out=left_out, results=tuple(used.values()))
+
+
+def _with_predictions(good: list[RunResult], folder: Path) -> list[RunResult]:
+    """Return results whose predictions can be read; the others are named, and become failed results."""
+    checked = []
+    for run in good:
+        try:
+            _check_predictions(run, subset_predictions(run, folder), good[0])
+            checked.append(run)
+        except SerError as error:
+            warnings.warn(f"{error}; passed over", SerWarning, stacklevel=2)
+            checked.append(replace(run, status=ERROR, error=str(error)))
+    return checked
+
+
+def _check_predictions(run: RunResult, frame: pd.DataFrame, first: RunResult) -> None:
+    if frame.empty or run.labels != first.labels:
+        raise SerError(f"{run.hash}: no test predictions, or other labels than {first.hash}")
 
 
 def _pool_runs(
     spec: dict, used: dict[tuple[int, int], RunResult], folds: tuple[int, ...], seeds: tuple[int, ...], folder: Path
 ) -> PooledResult:
     """Score the test utterances of all folds together, averaged over the seeds."""
-    frames = [
-        pd.concat([subset_predictions(used[seed, fold], folder) for fold in folds], ignore_index=True) for seed in seeds
-    ]
     results = tuple(used.values())
     labels = results[0].labels
+    tested = {place: subset_predictions(run, folder) for place, run in used.items()}
+    for place, run in used.items():
+        _check_predictions(run, tested[place], results[0])
+    frames = [pd.concat([tested[seed, fold] for fold in folds], ignore_index=True) for seed in seeds]
     whole = _score(frames, labels)
     everything = pd.concat(frames, ignore_index=True)
     answers = everything["truth"], everything["prediction"], labels

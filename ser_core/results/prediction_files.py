@@ -66,7 +66,7 @@ def _objects(text: str, path: Path) -> list:
     except ValueError:
         pass
     objects = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 objects.append(json.loads(line))

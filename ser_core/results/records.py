@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, SerWarning
 from ser_core.experiments import store
 from ser_core.experiments.result import Completeness, RunResult
 from ser_core.metrics.classification import ClassScores
@@ -257,7 +258,12 @@ class Results:
         parts = []
         for result in self.results:
             if result.ok:
-                frame = store.load_predictions(result, self.folder).query("side == 'test'").drop(columns="side")
+                try:
+                    frame = store.load_predictions(result, self.folder)
+                except SerError as error:
+                    warnings.warn(f"{error}; passed over", SerWarning, stacklevel=2)
+                    continue
+                frame = frame.query("side == 'test'").drop(columns="side")
                 names = {name: result.spec[name] for name in ("model", "fold", "seed")}
                 parts.append(pd.concat([pd.DataFrame({"hash": result.hash, **names}, frame.index), frame], axis=1))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.corpora import corpus_title, is_demo
@@ -265,5 +266,5 @@ def update_readme(readme_path: str | Path, markdown: str) -> bool:
     before, after = text.split(OPEN)[0], text.split(CLOSE)[1]
     new = f"{before}{OPEN}\n\n{markdown}\n{CLOSE}{after}"
     if new != text:
-        path.write_text(new, encoding="utf-8")
+        write_atomically(path, new.encode())
     return new != text

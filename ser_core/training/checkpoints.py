@@ -1,13 +1,13 @@
 """Keep a training that can be resumed: the last network, the network of each rule, and how far it has come."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ser_core._utils.atomic import replace_atomically, write_atomically
 from ser_core.training.selection import kept_epochs
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -80,22 +80,21 @@ class Checkpoint:
 
     def save(self, model, progress: TrainingProgress, patience: int, rules=("loss",)) -> None:
         """Write the network after an epoch, and keep it for each rule that chooses this epoch."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         last = self.folder / f"last-{progress.epochs:04d}.keras"
-        model.save(last)
+        with replace_atomically(last, ".keras") as temporary:
+            model.save(temporary)
         chosen = kept_epochs(progress.loss, progress.uar, patience, progress.test_uar)
         for rule in rules:
             kept = self.folder / f"kept-{rule}-{chosen[rule]:04d}.keras"
             if chosen[rule] == progress.epochs:
-                shutil.copyfile(last, kept)
+                with replace_atomically(kept, size=last.stat().st_size) as temporary:
+                    shutil.copyfile(last, temporary)
             self.kept[rule] = kept
         progress.best_epoch = chosen["loss"]
         random = [np.asarray(variable).tolist() for variable in random_states(model)]
         names = {rule: path.name for rule, path in self.kept.items()}
         state = {"last": last.name, "kept": names, "random": random, **asdict(progress)}
-        temporary = self.state.with_suffix(".part")
-        temporary.write_text(json.dumps(state))
-        os.replace(temporary, self.state)
+        write_atomically(self.state, json.dumps(state).encode())
         for old in self.folder.glob("*.keras"):
             if old != last and old not in self.kept.values():
                 old.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import metrics
-from ser_core._utils.console import quiet_loading
+from ser_core._utils import backend
 from ser_core._utils.errors import SerError
 from ser_core.training import batch_norm, speedups
 from ser_core.training.checkpoints import CURVES, DIGITS, Checkpoint, TrainingProgress
@@ -59,9 +59,7 @@ def prepare_backend(seed: int) -> None:
     seed : int
         of Python, numpy and Keras
     """
-    with quiet_loading():
-        import keras
-
+    keras = backend.load_keras()
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() != "tensorflow":
         return

@@ -56,12 +56,13 @@ def features_picture(samples) -> str:
         Waveform at 16 kHz.
     """
     from ser_core import features
-    from ser_core.figures import plots
+    from ser_core.figures import plots, style
 
     frames = 1 + len(samples) // features.frame_sizes()[1]
     figure = plots.feature_maps(features.extract(samples), features.channel_names("42"), used=frames)
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=90)
+    with style.usual_style():
+        figure.savefig(file, format="png", dpi=90)
     about = "42 channels over 400 frames of 10 ms, in standard deviations"
     return render("picture", about=about, address=data_address(file.getvalue(), "image/png"))
 

@@ -5,10 +5,10 @@ to which column of the utterance table, and what is ignored.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 
+from ser_core._utils.errors import SerError
+from ser_core._utils.paths import expand
 from ser_core.corpora import folder
 from ser_core.corpora.formats import (
     audformat,
@@ -22,7 +22,7 @@ from ser_core.corpora.formats import (
     nemo,
     nkululeko,
 )
-from ser_core.corpora.table import COLUMNS, NUMBERS, Corpus
+from ser_core.corpora.table import COLUMNS, NUMBERS, Corpus, check_table
 
 FORMATS: dict[str, Callable] = {
     "audformat": audformat.read,
@@ -61,9 +61,11 @@ def load(name: str):
         for a list or a folder that cannot be used
     """
     kind, path = name.split(":", 1)
-    if kind not in FORMATS:
-        return folder.load(name)
-    return FORMATS[kind](name, Path(os.path.abspath(Path(path.partition("#")[0]).expanduser())))
+    try:
+        table = FORMATS[kind](name, expand(path.partition("#")[0])) if kind in FORMATS else folder.load(name)
+    except OSError as error:  # a name that is too long, a folder that cannot be read
+        raise SerError(f"{name[:300]}: cannot be read ({error.strerror or error})") from None
+    return check_table(table, name)
 
 
 def corpus(name: str) -> Corpus:

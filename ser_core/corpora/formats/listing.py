@@ -90,7 +90,8 @@ def entry_of(line: dict, columns: dict[str, str], file: str, at: str) -> dict:
 def read_lines(where: Path) -> list[str]:
     """Return the lines of a text file in UTF-8; SerError for one that cannot be read."""
     try:
-        return where.read_text(encoding="utf-8-sig").splitlines()
+        with where.open(encoding="utf-8-sig") as file:  # other separators, such as U+2028, are parts of a text
+            return file.read().removesuffix("\n").split("\n")
     except OSError as error:
         raise SerError(f"cannot read {where}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -269,8 +270,6 @@ def collect(entries: Iterable[dict], name: str, root: Path, *, base: Path | None
         for an utterance that is listed twice, or a list of which no recording can be used
     """
     base = base or root
-    kind, path = name.split(":", 1)
-    short = f"{kind}:{Path(path.split('#')[0]).name}"
     rows: list[dict] = []
     missing, unlabelled, extra = [], [], []
     seen: dict[str, str] = {}
@@ -285,7 +284,7 @@ def collect(entries: Iterable[dict], name: str, root: Path, *, base: Path | None
         if row["emotion"] is None:
             unlabelled.append(row["id"])
         elif exists(row["path"]):
-            rows.append(row | {"corpus": short})
+            rows.append(row | {"corpus": name})
         else:
             missing.append(row["id"])
     if not rows:
