@@ -87,6 +87,11 @@ def readable_digests(chosen: Iterable[str | Segment]) -> tuple[dict[str | Segmen
     -------
     digests, unreadable : dict of source to digest, and of source to reason
     """
+    chosen = list(chosen)
+    try:
+        return source_digests(chosen), {}
+    except OSError:
+        pass  # one after the other, to name those
     digests: dict[str | Segment, str] = {}
     unreadable: dict[str | Segment, str] = {}
     files: dict[str, list[str | Segment]] = {}
