@@ -17,6 +17,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list = []
         self.constants: list = []
+        self.images: dict[str, str] = {}  # name of a sequence to the name of the same values as an image
 
     def constant(self, value, kind=np.float32) -> str:
         """Add a constant, by default as float32, and return its name."""
@@ -37,6 +38,16 @@ class Graph:
     def integers(self, *values: int) -> str:
         """Add a constant of int64, and return its name."""
         return self.constant(values, np.int64)
+
+    def prune(self, outputs: list[str]) -> None:
+        """Remove the nodes and constants on which none of the outputs depends."""
+        needed, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        self.constants = [constant for constant in self.constants if constant.name in needed]
 
 
 def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings) -> str:

@@ -25,6 +25,29 @@ def _transposed(graph: Graph, x: str) -> str:
     return graph.add("Transpose", x, perm=[0, 2, 1])
 
 
+def _as_image(graph: Graph, x: str) -> str:
+    """Turn [batch, steps, channels] into [batch, channels, 1, steps]: runtimes have their fastest code for images."""
+    return graph.images.get(x) or graph.add("Unsqueeze", _transposed(graph, x), graph.integers(2))
+
+
+def _from_image(graph: Graph, image: str) -> str:
+    """Turn [batch, channels, 1, steps] into [batch, steps, channels]; the image stays at hand for the next layer."""
+    x = _transposed(graph, graph.add("Squeeze", image, graph.integers(2)))
+    graph.images[x] = image
+    return x
+
+
+def _each_value(graph: Graph, x: str, build: Callable[..., str]) -> str:
+    """Add operators that act on each value, to the image where it is at hand.
+
+    ``build(x, constant)`` adds them; ``constant(values)`` adds a constant [channels] or [1 or steps, channels].
+    """
+    image = graph.images.get(x)
+    if image is None:
+        return build(x, graph.constant)
+    return _from_image(graph, build(image, lambda values: graph.constant(np.atleast_2d(values).T[:, None, :])))
+
+
 def _activation(graph: Graph, x: str, function) -> str:
     """Add an activation function of Keras."""
     name = getattr(function, "__name__", str(function))
@@ -35,7 +58,7 @@ def _activation(graph: Graph, x: str, function) -> str:
     operators = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "Elu", "softplus": "Softplus"}
     if name not in operators:
         raise SerError(f"activation {name}: cannot be written as ONNX; {', '.join(operators)} and softmax can")
-    return graph.add(operators[name], x)
+    return _each_value(graph, x, lambda y, constant: graph.add(operators[name], y))
 
 
 def _same(length: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
@@ -55,28 +78,28 @@ def _pads(layer, kernel: int, stride: int, dilation: int = 1) -> list[int]:
 
 
 def _convolved(graph: Graph, x: str, layer, kernel: np.ndarray, group: int = 1, bias: str | None = None) -> str:
-    """Add a convolution, channels first, with a Keras kernel [width, in, out]."""
-    weights = graph.constant(kernel.transpose(2, 1, 0))
+    """Add a convolution over steps with a Keras kernel [width, in, out]."""
+    weights = graph.constant(kernel.transpose(2, 1, 0)[:, :, None, :])
     width, stride, dilation = kernel.shape[0], layer.strides[0], layer.dilation_rate[0]
-    return graph.add(
-        "Conv", x, weights, *([bias] if bias else []), group=group, kernel_shape=[width], strides=[stride],
-        dilations=[dilation], pads=_pads(layer, width, stride, dilation),
+    before, after = _pads(layer, width, stride, dilation)
+    y = graph.add(
+        "Conv", _as_image(graph, x), weights, *([bias] if bias else []), group=group, kernel_shape=[1, width],
+        strides=[1, stride], dilations=[1, dilation], pads=[0, before, 0, after],
     )  # fmt: skip
+    return _from_image(graph, y)
 
 
 def _conv1d(graph: Graph, layer, x: str) -> str:
     kernel = np.asarray(layer.kernel)
     bias = graph.constant(layer.bias) if layer.use_bias else None
-    y = _convolved(graph, _transposed(graph, x), layer, kernel, layer.groups, bias)
-    return _activation(graph, _transposed(graph, y), layer.activation)
+    return _activation(graph, _convolved(graph, x, layer, kernel, layer.groups, bias), layer.activation)
 
 
 def _separable(graph: Graph, layer, x: str) -> str:
     depthwise, pointwise = np.asarray(layer.depthwise_kernel), np.asarray(layer.pointwise_kernel)
     width, count, times = depthwise.shape
     each = depthwise.reshape(width, 1, count * times)
-    y = _transposed(graph, _convolved(graph, _transposed(graph, x), layer, each, group=count))
-    y = graph.add("MatMul", y, graph.constant(pointwise[0]))
+    y = graph.add("MatMul", _convolved(graph, x, layer, each, group=count), graph.constant(pointwise[0]))
     if layer.use_bias:
         y = graph.add("Add", y, graph.constant(layer.bias))
     return _activation(graph, y, layer.activation)
@@ -85,10 +108,11 @@ def _separable(graph: Graph, layer, x: str) -> str:
 def _pooling(operator: str):
     def convert(graph: Graph, layer, x: str) -> str:
         size, stride = layer.pool_size[0], layer.strides[0]
+        before, after = _pads(layer, size, stride)
         y = graph.add(
-            operator, _transposed(graph, x), kernel_shape=[size], strides=[stride], pads=_pads(layer, size, stride)
+            operator, _as_image(graph, x), kernel_shape=[1, size], strides=[1, stride], pads=[0, before, 0, after]
         )  # fmt: skip
-        return _transposed(graph, y)
+        return _from_image(graph, y)
 
     return convert
 
@@ -101,7 +125,16 @@ def _over_time(operator: str):
 
 
 def _prelu(graph: Graph, layer, x: str) -> str:
-    return graph.add("PRelu", x, graph.constant(np.asarray(layer.alpha)))
+    """Add PReLU by plain operators, which runtimes compute several times as fast as the operator PRelu."""
+    alpha = np.asarray(layer.alpha)
+
+    def build(y: str, constant: Callable[..., str]) -> str:
+        if (alpha >= 0.0).all() and (alpha <= 1.0).all():
+            return graph.add("Max", y, graph.add("Mul", y, constant(alpha)))
+        falling = graph.add("Mul", graph.add("Min", y, graph.constant(0.0)), constant(alpha))
+        return graph.add("Add", graph.add("Relu", y), falling)
+
+    return _each_value(graph, x, build)
 
 
 def _dense(graph: Graph, layer, x: str) -> str:
@@ -134,7 +167,9 @@ def _batch_normalization(graph: Graph, layer, x: str) -> str:
     scale = 1.0 / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
     scale = scale * np.asarray(layer.gamma) if layer.scale else scale
     offset = (np.asarray(layer.beta) if layer.center else 0.0) - np.asarray(layer.moving_mean) * scale
-    return graph.add("Add", graph.add("Mul", x, graph.constant(scale)), graph.constant(offset))
+    return _each_value(
+        graph, x, lambda y, constant: graph.add("Add", graph.add("Mul", y, constant(scale)), constant(offset))
+    )
 
 
 def _gates(matrix: np.ndarray) -> np.ndarray:
@@ -218,7 +253,7 @@ LAYERS: dict[str, Callable[..., str]] = {
     "MaxPooling1D": _pooling("MaxPool"),
     "Normalization": _normalization,
     "PReLU": _prelu,
-    "ReLU": lambda graph, layer, x: graph.add("Relu", x),
+    "ReLU": lambda graph, layer, x: _each_value(graph, x, lambda y, constant: graph.add("Relu", y)),
     "SeparableConv1D": _separable,
     "Softmax": _softmax,
     "SpatialDropout1D": _identity,
@@ -320,6 +355,7 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
 
     graph = Graph()
     outputs = add_network(graph, network, add_features(graph, "waveform", settings), temperature)
+    graph.prune(outputs)
     shapes: dict[str, list[str | int | None]] = {"probabilities": ["batch", labels], "attention": ["batch", "steps"]}
     made = helper.make_graph(
         graph.nodes,
