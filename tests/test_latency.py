@@ -10,8 +10,8 @@ import soundfile
 from ser_core import models
 from ser_core._utils import machine
 from ser_core._utils.errors import SerError
+from ser_core.benchmark import latency, latency_tables, stage_timing
 from ser_core.claims import paper
-from ser_core.inference import latency, latency_tables, stage_timing
 
 LENGTHS = (0.5, 1.5)  # seconds of the two recordings that are measured
 

@@ -98,6 +98,30 @@ def run_benchmark(only: Sequence[str] = (), *, quick: bool = False, progress: bo
     )
 
 
+def run_growth(only: Sequence[str] = (), *, quick: bool = False, progress: bool = True) -> Benchmark:
+    """Measure how costs grow with size; see :mod:`ser_core.benchmark.growth`.
+
+    Parameters
+    ----------
+    only : sequence of str
+        names of curves
+    quick : bool, default False
+        few small sizes
+    progress : bool, default True
+        show a bar on standard error
+
+    Returns
+    -------
+    Benchmark
+        without stages
+    """
+    from ser_core.benchmark import growth
+
+    when, load = datetime.now(UTC).isoformat(timespec="seconds"), clocks.load()
+    curves = growth.measure_growth(tuple(only), quick=quick, progress=progress)
+    return Benchmark(when, quick, "made from the demo corpus", describe_machine(load), growth=curves)
+
+
 def choose_corpus() -> str:
     """Return ``ravdess`` where its recordings are, else the demo corpus."""
     from ser_core import corpora

@@ -13,10 +13,13 @@ from ser_core.cli.base import as_json, emit
 @click.command()
 @click.option("--quick", is_flag=True, help="Few calls and recordings, in about two minutes.")
 @click.option("--only", multiple=True, metavar="NAME", help="Measure this stage only; may be repeated.")
+@click.option("--growth", is_flag=True, help="Measure how costs grow with size, instead of the stages.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the result as JSON.")
 @click.option("--readme", type=click.Path(path_type=Path), help="Write the table of this result into README.md.")
 @as_json
-def bench(quick: bool, only: tuple[str, ...], output: Path | None, readme: Path | None, as_json: bool) -> None:
+def bench(
+    quick: bool, only: tuple[str, ...], growth: bool, output: Path | None, readme: Path | None, as_json: bool
+) -> None:
     """Measure the suite against its peers and the floor of the machine.
 
     Each stage measures the usual way (librosa, Keras) and that of the suite in turn: one recording to its emotion,
@@ -26,11 +29,11 @@ def bench(quick: bool, only: tuple[str, ...], output: Path | None, readme: Path 
     from ser_core.benchmark import records, suite, tables
 
     if readme is not None:
-        if quick or only or output:
+        if quick or only or growth or output:
             raise SerError("--readme: takes a stored result; leave out the other options")
         changed = tables.update_readme(paths.root() / "README.md", records.read_benchmark(readme))
         return click.echo(f"README.md: {'updated' if changed else 'unchanged'}")
-    measured = suite.run_benchmark(only, quick=quick)
+    measured = suite.run_growth(only, quick=quick) if growth else suite.run_benchmark(only, quick=quick)
     if output is not None:
         records.write_benchmark(measured, output)
     emit(measured.to_json()) if as_json else click.echo(tables.benchmark_text(measured))

@@ -35,6 +35,7 @@ from ser_core._utils.errors import SerError, StorageError
 from ser_core.experiments import store
 from ser_core.experiments import worker as worker_module
 from ser_core.experiments.result import RunResult
+from ser_core.experiments.run import corpus_version_once
 from ser_core.experiments.run import data_version as data_version_
 from ser_core.experiments.spec import Spec, spec_hash
 
@@ -44,7 +45,13 @@ _local = threading.local()  # on a Dask worker: the child process of each thread
 
 
 def run_on_cluster(
-    specs: list[Spec], scheduler: str, data_version: Callable[[str], str], *, fresh: bool, progress: bool
+    specs: list[Spec],
+    scheduler: str,
+    data_version: Callable[[str], str],
+    *,
+    fresh: bool,
+    progress: bool,
+    train: Callable[[Spec, bool], RunResult] | None = None,
 ) -> Generator[RunResult, None, None]:
     """Run specs on a Dask cluster.
 
@@ -60,6 +67,8 @@ def run_on_cluster(
         recompute stored results
     progress : bool
         say on standard error when the scheduler has no workers yet
+    train : function of (Spec, bool), optional
+        called on the Dask worker to make a result, where it is not trained as usual: for measurements
 
     Yields
     ------
@@ -83,9 +92,8 @@ def run_on_cluster(
                 continue
             name = spec_hash(spec, version)
             key = ("ser-fresh" if fresh else "ser", name)
-            future = client.submit(
-                run_on_worker, asdict(spec), fresh, version, name, key=key, retries=worker_module.MAX_ATTEMPTS - 1
-            )
+            arguments = (asdict(spec), fresh, version, name, *([train] if train else []))
+            future = client.submit(run_on_worker, *arguments, key=key, retries=worker_module.MAX_ATTEMPTS - 1)
             waiting[future.key] = spec, future
         finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
         for future in finished:
@@ -144,7 +152,13 @@ def _check_scheduler(distributed: Any, scheduler: str, progress: bool) -> None:
         print(f"scheduler {scheduler}: no workers yet; waiting for the first", file=sys.stderr)
 
 
-def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) -> dict[str, bytes]:
+def run_on_worker(
+    fields: dict[str, Any],
+    fresh: bool,
+    version: str,
+    name: str,
+    train: Callable[[Spec, bool], RunResult] | None = None,
+) -> dict[str, bytes]:
     """Train one run on a Dask worker whose data and code have the client's version.
 
     Parameters
@@ -157,6 +171,8 @@ def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) 
         version of the corpus on the client
     name : str
         name of the result on the client
+    train : function of (Spec, bool), optional
+        see :func:`run_on_cluster`
 
     Returns
     -------
@@ -166,7 +182,7 @@ def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) 
     spec = Spec(**fields)
     try:
         _check_versions(spec, version, name)
-        result = _run_in_child(spec, fresh)
+        result = (train or _run_in_child)(spec, fresh)
     except StorageError:
         raise
     except SerError as error:
@@ -178,7 +194,7 @@ def run_on_worker(fields: dict[str, Any], fresh: bool, version: str, name: str) 
 
 def _check_versions(spec: Spec, version: str, name: str) -> None:
     """Raise SerError where the data or the code differ from the client's."""
-    own = data_version_(spec)
+    own = data_version_(spec, corpus_version_once)
     if own != version:
         raise SerError(f"{spec.corpus}: has version {own} here, but {version} on the client; use the same recordings")
     if spec_hash(spec, version) != name:

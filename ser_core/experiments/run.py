@@ -8,6 +8,7 @@ One training gives the results of every rule that keeps an epoch (``keep`` of th
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ser_core import corpora, models
-from ser_core._utils import backend
+from ser_core._utils import backend, paths
 from ser_core._utils.atomic import replace_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor, versions
@@ -41,6 +42,9 @@ from ser_core.models import custom
 from ser_core.protocols import splits
 from ser_core.training import fit, speedups
 from ser_core.training.selection import KEEP, ORACLE, RULES, kept_epochs
+
+VERSION_SECONDS = 60.0
+"""For so long a Dask worker takes a corpus as it was read last."""
 
 
 def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: int | None = None) -> None:
@@ -87,6 +91,16 @@ def table_version(table, corpus: str) -> str:
     if not formats.is_path(corpus):
         return version
     return hashlib.sha256(f"{version} {formats.table_digest(table)}".encode()).hexdigest()[:16]
+
+
+def corpus_version_once(corpus: str) -> str:
+    """Return the version of a corpus by its name; it is read again after :data:`VERSION_SECONDS`."""
+    return _corpus_version_at(corpus, str(paths.data_dir()), int(time.monotonic() // VERSION_SECONDS))
+
+
+@functools.lru_cache(maxsize=16)
+def _corpus_version_at(corpus: str, folder: str, period: int) -> str:
+    return corpus_version(corpus)
 
 
 def data_version(spec: Spec, version_of: Callable[[str], str] = corpus_version) -> str:

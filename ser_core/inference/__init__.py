@@ -1,4 +1,4 @@
-"""Use trained networks: predict, export, measure latency."""
+"""Use trained networks: predict, export."""
 
 from ser_core._utils.lazy import attach_modules
 

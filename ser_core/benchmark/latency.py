@@ -28,7 +28,7 @@ from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor_name
 from ser_core._utils.paths import runs_dir
-from ser_core.inference import stage_timing
+from ser_core.benchmark import stage_timing
 
 CALLS = stage_timing.CALLS
 """Ways of calling a network."""
@@ -104,13 +104,13 @@ def not_measured(row: dict, reason: str, device: str = "gpu") -> dict:
 
 
 def _measure_in_process(job: dict) -> dict:
-    """Call :func:`ser_core.inference.stage_timing.measure_here` in a new interpreter."""
+    """Call :func:`ser_core.benchmark.stage_timing.measure_here` in a new interpreter."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     package = str(paths.package_dir().parent)
     environment = os.environ | dict.fromkeys(pools, str(job["threads"]))
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     environment |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "ser_core.inference.stage_timing"]
+    command = [sys.executable, "-m", "ser_core.benchmark.stage_timing"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]

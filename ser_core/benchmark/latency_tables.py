@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ser_core import models
+from ser_core.benchmark.latency import CALLS, select_rows
 from ser_core.claims import paper
-from ser_core.inference.latency import CALLS, select_rows
 from ser_core.results.formatting import text_frame
 
 
@@ -14,7 +14,7 @@ def latency_table(rows: list[dict]) -> pd.DataFrame:
     Parameters
     ----------
     rows : list of dict
-        Rows by :func:`ser_core.inference.latency.measure_latency`; a missing measurement reads "not measured".
+        Rows by :func:`ser_core.benchmark.latency.measure_latency`; a missing measurement reads "not measured".
     """
     headings = {
         "latency_p50_ms": ("median latency (ms)", "{:.2f}"),
@@ -47,7 +47,7 @@ def latency_claims(document: dict, model_name: str = "cnn_bilstm_attention") -> 
     Parameters
     ----------
     document : dict
-        Measurement by :func:`ser_core.inference.latency.measure_networks`.
+        Measurement by :func:`ser_core.benchmark.latency.measure_networks`.
     model_name : str
         The network whose latency is compared.
 
@@ -99,7 +99,7 @@ def ablation_latency(document: dict) -> pd.DataFrame:
     Parameters
     ----------
     document : dict
-        Measurement by :func:`ser_core.inference.latency.measure_networks`.
+        Measurement by :func:`ser_core.benchmark.latency.measure_networks`.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Time the stages of recognition in this process, for :mod:`ser_core.inference.latency`.
+"""Time the stages of recognition in this process, for :mod:`ser_core.benchmark.latency`.
 
-``python -m ser_core.inference.stage_timing`` reads a job as JSON from standard input and prints its rows.
+``python -m ser_core.benchmark.stage_timing`` reads a job as JSON from standard input and prints its rows.
 """
 
 import json
@@ -140,7 +140,7 @@ def measure_here(job: dict) -> dict:
     ----------
     job : dict
         ``model``, ``paths`` of the recordings, ``classes``, ``repeats``, ``warmup``, ``threads`` and ``device``, as
-        :func:`ser_core.inference.latency.measure_latency` sets them.
+        :func:`ser_core.benchmark.latency.measure_latency` sets them.
 
     Returns
     -------
