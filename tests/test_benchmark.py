@@ -182,6 +182,14 @@ def test_tables_for_people():
     assert "upper bounds" in tables.benchmark_text(made_benchmark(others=0.5))
 
 
+def test_the_frame_has_a_row_per_way_and_floor():
+    frame = tables.stages_frame(made_benchmark())
+    assert frame["way"].tolist() == [
+        "librosa, model.predict", "Predictor.predict", "floor: products", "model.fit", "ours",
+    ]  # fmt: skip
+    assert frame["median"].tolist() == ["46.8 ms", "3.25 ms", "0.50 ms", "not measured", "not measured"]
+
+
 def test_the_readme_gets_the_table_between_its_marks(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"# A\n\n{tables.OPEN}\nold\n{tables.CLOSE}\n\nend\n")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core.benchmark.records import BACK_TO_BACK, MEASURED, NOW_AND_THEN, OURS, PEER, Benchmark, Curve, Stage, Timing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OPEN, CLOSE = "<!-- performance -->", "<!-- /performance -->"
 """Marks in the README between which the table stands."""
@@ -61,6 +65,19 @@ def stage_lines(stage: Stage) -> list[list[str]]:
 
 
 HEADINGS = ["stage", "way", "median", "quartiles", "processor time", "memory", "faster than the peer"]
+
+
+def stages_frame(benchmark: Benchmark) -> pd.DataFrame:
+    """Format the stages of a benchmark as a frame of text, one row per way of doing a stage.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    """
+    from ser_core.results.formatting import text_frame
+
+    rows = [dict(zip(HEADINGS, line)) for stage in benchmark.stages for line in stage_lines(stage)]
+    return text_frame(rows, right=("median", "quartiles", "processor time", "memory", "faster than the peer"))
 
 
 def text_table(rows: list[list[str]], headings: list[str]) -> str:

@@ -106,7 +106,7 @@ def _result(distributed: Any, spec: Spec, future: Any, scheduler: str) -> RunRes
     """Return the result of a finished task, and write its files to the store."""
     lost = SerError(f"scheduler {scheduler}: connection lost; run the same command again to resume")
     try:
-        error = future.exception()
+        error = None if future.status == "finished" else future.exception()  # which would ask the scheduler
         files = {} if error else future.result()
     except (OSError, distributed.CancelledError):
         raise lost from None
