@@ -173,3 +173,16 @@ def test_the_data_version_depends_on_content_not_on_container_or_folder(few, own
     samples[100] += 0.01
     soundfile.write(moved[-1], samples, rate, subtype="FLOAT")
     assert cache.data_version(few.assign(path=moved)) != first
+
+
+def test_jobs_may_come_from_a_generator_and_are_taken_in_parts(own_cache, monkeypatch):
+    """Never more than a part of the jobs is in memory; every one gets its features."""
+    table = corpora.load("demo").iloc[:7]
+    jobs = cache.jobs_for(table, features.FeatureSettings())
+    sizes = []
+    plain = cache.cache_paths
+    monkeypatch.setattr(cache, "PART", 3)
+    monkeypatch.setattr(cache, "cache_paths", lambda part: sizes.append(len(part)) or plain(part))
+    cache.ensure_cached((job for job in jobs), workers=1, progress=False)
+    assert sizes == [3, 3, 1]
+    assert all(path.is_file() for path in plain(jobs))

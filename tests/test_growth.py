@@ -18,6 +18,8 @@ def test_the_utterances_of_a_made_corpus_are_all_different(size):
     table = growth.made_corpus(size)
     assert len(table) == len(set(map(str, sources(table)))) == len(set(table["id"])) == size
     assert (table["end"] - table["start"]).round(6).eq(growth.SEGMENT).all()
+    parts = [growth.made_corpus(size, first, first + 7) for first in range(0, size, 7)]
+    assert sum(map(len, parts)) == size and list(parts[-1]["id"])[-1] == list(table["id"])[-1]
     if size <= 10:
         assert len(set(cache.cache_paths(cache.jobs_for(table, FeatureSettings())))) == size
 

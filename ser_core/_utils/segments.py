@@ -16,7 +16,7 @@ from ser_core._utils.errors import SerError
 _CLOCK = re.compile(r"(?:(\d+) days? )?(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a recording.
 
@@ -147,9 +147,12 @@ def sources(table) -> list[str | Segment]:
     -------
     list of str or Segment [utterances]
     """
+    paths: dict[str, str] = {}  # a recording of many segments has one path in memory
+    each = (paths.setdefault(path, path) for path in table["path"])
     if "start" not in table:
-        return list(table["path"])
-    return [source_of(row) for row in table[["path", "start", "end"]].to_dict("records")]
+        return list(each)
+    limits = zip(each, table["start"].tolist(), table["end"].tolist(), strict=True)
+    return [source_of({"path": path, "start": start, "end": end}) for path, start, end in limits]
 
 
 def sample_range(source, rate: int, frames: int) -> tuple[int, int]:

@@ -25,6 +25,8 @@ from ser_core.benchmark.stage_timing import peak_memory_mib
 
 SEGMENT = 0.5
 """Seconds of an utterance of the made corpus."""
+PART = 5_000
+"""Rows of the made corpus that are in memory together."""
 STEP = 0.001
 """Seconds between the beginnings of two utterances of one recording."""
 
@@ -52,12 +54,14 @@ class Growth:
     needs: str | None = None
 
 
-def made_corpus(size: int) -> Any:
+def made_corpus(size: int, first: int = 0, last: int | None = None) -> Any:
     """Make an utterance table of any size: segments of 0.5 s of the demo corpus, no two alike.
 
     Parameters
     ----------
     size : int
+    first, last : int
+        rows to make, by default all
 
     Returns
     -------
@@ -69,20 +73,21 @@ def made_corpus(size: int) -> Any:
     from ser_core import corpora
 
     files = corpora.load("demo")["path"].to_numpy()
-    row = np.arange(size)
+    row = np.arange(first, size if last is None else min(size, last))
     start = STEP * (row % (-(-size // len(files))))
     path = files[row // -(-size // len(files))]
     return pd.DataFrame({"id": [f"made-{n}" for n in row], "path": path, "start": start, "end": start + SEGMENT})
 
 
 def measure_corpus(size: int, folder: Path) -> tuple[float, float | None]:
-    """Measure the features of a made corpus with an empty cache."""
+    """Measure the features of a made corpus with an empty cache; its table is made part by part, as it is needed."""
     from ser_core import features
     from ser_core.features import cache
 
-    table = made_corpus(size)
+    made_corpus(1)  # the demo corpus is unpacked here
+    parts = (made_corpus(size, first, first + PART) for first in range(0, size, PART))
+    jobs = (job for part in parts for job in cache.jobs_for(part, features.FeatureSettings()))
     os.environ["SER_CACHE"] = str(folder / "cache")
-    jobs = cache.jobs_for(table, features.FeatureSettings())
     start = time.perf_counter()
     cache.ensure_cached(jobs, progress=False)
     return time.perf_counter() - start, _tree_memory_mib()

@@ -11,7 +11,7 @@ import datetime
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,16 @@ def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: i
     SerError
         for the first recording that cannot be used
     """
-    needed = []
+    cache.ensure_cached(_needed_jobs(specs), progress=progress, workers=workers)
+
+
+def _needed_jobs(specs: Iterable[Spec]) -> Iterator[cache.Job]:
+    """Yield the jobs of runs, one run after the other, so that they are never all in memory."""
     for spec in specs:
+        jobs: list[cache.Job] = []
         with contextlib.suppress(SerError):
-            needed += cells.required_jobs(spec, cells.load_subsets(spec))
-    cache.ensure_cached(needed, progress=progress, workers=workers)
+            jobs = cells.required_jobs(spec, cells.load_subsets(spec))
+        yield from jobs
 
 
 def corpus_version(corpus: str) -> str:

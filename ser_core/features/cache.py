@@ -7,9 +7,10 @@ starts with the SHA-256 of its payload; a damaged file is recomputed.
 
 import hashlib
 import io
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -35,11 +36,13 @@ PARALLEL_FROM = 64
 """Missing utterances per further process: fewer are not worth starting one."""
 CHUNK, CHUNK_BYTES = 16, 2**23
 """Largest number of utterances, and size of their recordings in bytes, that a process gets at once."""
+PART = 8_192
+"""Jobs that are looked up and computed together: enough for the start of the processes not to matter."""
 UNUSED: dict[str, Any] = {"seed": 0, "copy": 0}
 """Fields that original utterances do not depend on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """Describe one utterance under one treatment: everything that its raw features depend on."""
 
@@ -279,21 +282,37 @@ def _chunks(tasks: list[tuple[Job, Path]], workers: int) -> list[list[tuple[Job,
     return chunks
 
 
-def ensure_cached(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> None:
+def ensure_cached(jobs: Iterable[Job], *, workers: int | None = None, progress: bool = True) -> None:
     """Compute the features that the cache lacks, in parallel; existing entries are not read.
+
+    The memory that this takes does not grow with the number of jobs, which may come from a generator.
 
     Parameters
     ----------
-    jobs : list of Job
+    jobs : iterable of Job
     workers : int, optional
         processes; by default one per core, 1 for this process alone
     progress : bool, default True
         show a bar on standard error when something must be computed
     """
-    absent = {path: job for job, path in zip(jobs, cache_paths(jobs), strict=True) if not path.is_file()}
-    tasks = [(job, path) for path, job in absent.items()]
-    for _ in _compute_all(tasks, workers, progress, _fill_chunk):
-        pass
+    for part in batched(jobs, PART):
+        absent = {path: job for job, path in zip(part, cache_paths(part), strict=True) if not path.is_file()}
+        tasks = [(job, path) for path, job in absent.items()]
+        for _ in _compute_all(tasks, workers, progress, _fill_chunk):
+            pass
+
+
+def batched(values: Iterable, size: int) -> Iterator[list]:
+    """Yield lists of at most ``size`` values.
+
+    Examples
+    --------
+    >>> list(batched(range(5), 2))
+    [[0, 1], [2, 3], [4]]
+    """
+    rest = iter(values)
+    while part := list(itertools.islice(rest, size)):
+        yield part
 
 
 def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:
