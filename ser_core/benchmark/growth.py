@@ -146,8 +146,15 @@ def stub_run(spec: Any, fresh: bool) -> Any:
     from ser_core.experiments.result import RunResult
     from ser_core.experiments.run import corpus_version_once
     from ser_core.experiments.spec import spec_hash
+    from ser_core.metrics.uncertainty import SCORES, Intervals
 
-    result = RunResult(spec_hash(spec, corpus_version_once(spec.corpus)), asdict(spec))
+    version = corpus_version_once(spec.corpus)
+    scores = dict.fromkeys(SCORES, 0.0)
+    result = RunResult(
+        spec_hash(spec, version), asdict(spec), data_version=version, labels=("happy", "sad"), n_train=1,
+        n_validation=1, n_test=1, scores=scores, intervals=Intervals("none", 0), confusion=[[0, 0], [0, 0]],
+        validation=scores, seconds=dict.fromkeys(("features", "training", "evaluation"), 0.0),
+    )  # fmt: skip
     path = store.store_dir() / f"{result.hash}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"0" * 50_000)
