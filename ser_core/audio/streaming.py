@@ -45,7 +45,7 @@ def stream_predictions(stream, chunks: Iterable[Chunk], seconds: float | None = 
 
     Parameters
     ----------
-    stream : ser_core.inference.predict.Stream
+    stream : ser_core.inference.streams.Stream
     chunks : iterable of (samples, rate)
         such as :func:`read_microphone` or :func:`read_pipe`
     seconds : float, optional

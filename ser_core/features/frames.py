@@ -355,7 +355,23 @@ def extract(
     channel_names(features)
     if features == "wide":
         return to_input(raw_channels(samples, rate, with_wide=True), settings)
-    channels = assemble_channels(*mel_and_energy(samples, rate, kind="float32"))
+    return finish(assemble_channels(*mel_and_energy(samples, rate, kind="float32")), settings)
+
+
+def finish(channels: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """Make the network's input from all channels as :func:`to_input` does, in float32.
+
+    Parameters
+    ----------
+    channels : float32 [any length, 42]
+        from :func:`assemble_channels`
+    settings : FeatureSettings
+        its ``features``, ``znorm`` and ``frames`` are used
+
+    Returns
+    -------
+    ndarray of float32 [settings.frames, channels]
+    """
     return _arrange(channels.T, settings, "float32")
 
 

@@ -283,7 +283,7 @@ def runner(path: Path, network: saved_models.SavedModel) -> Callable[[np.ndarray
     if path.suffix == ".onnx":
         from ser_core.inference.networks import OnnxNetwork
 
-        session = OnnxNetwork(path)
+        session = OnnxNetwork(path, whole=True)
         return lambda x: session(x)[0]
     if path.suffix == ".keras":
         return _keras_runner(saved_models.read_keras(path, as_it_is=True), network.temperature)

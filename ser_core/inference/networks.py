@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ser_core import audio
+from ser_core import audio, features
 from ser_core._utils.errors import SerError
 from ser_core.inference.checks import check_facts, check_labels
+from ser_core.inference.onnx_parts import cut_network
 from ser_core.metrics.temperature_scaling import apply_temperature
 
 
 class OnnxNetwork:
     """Run an exported network: waveforms [batch, samples] in, probabilities and attention out.
+
+    The features are those of :mod:`ser_core.features`, which are several times as fast as those in the file.
 
     Parameters
     ----------
@@ -21,6 +24,15 @@ class OnnxNetwork:
         An ONNX file that ``ser export`` wrote.
     check : bool, default True
         Let it answer once, and refuse a network whose answer is none.
+    threads : int, optional
+        Threads of onnxruntime; by default one per core. Waiting threads sleep.
+    whole : bool, default False
+        Compute the features as the file does, as other programs do.
+
+    Attributes
+    ----------
+    settings : FeatureSettings or None
+        Settings of its input; None where the whole file is run.
 
     Raises
     ------
@@ -28,13 +40,21 @@ class OnnxNetwork:
         Where the file is no such network.
     """
 
-    def __init__(self, path: Path, *, check: bool = True):
+    def __init__(self, path: Path, *, check: bool = True, threads: int | None = None, whole: bool = False):
         import onnxruntime
 
+        self.path = path
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = threads or 0
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            part = None if whole else cut_network(path.read_bytes())
+            self.settings = part.settings if part else None
+            self._input = part.input if part else "waveform"
+            self.session = onnxruntime.InferenceSession(
+                part.content if part else str(path), options, providers=["CPUExecutionProvider"]
+            )
             facts = self.session.get_modelmeta().custom_metadata_map
             self.facts = json.loads(facts["ser"])
         except KeyError:
@@ -46,8 +66,38 @@ class OnnxNetwork:
             self._check_answer(path)
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        outputs = self.session.run(None, {"waveform": np.ascontiguousarray(waveforms, dtype=np.float32)})
+        if self.settings is None:
+            return self.run(np.ascontiguousarray(waveforms, dtype=np.float32))
+        return self.run(np.stack([self._features(waveform) for waveform in waveforms]))
+
+    def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Run the network on its input.
+
+        Parameters
+        ----------
+        values : float32 [batch, frames, channels]
+            Features; without ``settings``, waveforms [batch, samples].
+
+        Returns
+        -------
+        probabilities : ndarray of float32 [batch, labels]
+        attention : ndarray of float32 [batch, steps], or None
+        """
+        outputs = self.session.run(None, {self._input: values})
         return outputs[0], outputs[1] if len(outputs) > 1 else None
+
+    def with_one_thread(self) -> "OnnxNetwork":
+        """Return the same network with one thread."""
+        return OnnxNetwork(self.path, check=False, threads=1, whole=self.settings is None)
+
+    def _features(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the features of a waveform, scaled to a peak of 1 where they are so in training."""
+        settings = self.settings
+        assert settings is not None
+        waveform = audio.peak_normalise(waveform) if settings.normalise else waveform
+        return features.extract(
+            waveform, features=settings.features, frames=settings.frames, znorm=settings.znorm, rate=settings.rate
+        )
 
     def _check_answer(self, path: Path) -> None:
         """Refuse a network that gives no probabilities, or not one for each label."""
@@ -135,6 +185,4 @@ def window_seconds(settings) -> float:
     >>> window_seconds(FeatureSettings(features="42", frames=300))
     3.0
     """
-    from ser_core import features
-
     return settings.frames * features.HOP_SECONDS if settings.features in features.CHANNELS else 4.0

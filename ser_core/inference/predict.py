@@ -5,10 +5,12 @@ onnxruntime; a ``.keras`` file or a result's hash needs Keras. The input is a wi
 padded with zeros; longer ones are cut into windows whose probabilities are averaged. The prediction's ``notes`` say so.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import printable
 from ser_core.inference.networks import KerasNetwork, OnnxNetwork
+
+if TYPE_CHECKING:
+    from ser_core.inference.streams import Stream
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "model.onnx"
 WINDOW_HOP = 2.0
@@ -26,8 +31,6 @@ CONFIDENT = 0.5
 """Probability from which a prediction is called sure: one emotion is as probable as all others together."""
 AT_ONCE = 32
 """Batch size: windows per call of the network."""
-SHORTEST_PIECE = 0.025
-"""Seconds (one frame) that a stream needs for its first estimate."""
 
 
 class UnusableRecording(SerError):
@@ -184,7 +187,7 @@ class Predictor:
                 reason = printable(f"{type(error).__name__}: {error}")[:200]
                 yield UnusableRecording(name, f"{printable(name)}: cannot be read ({reason}); convert it to wav")
 
-    def stream(self, hop_seconds: float = 0.5) -> "Stream":
+    def stream(self, hop_seconds: float = 0.5) -> Stream:
         """Return a stream: predictions over the last window while audio comes in.
 
         Parameters
@@ -192,6 +195,8 @@ class Predictor:
         hop_seconds : float, s, default 0.5
             Time between two predictions, from 0.05 s to the window's length.
         """
+        from ser_core.inference.streams import Stream
+
         return Stream(self, hop_seconds)
 
     def _starts(self, count: int, size: int) -> list[int]:
@@ -216,8 +221,15 @@ class Predictor:
         outputs = []
         for batch in range(0, len(starts), AT_ONCE):  # a long recording is decoded as its windows come up
             pieces = [samples[first : first + size] for first in starts[batch : batch + AT_ONCE]]
-            silent += [bool(np.ptp(piece) < 2 * audio.SILENCE) for piece in pieces]
+            silent += [is_silent(piece) for piece in pieces]
             outputs.append(self._run(pieces, name))
+        return self._assemble(outputs, name, seconds, start, starts, lengths, silent, file_notes)
+
+    def _assemble(
+        self, outputs: list, name: str, seconds: float, start: float, starts: list[int], lengths: list[int],
+        silent: list[bool], file_notes: tuple[str, ...] = (),
+    ) -> Prediction:  # fmt: skip
+        """Make a prediction from the network's outputs for windows at ``starts``, all in samples."""
         probabilities = np.concatenate([p for p, _ in outputs])
         weighted = [a for _, a in outputs if a is not None]
         attention = np.concatenate(weighted) if weighted else None
@@ -235,13 +247,17 @@ class Predictor:
             file=name, emotion=emotion, confidence=mean[emotion], probabilities=mean, seconds=seconds,
             sure=mean[emotion] >= CONFIDENT and not all(silent), attention=weights,
             attention_times=start + STEP_SECONDS * (np.arange(len(weights)) + 0.5) - 0.005,
-            windows=windows, notes=self._notes(len(samples), size, silent) + file_notes,
+            windows=windows, notes=self._notes(starts[-1] + lengths[-1], silent) + file_notes,
         )  # fmt: skip
 
     def _run(self, pieces: list[np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return probabilities [pieces, labels] in float64, and attention [pieces, steps] or None."""
         same_length = len({len(piece) for piece in pieces}) == 1
         outputs = [self._network(np.stack(pieces))] if same_length else [self._network(p[None]) for p in pieces]
+        return self._checked(outputs, name)
+
+    def _checked(self, outputs: list, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Join the outputs of the network, and refuse what are no probabilities."""
         probabilities = np.concatenate([p for p, _ in outputs]).astype(np.float64)
         sums = probabilities.sum(axis=1, keepdims=True)
         if not (np.isfinite(probabilities).all() and (sums > 0).all() and (probabilities >= 0).all()):
@@ -262,9 +278,9 @@ class Predictor:
             total[offset : offset + len(weights)] += weights * counts
         return total / total.sum()
 
-    def _notes(self, count: int, size: int, silent: list[bool]) -> tuple[str, ...]:
-        """Say how a recording of ``count`` samples was prepared for windows of ``size`` samples."""
-        notes = []
+    def _notes(self, count: int, silent: list[bool]) -> tuple[str, ...]:
+        """Say how a recording of ``count`` samples was prepared."""
+        notes, size = [], round(self.window_seconds * self.rate)
         if self.demo:
             notes.append("demo network, trained on synthetic speech: it says nothing about people")
         if count < size:
@@ -278,6 +294,11 @@ class Predictor:
         return tuple(notes)
 
 
+def is_silent(samples: np.ndarray) -> bool:
+    """Return whether nothing in a window is above -80 dBFS."""
+    return bool(samples.max() - samples.min() < 2 * audio.SILENCE)
+
+
 def _source_name(source: Any, name: str | None) -> str:
     """Return the name of a recording in its prediction."""
     return str(name or (source if isinstance(source, str | Path) else "recording"))
@@ -288,87 +309,3 @@ def _pair(source: tuple, name: str) -> tuple[Any, Any]:
     if len(source) != 2:
         raise SerError(f"{printable(name)}: {len(source)} values; give a path, bytes, or (samples, rate)")
     return source
-
-
-class Stream:
-    """Predict while audio comes in chunk by chunk: one prediction per hop, over the last window.
-
-    It keeps one window of samples, so that an estimate takes as long after an hour as after 4 s.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        The network.
-    hop_seconds : float, s, default 0.5
-        Time between two predictions.
-
-    Raises
-    ------
-    SerError
-        For a hop below 0.05 s or above the window's length.
-    """
-
-    def __init__(self, predictor: Predictor, hop_seconds: float = 0.5):
-        if not 0.05 <= hop_seconds <= predictor.window_seconds:  # not a number is refused, too
-            raise SerError(f"hop {hop_seconds} s: from 0.05 s to the window's {predictor.window_seconds:g} s")
-        self.predictor = predictor
-        self.hop = round(hop_seconds * predictor.rate)
-        self.size = round(predictor.window_seconds * predictor.rate)
-        self.window = np.zeros(0, dtype=np.float32)  # the last samples, at most one window
-        self.count = 0  # samples so far, at the network's rate
-        self._rate: int | None = None
-        self._resampler = None
-
-    def feed(self, chunk: np.ndarray, rate: int) -> list[Prediction]:
-        """Add samples to the stream and return the predictions that are due.
-
-        Parameters
-        ----------
-        chunk : float [n] or [n, channels]
-            The next samples, full scale 1; any number.
-        rate : int, Hz
-            Their sampling rate, the same for all chunks.
-
-        Returns
-        -------
-        list of Prediction
-            None or several; ``seconds`` is the length of the window, ``windows`` has its start and end.
-
-        Raises
-        ------
-        SerError
-            For samples that are not finite numbers, and for a rate that cannot be used or changes.
-        """
-        mono = self._resampled(np.asarray(chunk), rate)
-        due = []
-        while len(mono):
-            missing = self.hop - self.count % self.hop
-            self.window = np.concatenate([self.window, mono[:missing]])[-self.size :]
-            self.count += min(missing, len(mono))
-            mono = mono[missing:]
-            if self.count % self.hop == 0:
-                due.append(self._estimate())
-        return due
-
-    def _estimate(self) -> Prediction:
-        """Predict from the samples of the last window."""
-        rate = self.predictor.rate
-        start = (self.count - len(self.window)) / rate
-        samples = audio.peak_normalise(self.window) if np.ptp(self.window) >= 2 * audio.SILENCE else self.window
-        return self.predictor._classify(samples, "stream", len(self.window) / rate, start)
-
-    def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
-        """Return a chunk in mono at the network's rate, resampled without seams."""
-        rate = audio.check_rate(rate, "stream")
-        if self._rate not in (None, rate):
-            raise SerError(f"stream: the rate changed from {self._rate} to {rate} Hz; start a new stream")
-        chunk = audio.as_float(chunk, "stream")
-        if not np.isfinite(chunk).all():
-            raise SerError("stream: contains samples that are not numbers (NaN or infinite)")
-        mono = np.ascontiguousarray(chunk.mean(axis=1) if chunk.ndim == 2 else chunk, dtype=np.float32)
-        if self._rate is None and rate != self.predictor.rate:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(rate, self.predictor.rate, 1, dtype="float32")
-        self._rate = rate
-        return mono if self._resampler is None else self._resampler.resample_chunk(mono)
