@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_core.audio.decoding import open_sound
 from ser_core.audio.io import decode_blocks, message_name
-from ser_core.audio.processing import SAMPLE_RATE, peak_normalise, preprocess, reduce_noise
+from ser_core.audio.processing import SAMPLE_RATE, peak_normalise, preprocess, reduce_noise, to_mono
 
 KEPT = 600.0
 """Length up to which the samples of a recording are kept in memory, seconds."""
@@ -169,7 +169,7 @@ def _mono_blocks(source: Any, name: str, rate: int, facts: list[Any]) -> Iterato
     for block, sound in decode_blocks(source, name):
         heard += len(block)
         with np.errstate(invalid="ignore", over="ignore"):  # refused after the last block
-            mono = np.ascontiguousarray(block.mean(axis=1))
+            mono = np.ascontiguousarray(to_mono(block))
         if sound.rate == rate:
             yield mono
             continue

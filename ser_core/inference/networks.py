@@ -8,6 +8,7 @@ import numpy as np
 
 from ser_core import audio, features
 from ser_core._utils.errors import SerError
+from ser_core._utils.recordings import printable
 from ser_core.inference.checks import check_facts, check_labels
 from ser_core.inference.onnx_parts import cut_network
 from ser_core.metrics.temperature_scaling import apply_temperature
@@ -53,14 +54,16 @@ class OnnxNetwork:
             self.settings = part.settings if part else None
             self._input = part.input if part else "waveform"
             self.session = onnxruntime.InferenceSession(
-                part.content if part else str(path), options, providers=["CPUExecutionProvider"]
-            )
+                part.content if part else str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )  # the fallback, to the same provider, prints on standard output
             facts = self.session.get_modelmeta().custom_metadata_map
             self.facts = json.loads(facts["ser"])
         except KeyError:
             raise SerError(f"{path}: not a network by `ser export` (its metadata are missing)") from None
         except Exception as error:
-            raise SerError(f"{path}: not a usable ONNX file ({' '.join(str(error).split())[:200]})") from None
+            raise SerError(
+                f"{path}: not a usable ONNX file ({printable(' '.join(str(error).split()))[:200]})"
+            ) from None
         self.rate, self.seconds = check_facts(self.facts, path)
         if check:
             self._check_answer(path)
@@ -105,7 +108,9 @@ class OnnxNetwork:
         try:
             probabilities, attention = self(noise)
         except Exception as error:
-            raise SerError(f"{path}: the network does not run ({' '.join(str(error).split())[:200]})") from None
+            raise SerError(
+                f"{path}: the network does not run ({printable(' '.join(str(error).split()))[:200]})"
+            ) from None
         outputs, labels = probabilities.shape[-1] if probabilities.ndim else 0, len(self.facts["labels"])
         if probabilities.shape != (1, labels):
             raise SerError(f"{path}: {labels} labels for {outputs} outputs; export it again")

@@ -34,7 +34,8 @@ def read(name: str, where: Path):
     file = where / "data.tsv" if where.is_dir() else where
     lines = listing.read_table(file, COLUMNS, separators="\t")
     folder = file.parent / "samples"
-    present = {path.stem: path.name for suffix in reversed(SUFFIXES) for path in folder.glob(f"*{suffix}")}
+    found = [path for path in folder.glob("*") if path.suffix in SUFFIXES]
+    present = {path.stem: path.name for path in sorted(found, key=lambda path: -SUFFIXES.index(path.suffix))}
     return listing.collect(_entries(lines, file, present), name, file.parent, base=folder)
 
 
