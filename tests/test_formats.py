@@ -147,7 +147,7 @@ ERRORS = {
         ("list.csv", "file,emotion,start\nwav/anna.wav,sad,early\n", "row 2: start is 'early'"),
         ("list.csv", "file,emotion,arousal\nwav/anna.wav,sad,high\n", "row 2: arousal: 'high' is not a number"),
         ("list.csv", "file,emotion\nwav/anna.wav,\n", "none of its 1 utterances has an emotion"),
-        ("list.csv", "file,emotion\nwav/anna.mp4,sad\n", "none of its 1 files is audio"),
+        ("list.csv", "file,emotion\nwav/anna.txt,sad\n", "none of its 1 files is audio"),
         ("list.csv", "file,emotion\nwav/anna.wav,sad\nwav/anna.wav,sad\n", "row 3: wav/anna is listed already"),
         ("list.csv", "file,emotion\n", "no line below the header"),
     ],

@@ -109,7 +109,7 @@ def _blocks_of(opened: Any, stream: Any, name: str, notes: list[str]) -> Iterato
             samples = _as_float(frame.to_ndarray(), frame.format.is_planar, channels)
             heard += len(samples)
             yield samples
-    except (av.FFmpegError, OSError):
+    except (av.FFmpegError, OSError, ValueError):  # ValueError: samples of a kind that NumPy does not get
         raise SerError(f"{name}: damaged audio data, cannot be decoded; copy it again") from None
 
 

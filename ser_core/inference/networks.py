@@ -122,6 +122,10 @@ class OnnxNetwork:
             raise SerError(f"{path}: its attention weights are not numbers; export it again")
 
 
+def _one_line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))[:200]
+
+
 class KerasNetwork:
     """Run a trained Keras network, with features computed by the suite.
 
