@@ -8,7 +8,6 @@ Here every stream is read to its end, and a promised length is judged afterwards
 import contextlib
 import functools
 import os
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,13 +96,14 @@ def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitS
         hidden = mpeg.find_hidden_frames(file)
         if hidden is None:
             raise
-        return _from_pipe(cut(file, hidden, size), size - hidden, "something else stands before the first frame", stack)
+        note = "something else stands before the first frame"
+        return _untagged_mp3(cut(file, hidden, size), size - hidden, note, stack)
     if opened.format in _MPEG:
         place = file.tell()
         begin, note = mpeg.unknown_from(file)
         file.seek(place)  # where the decoder left it
         if begin is not None:
-            return _from_pipe(cut(file, begin, size), size - begin, note, stack)
+            return _untagged_mp3(cut(file, begin, size), size - begin, note, stack)
     return _sound(opened)
 
 
@@ -291,28 +291,14 @@ def _flac(file: Source, size: int, stack: contextlib.ExitStack) -> Sound:
     return Sound(opened.samplerate, opened.channels, "FLAC", opened.subtype, promised, blocks, at_once, notes)
 
 
-def _from_pipe(file: Source, size: int, note: str, stack: contextlib.ExitStack) -> Sound:
-    """Open an MP3 file of unknown length through a pipe: only there does libsndfile read to the end."""
+def _untagged_mp3(file: Source, size: int, note: str, stack: contextlib.ExitStack) -> Sound:
+    """Open an MP3 file whose length nothing names: with a tag in front that makes the decoder read to the end."""
     end, changes = mpeg.find_end(file, size)
-    if end < size:  # a last frame that is cut would be an error, and so would all that was decoded with it
-        file = cut(file, 0, end)
     if changes:
         note = "rate or channels change within the file; only the beginning was read"
-    reading, writing = os.pipe()
-
-    def feed() -> None:
-        with contextlib.suppress(OSError), os.fdopen(writing, "wb", buffering=0) as pipe:
-            file.seek(0)
-            while block := file.read(1 << 16):
-                at = 0
-                while at < len(block):
-                    at += pipe.write(block[at:])
-
-    feeder = threading.Thread(target=feed, daemon=True)
-    feeder.start()
-    stack.callback(feeder.join)
-    opened = stack.enter_context(_forward(reading, closefd=True))
-    sound = _sound(opened)
+    file.seek(0)
+    tag = mpeg.endless_tag(file.read(4)) or b""
+    sound = _sound(stack.enter_context(_forward(cut(file, 0, end, prefix=tag))))
     return Sound(
         sound.rate, sound.channels, sound.format, sound.subtype, None, sound.blocks, notes=[note] if note else []
     )

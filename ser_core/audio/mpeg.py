@@ -1,7 +1,8 @@
 """Tell MP3 files whose number of samples is known from those where libsndfile estimates it.
 
 A tag (Xing, Info or VBRI) in the first frame names the number of frames. It is optional: what an encoder writes to a
-pipe has none, and then libsndfile 1.2.2 estimates the length from the first frames, and reads no further.
+pipe has none, and then libsndfile 1.2.2 estimates the length from the first frames, and reads no further. It reads to
+the end if a tag says that there is much more, so such a tag is put in front (:func:`endless_tag`).
 """
 
 import struct
@@ -67,6 +68,28 @@ def find_first_frame(file: Source) -> int | None:
     file.seek(at)
     area = file.read(_AREA)
     return next((at + i for i in range(len(area) - 3) if area[i] == 0xFF and frame_size(area[i : i + 4])), None)
+
+
+def endless_tag(head: bytes) -> bytes | None:
+    """Return a frame with a tag that names more frames than any recording has: the decoder then reads to the end.
+
+    Parameters
+    ----------
+    head : bytes
+        the first four of the recording's first frame
+
+    Returns
+    -------
+    bytes or None
+        None for layers I and II, which have no such tag, and are written at one bit rate
+    """
+    if not frame_size(head) or head[1] >> 1 & 3 != 1:
+        return None
+    head = bytes([head[0], head[1] | 1, 0x80 | head[2] & 0x0C, head[3]])  # no check sum, 64 or 112 kbit/s, no padding
+    newest, mono = head[1] >> 3 & 3 == 3, head[3] >> 6 == 3
+    between = (17 if mono else 32) if newest else (9 if mono else 17)
+    tag = head + bytes(between) + b"Info" + struct.pack(">II", 1, 0x00FFFFFF)
+    return tag + bytes(frame_size(head) - len(tag))
 
 
 def find_end(file: Source, size: int) -> tuple[int, bool]:

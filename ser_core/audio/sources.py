@@ -36,12 +36,14 @@ class LargeFile(io.RawIOBase):
         limits of the part, bytes
     patches : sequence of (int, bytes)
         offset in the part, and the bytes that stand there instead
+    prefix : bytes
+        what stands before the part
     """
 
-    def __init__(self, file, start: int, stop: int, patches: Sequence[tuple[int, bytes]] = ()):
+    def __init__(self, file, start: int, stop: int, patches: Sequence[tuple[int, bytes]] = (), prefix: bytes = b""):
         super().__init__()
-        self._file, self._start, self._length = file, start, stop - start
-        self._patches, self._place = tuple(patches), 0
+        self._file, self._start, self._length = file, start, len(prefix) + stop - start
+        self._patches, self._prefix, self._place = tuple(patches), prefix, 0
         self.error: OSError | None = None
 
     def readable(self) -> bool:
@@ -55,17 +57,24 @@ class LargeFile(io.RawIOBase):
     def readinto(self, buffer) -> int:
         """Read into a buffer and return the number of bytes."""
         view = memoryview(buffer)[: max(0, self._length - self._place)]
+        before = self._prefix[self._place : self._place + len(view)]
+        view[: len(before)] = before
+        count = self._read_part(view[len(before) :], self._place + len(before) - len(self._prefix))
+        self._place += len(before) + count
+        return len(before) + count
+
+    def _read_part(self, view: memoryview, place: int) -> int:
+        """Read from a place in the part, with the replacements; return the number of bytes."""
         try:
-            self._file.seek(self._start + self._place)
+            self._file.seek(self._start + place)
             count = self._file.readinto(view) or 0
         except OSError as error:
             self.error = error
             return 0
         for at, replacement in self._patches:
-            first, last = max(at, self._place), min(at + len(replacement), self._place + count)
+            first, last = max(at, place), min(at + len(replacement), place + count)
             if first < last:
-                view[first - self._place : last - self._place] = replacement[first - at : last - at]
-        self._place += count
+                view[first - place : last - place] = replacement[first - at : last - at]
         return count
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -125,7 +134,7 @@ def open_source(source: str | os.PathLike | bytes, name: str) -> tuple[Source, i
     return Content(data), len(data)
 
 
-def cut(file: Source, start: int, stop: int, patches: Sequence[tuple[int, bytes]] = ()) -> Source:
+def cut(file: Source, start: int, stop: int, patches: Sequence[tuple[int, bytes]] = (), prefix: bytes = b"") -> Source:
     """Return a part of an open recording as a file of its own, with some bytes replaced.
 
     Parameters
@@ -136,18 +145,20 @@ def cut(file: Source, start: int, stop: int, patches: Sequence[tuple[int, bytes]
         limits of the part, bytes
     patches : sequence of (int, bytes)
         offset in the part, and the bytes that stand there instead
+    prefix : bytes
+        what stands before the part
 
     Examples
     --------
-    >>> cut(Content(b"one two three"), 4, 7, [(1, b"W")]).read()
-    b'tWo'
+    >>> cut(Content(b"one two three"), 4, 7, [(1, b"W")], prefix=b"2 is ").read()
+    b'2 is tWo'
     """
     if isinstance(file, LargeFile):
-        return LargeFile(file._file, file._start + start, file._start + stop, patches)
-    part = Content(file.getbuffer()[start:stop])
+        return LargeFile(file._file, file._start + start, file._start + stop, patches, prefix)
+    part = Content(prefix + file.getbuffer()[start:stop] if prefix else file.getbuffer()[start:stop])
     data = part.getbuffer()
     for at, replacement in patches:
-        data[at : at + len(replacement)] = replacement
+        data[len(prefix) + at : len(prefix) + at + len(replacement)] = replacement
     del data
     return part
 
