@@ -73,7 +73,7 @@ def test_every_column_of_predictions_is_reserved():
     assert not RESERVED & {*corpora.table.LABELS, *corpora.table.SPELLINGS}
 
 
-@pytest.mark.parametrize("name", ["0", "classe d'émotion", "a|b", "<b>", "x" * 100])
+@pytest.mark.parametrize("name", ["0", "l'émotion", "a|b", "<b>", "x" * 100])
 def test_other_names_are_emotions(name, tmp_path):
     assert folder.normalise_emotion(name) in corpora.labels(recorded(tmp_path, {"a": (name, "sad")}, takes=1))
 
