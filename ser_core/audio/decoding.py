@@ -15,7 +15,7 @@ import numpy as np
 
 from ser_core._utils.console import silence_stderr
 from ser_core._utils.errors import SerError
-from ser_core.audio import containers, headers, mpeg
+from ser_core.audio import containers, headers, mpeg, pcm
 from ser_core.audio.sound import BLOCK, Sound, limit
 from ser_core.audio.sources import Content, LargeFile, Source, cut, open_source
 
@@ -104,7 +104,9 @@ def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitS
         file.seek(place)  # where the decoder left it
         if begin is not None:
             return _untagged_mp3(cut(file, begin, size), size - begin, note, stack)
-    return _sound(opened)
+    sound = _sound(opened)
+    sound.at_once = pcm.straight_reader(opened, file, size) or sound.at_once
+    return sound
 
 
 def _without_tag(file: Source, size: int, start: bytes) -> tuple[Source, int]:

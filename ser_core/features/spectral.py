@@ -22,8 +22,8 @@ DYNAMIC_RANGE_DB = 80.0
 """Range of the log-mel spectrogram below its maximum, dB."""
 PART = 128
 """Least number of frames in a product with groups of mel filters. OpenBLAS adds in another order for fewer."""
-LONGEST = 512
-"""Frames whose power spectrum is held at once in float32."""
+LONGEST = 256
+"""Frames whose power spectrum is held at once in float32: so few that matrix libraries use one thread."""
 
 
 def frame_sizes(rate: int = SAMPLE_RATE) -> tuple[int, int]:
@@ -168,7 +168,8 @@ def mel_and_energy(
     count = (frame_count(len(samples), frame, hop) if last is None else last) - first
     mel = scratch("mel", count, N_MELS, kind=kind)
     energy: np.ndarray = np.empty(count, dtype=kind)
-    step = -(-count // max(1, count // (PART if kind == "float64" else LONGEST)))
+    parts = count // PART if kind == "float64" else -(-count // LONGEST)
+    step = -(-count // max(1, parts))
     for start in range(0, count, step or 1):
         end = min(start + step, count)
         power, energy[start:end] = power_and_energy(

@@ -25,8 +25,8 @@ class OnnxNetwork:
         An ONNX file that ``ser export`` wrote.
     check : bool, default True
         Let it answer once, and refuse a network whose answer is none.
-    threads : int, optional
-        Threads of onnxruntime; by default one per core. Waiting threads sleep.
+    threads : int, default 1
+        Threads of onnxruntime; waiting ones sleep. More are no faster for a window of 4 s.
     whole : bool, default False
         Compute the features as the file does, as other programs do.
 
@@ -41,13 +41,13 @@ class OnnxNetwork:
         Where the file is no such network.
     """
 
-    def __init__(self, path: Path, *, check: bool = True, threads: int | None = None, whole: bool = False):
+    def __init__(self, path: Path, *, check: bool = True, threads: int = 1, whole: bool = False):
         import onnxruntime
 
         self.path = path
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             part = None if whole else cut_network(path.read_bytes())
@@ -88,10 +88,6 @@ class OnnxNetwork:
         """
         outputs = self.session.run(None, {self._input: values})
         return outputs[0], outputs[1] if len(outputs) > 1 else None
-
-    def with_one_thread(self) -> "OnnxNetwork":
-        """Return the same network with one thread."""
-        return OnnxNetwork(self.path, check=False, threads=1, whole=self.settings is None)
 
     def _features(self, waveform: np.ndarray) -> np.ndarray:
         """Compute the features of a waveform, scaled to a peak of 1 where they are so in training."""

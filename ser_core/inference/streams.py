@@ -4,6 +4,7 @@ import numpy as np
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core.audio.processing import to_mono
 from ser_core.features.moving import MovingFeatures
 from ser_core.inference.networks import OnnxNetwork
 from ser_core.inference.predict import Prediction, Predictor, is_silent
@@ -13,7 +14,7 @@ class Stream:
     """Predict while audio comes in chunk by chunk: one prediction per hop, over the last window.
 
     It keeps one window of samples and of frames, so that an estimate takes as long after an hour as after 4 s, and
-    computes only the frames that are new. The network has one thread.
+    computes only the frames that are new.
 
     Parameters
     ----------
@@ -39,9 +40,9 @@ class Stream:
         self._rate: int | None = None
         self._resampler = None
         network = predictor._network
-        self._network = network.with_one_thread() if isinstance(network, OnnxNetwork) else network
-        settings = getattr(self._network, "settings", None) if isinstance(self._network, OnnxNetwork) else None
-        self._features = MovingFeatures(settings) if settings else None
+        self._network, self._features = None, None
+        if isinstance(network, OnnxNetwork) and network.settings is not None:
+            self._network, self._features = network, MovingFeatures(network.settings)
 
     def feed(self, chunk: np.ndarray, rate: int) -> list[Prediction]:
         """Add samples to the stream and return the predictions that are due.
@@ -79,13 +80,12 @@ class Stream:
         predictor, first = self.predictor, self.count - len(self.window)
         start, seconds = first / predictor.rate, len(self.window) / predictor.rate
         silent = is_silent(self.window)
-        if self._features is None:
+        if self._network is None or self._features is None:
             samples = self.window if silent else audio.peak_normalise(self.window)
             return predictor._classify(samples, "stream", seconds, start)
         peak = float(max(self.window.max(), -self.window.min()))
         scale = 1.0 / peak if peak > 0 and (self._features.settings.normalise or not silent) else 1.0
         values = self._features.update(self.window, first, scale)
-        assert isinstance(self._network, OnnxNetwork)
         outputs = predictor._checked([self._network.run(values[None])], "stream")
         return predictor._assemble([outputs], "stream", seconds, start, [0], [len(self.window)], [silent])
 
@@ -97,7 +97,7 @@ class Stream:
         chunk = audio.as_float(chunk, "stream")
         if not np.isfinite(chunk).all():
             raise SerError("stream: contains samples that are not numbers (NaN or infinite)")
-        mono = np.ascontiguousarray(chunk.mean(axis=1) if chunk.ndim == 2 else chunk, dtype=np.float32)
+        mono = np.ascontiguousarray(to_mono(chunk), dtype=np.float32)
         if self._rate is None and rate != self.predictor.rate:
             import soxr
 
