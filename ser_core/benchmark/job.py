@@ -37,6 +37,8 @@ class Job:
         of every library; None for the default of each
     quick : bool
         few calls
+    network : str
+        of the stage ``networks``: a key of ``ser_core.models.MODELS``
     """
 
     stage: str
@@ -45,6 +47,7 @@ class Job:
     folder: str
     threads: int | None = None
     quick: bool = False
+    network: str = ""
 
 
 def environment(threads: int | None, gpu: bool = False) -> dict[str, str]:

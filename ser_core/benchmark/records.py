@@ -292,8 +292,8 @@ class Benchmark:
         the recordings
     machine : Machine
     stages : tuple of Stage
-    networks : tuple of dict
-        rows of :mod:`ser_core.benchmark.latency`
+    networks : tuple of Stage
+        of :mod:`ser_core.benchmark.runtimes`: one per network, batch size and number of threads
     growth : tuple of Curve
     """
 
@@ -302,7 +302,7 @@ class Benchmark:
     material: str
     machine: Machine
     stages: tuple[Stage, ...] = ()
-    networks: tuple[dict[str, Any], ...] = ()
+    networks: tuple[Stage, ...] = ()
     growth: tuple[Curve, ...] = ()
 
     def stage(self, name: str) -> Stage | None:
@@ -315,7 +315,7 @@ class Benchmark:
         return values | {
             "machine": asdict(self.machine) | {"peaks": [asdict(one) for one in self.machine.peaks]},
             "stages": [stage.to_json() for stage in self.stages],
-            "networks": list(self.networks),
+            "networks": [stage.to_json() for stage in self.networks],
             "growth": [curve.to_json() for curve in self.growth],
         }
 
@@ -325,7 +325,7 @@ class Benchmark:
         made = dict(values)
         made["machine"] = Machine.from_json(made["machine"])
         made["stages"] = tuple(Stage.from_json(one) for one in made["stages"])
-        made["networks"] = tuple(made.get("networks", ()))
+        made["networks"] = tuple(Stage.from_json(one) for one in made.get("networks", ()))
         made["growth"] = tuple(Curve.from_json(one) for one in made.get("growth", ()))
         return cls(**made)
 

@@ -48,5 +48,6 @@ STAGES: dict[str, Kind] = {
     "training": Kind("training of A5, float32", "training_stages:measure_training", threads=1),
     "unrolled": Kind("recurrent layers unrolled, A5", "training_stages:measure_unrolled", threads=1),
     "training_gpu": Kind("training of A5 on a GPU, float32", "training_stages:measure_training", gpu=True),
+    "networks": Kind("every network in every runtime", "runtimes:measure_network", quick=False),
 }
 """Every stage by name."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -82,20 +83,49 @@ def run_benchmark(only: Sequence[str] = (), *, quick: bool = False, progress: bo
     load = clocks.load()
     corpus = choose_corpus()
     stages: list[Stage] = []
+    networks: list[Stage] = []
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
         clip = write_clip(corpus, Path(folder) / "clip.wav")
         bar = tqdm(chosen, desc="bench", unit="stage", disable=None if progress else True)
         for name in bar:
             bar.set_postfix_str(name)
             kind = STAGES[name]
-            stages += run_in_process(Job(name, str(clip), corpus, folder, kind.threads, quick), gpu=kind.gpu)
+            job = Job(name, str(clip), corpus, folder, kind.threads, quick)
+            if name == "networks":
+                networks += run_networks(job, bar.set_postfix_str)
+            else:
+                stages += run_in_process(job, gpu=kind.gpu)
     return Benchmark(
         when=when,
         quick=quick,
         material=f"{corpus}; one recording of it, {CLIP_SECONDS:.2f} s, {CLIP_RATE:,} Hz, 16-bit WAV",
         machine=describe_machine(load),
         stages=tuple(stages),
+        networks=tuple(networks),
     )
+
+
+def run_networks(job: Job, tell: Callable[[str], object]) -> Iterator[Stage]:
+    """Measure every network of the zoo, with one thread and with all cores.
+
+    Parameters
+    ----------
+    job : Job
+        its ``network`` and ``threads`` are set here
+    tell : callable
+        gets the name of each network before it is measured
+
+    Yields
+    ------
+    Stage
+        one per network, batch size and number of threads
+    """
+    from ser_core.benchmark import runtimes
+
+    for network in runtimes.network_names():
+        tell(network)
+        for threads in sorted({1, usable_cores()}):
+            yield from run_in_process(replace(job, network=network, threads=threads))
 
 
 def run_growth(only: Sequence[str] = (), *, quick: bool = False, progress: bool = True) -> Benchmark:

@@ -90,7 +90,7 @@ def text_table(rows: list[list[str]], headings: list[str]) -> str:
 
 def benchmark_text(benchmark: Benchmark) -> str:
     """Format a benchmark as text for a terminal."""
-    rows = [line for stage in benchmark.stages for line in stage_lines(stage)]
+    rows = [line for stage in (*benchmark.stages, *benchmark.networks) for line in stage_lines(stage)]
     notes = [f"{stage.name}: {note}" for stage in benchmark.stages for note in stage.notes]
     notes += [
         f"{stage.name}: peer and suite differ by at most {stage.difference:.1e}"

@@ -139,6 +139,7 @@ def _sweep_specs(
 ) -> list[Spec]:
     """Return the specs of a sweep from the options of ``ser sweep``."""
     from ser_core import corpora
+    from ser_core._utils import paths
     from ser_core.experiments import grids, presets
     from ser_core.experiments import sweep as sweeping
     from ser_core.protocols import splits
@@ -157,7 +158,7 @@ def _sweep_specs(
             raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
         if fields or folds or models:
             raise SerError(f"profile {name}: its runs are fixed; leave out the other options")
-        return list(presets.get_profile(name).specs)
+        return list(presets.get_profile(name, quick=paths.quick()).specs)
     if models and choices["model"]:
         raise SerError("--model and --models: give one of the two")
     base = make_spec(choices)

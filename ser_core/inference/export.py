@@ -158,25 +158,40 @@ def to_tflite(network: saved_models.SavedModel, path: Path, *, int8: bool = Fals
     SerError
         Where the network cannot be converted.
     """
+    try:
+        content = tflite_content(network.network, network.temperature, int8=int8)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SerError(f"{network.path}: cannot be written as TFLite ({reason})") from None
+    write_atomically(path, content)
+    _write_facts(network, path)
+
+
+def tflite_content(model, temperature: float = 1.0, *, int8: bool = False) -> bytes:
+    """Convert a Keras network to TFLite for one utterance.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From [batch, *shape] to probabilities.
+    temperature : float, default 1
+        Temperature of the probabilities.
+    int8 : bool, default False
+        Store the weights in 8 bits (dynamic range).
+    """
     with quiet_loading():
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         def answer(x):
-            probabilities = network.network(x, training=False)
-            return tf.nn.softmax(tf.math.log(tf.maximum(probabilities, 1e-30)) / network.temperature)
+            probabilities = model(x, training=False)
+            return tf.nn.softmax(tf.math.log(tf.maximum(probabilities, 1e-30)) / temperature)
 
-        shape = tf.TensorSpec([1, *inputs.input_shape(network.settings)], tf.float32)
+        shape = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
         frozen = convert_variables_to_constants_v2(tf.function(answer).get_concrete_function(shape))
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], network.network)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], model)
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
-        try:
-            content = converter.convert()
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise SerError(f"{network.path}: cannot be written as TFLite ({reason})") from None
-    write_atomically(path, content)
-    _write_facts(network, path)
+        return converter.convert()
 
 
 def comparison_utterances(network: saved_models.SavedModel) -> tuple[object, str]:

@@ -350,17 +350,45 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
     SerError
         For features or a layer that cannot be written as ONNX.
     """
+    graph = Graph()
+    outputs = add_network(graph, network, add_features(graph, "waveform", settings), temperature)
+    return _finished(graph, "waveform", ["batch", "samples"], outputs, labels, facts)
+
+
+def network_model(network):
+    """Build the ONNX model of a network alone, from its features to probabilities.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From [batch, frames, channels] to probabilities.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Input ``features``: float32 [batch, frames, channels]. Outputs as for :func:`model`, temperature 1.
+
+    Raises
+    ------
+    SerError
+        For a layer that cannot be written as ONNX.
+    """
+    graph = Graph()
+    outputs = add_network(graph, network, "features", 1.0)
+    return _finished(graph, "features", ["batch", *network.input_shape[1:]], outputs, network.output_shape[-1], "{}")
+
+
+def _finished(graph: Graph, given: str, shape: list, outputs: list[str], labels: int, facts: str):
+    """Make a checked model of a graph with one input."""
     import onnx
     from onnx import TensorProto, helper
 
-    graph = Graph()
-    outputs = add_network(graph, network, add_features(graph, "waveform", settings), temperature)
     graph.prune(outputs)
     shapes: dict[str, list[str | int | None]] = {"probabilities": ["batch", labels], "attention": ["batch", "steps"]}
     made = helper.make_graph(
         graph.nodes,
         "ser",
-        [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "samples"])],
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs],
         graph.constants,
     )
