@@ -212,8 +212,9 @@ def _read_predictions(path: str, labels: tuple[str, ...], size: int, changed: in
     lacking = [name for name in (*PREDICTED, *labels) if name not in frame]
     if lacking:
         raise SerError(f"{path}: the predictions have no column {', '.join(lacking)}; {again}")
-    numbers = all(pd.api.types.is_numeric_dtype(frame[label]) for label in labels)
-    if not numbers or not frame["truth"].isin(labels).all() or frame[list(labels)].isna().any(axis=None):
+    fits = all(pd.api.types.is_numeric_dtype(frame[label]) for label in labels)
+    fits &= all(pd.api.types.is_string_dtype(frame[name]) and not frame[name].isna().any() for name in PREDICTED)
+    if not fits or not frame["truth"].isin(labels).all() or frame[list(labels)].isna().any(axis=None):
         raise SerError(f"{path}: the predictions are not those of {', '.join(labels)}; {again}")
     frame["prediction"] = np.asarray(labels)[frame[list(labels)].to_numpy().argmax(axis=1)]
     return frame

@@ -7,6 +7,7 @@ the same folds. Differences are tested by sign-flip over speakers, and the tests
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from ser_core import models
 from ser_core._utils.content_cache import remember
+from ser_core._utils.errors import SerWarning
 from ser_core.experiments.grids import A5, TABLES
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
@@ -54,7 +56,7 @@ CUT = {"augment", "precision", "epochs", "batch_norm"}
 
 
 def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comparison | None:
-    """Compare two pooled results on the folds that both have; None where they share none.
+    """Compare two pooled results on the folds that both have; None where they share none, or no utterances.
 
     Parameters
     ----------
@@ -68,13 +70,20 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
         return None
     runs = [[run for run in result.results if run.spec["fold"] in folds] for result in (first, second)]
     key = pool_cache.key_of("paired", [*runs[0], *runs[1]], folder, len(runs[0]))
-    differences = remember(
-        pool_cache.KIND,
-        key,
-        lambda: significance.paired(join_predictions(runs[0], folder), join_predictions(runs[1], folder), first.labels),
-        significance.PairedDifferences.to_json,
-        significance.PairedDifferences.from_json,
-    )
+    try:
+        differences = remember(
+            pool_cache.KIND,
+            key,
+            lambda: significance.paired(
+                join_predictions(runs[0], folder), join_predictions(runs[1], folder), first.labels
+            ),
+            significance.PairedDifferences.to_json,
+            significance.PairedDifferences.from_json,
+        )
+    except ValueError as error:  # predictions of other utterances or speakers, in a damaged store
+        names = ", ".join(run.hash for side in runs for run in side)
+        warnings.warn(f"not compared: {' '.join(str(error).split())} ({names})", SerWarning, stacklevel=2)
+        return None
     spec = second.spec
     return Comparison(
         first=first.spec["model"],

@@ -101,8 +101,8 @@ def _with_predictions(good: list[RunResult], folder: Path) -> list[RunResult]:
 
 
 def _check_predictions(run: RunResult, frame: pd.DataFrame, first: RunResult) -> None:
-    if frame.empty or run.labels != first.labels:
-        raise SerError(f"{run.hash}: no test predictions, or other labels than {first.hash}")
+    if frame.empty or len(frame) != run.n_test or run.labels != first.labels:
+        raise SerError(f"{run.hash}: its predictions are not those of its row, or its labels are not {first.hash}'s")
 
 
 def _pool_runs(
