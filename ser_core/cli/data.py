@@ -93,7 +93,7 @@ def data_fetch(name: str, yes: bool, mirror: str | None, force: bool, as_json: b
 @as_json
 @click.pass_context
 def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Verify the files of a corpus: against its published checksums, and whether each can be used.
+    """Verify that the files of a corpus are the published ones and can be used.
 
     Of your own recordings (KIND:PATH), which have no checksums, the second alone. The exit code is 1 only if a file has
     changed.
