@@ -116,7 +116,7 @@ def power_and_energy(
     first, last : int, optional
         the frames to compute, ``last`` excluded; by default all
     kind : str, default "float64"
-        precision after the Fourier transform, float64 or float32
+        precision of the spectrum and what follows, float64 or float32
 
     Returns
     -------
@@ -132,9 +132,14 @@ def power_and_energy(
     energy: np.ndarray = np.empty(count, dtype=kind)
     if not count:
         return power, energy
-    part = _part_of(samples, first * hop - frame // 2, (count - 1) * hop + frame, kind)
+    part = _part_of(samples, first * hop - frame // 2, (count - 1) * hop + frame)
     frames = _view(part, count, frame, hop)
-    _energies(part, frames, energy)
+    if kind == "float64":
+        squares = np.multiply(part, part, out=scratch("squares", len(part)))
+        np.add.reduce(_view(squares, count, frame, hop), axis=1, out=energy)
+    else:
+        np.vecdot(frames, frames, out=energy, casting="same_kind")
+    energy /= frame
     step = -(-count // -(-count // BLOCK))  # blocks of nearly equal size
     for start in range(0, count, step):
         end = min(start + step, count)
@@ -147,9 +152,9 @@ def power_and_energy(
     return power, energy
 
 
-def _part_of(samples: np.ndarray, start: int, count: int, kind: str) -> np.ndarray:
-    """Copy ``count`` samples from ``start`` on, with zeros beyond both ends of the signal."""
-    part = scratch("samples", count, kind=kind)
+def _part_of(samples: np.ndarray, start: int, count: int) -> np.ndarray:
+    """Copy ``count`` samples from ``start`` on as float64, with zeros beyond both ends of the signal."""
+    part = scratch("samples", count)
     low, high = min(max(start, 0), len(samples)), max(min(start + count, len(samples)), 0)
     part[: low - start] = 0.0
     part[low - start : high - start] = samples[low:high]
@@ -161,14 +166,3 @@ def _view(part: np.ndarray, count: int, frame: int, hop: int) -> np.ndarray:
     """Return the overlapping frames [count, frame] of contiguous samples, without a copy."""
     size = part.itemsize
     return np.ndarray((count, frame), part.dtype, part, strides=(hop * size, size))
-
-
-def _energies(part: np.ndarray, frames: np.ndarray, out: np.ndarray) -> None:
-    """Write the mean square of each frame to ``out`` [frames]."""
-    count, frame = frames.shape
-    if part.dtype == np.float64:
-        squares = np.multiply(part, part, out=scratch("squares", len(part)))
-        np.add.reduce(_view(squares, count, frame, frames.strides[0] // part.itemsize), axis=1, out=out)
-    else:
-        np.vecdot(frames, frames, out=out)
-    out /= frame

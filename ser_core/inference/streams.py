@@ -7,7 +7,7 @@ from ser_core._utils.errors import SerError
 from ser_core.audio.processing import to_mono
 from ser_core.features.moving import MovingFeatures
 from ser_core.inference.networks import OnnxNetwork
-from ser_core.inference.predict import Prediction, Predictor, is_silent
+from ser_core.inference.predict import Prediction, Predictor
 
 
 class Stream:
@@ -35,14 +35,29 @@ class Stream:
         self.predictor = predictor
         self.hop = round(hop_seconds * predictor.rate)
         self.size = round(predictor.window_seconds * predictor.rate)
-        self.window = np.zeros(0, dtype=np.float32)  # the last samples, at most one window
         self.count = 0  # samples so far, at the network's rate
+        self._held = np.zeros(2 * self.size, dtype=np.float32)  # the last samples
+        self._end = 0  # of the samples in it
         self._rate: int | None = None
         self._resampler = None
         network = predictor._network
         self._network, self._features = None, None
         if isinstance(network, OnnxNetwork) and network.settings is not None:
             self._network, self._features = network, MovingFeatures(network.settings)
+
+    @property
+    def window(self) -> np.ndarray:
+        """The last samples, at most one window: float32 [samples]."""
+        return self._held[max(0, self._end - self.size) : self._end]
+
+    def _hold(self, samples: np.ndarray) -> None:
+        """Keep the next samples; they move only when there is no place left behind them."""
+        if self._end + len(samples) > len(self._held):
+            kept = self.window.copy()
+            self._held[: len(kept)], self._end = kept, len(kept)
+        self._held[self._end : self._end + len(samples)] = samples
+        self._end += len(samples)
+        self.count += len(samples)
 
     def feed(self, chunk: np.ndarray, rate: int) -> list[Prediction]:
         """Add samples to the stream and return the predictions that are due.
@@ -68,8 +83,7 @@ class Stream:
         due = []
         while len(mono):
             missing = self.hop - self.count % self.hop
-            self.window = np.concatenate([self.window, mono[:missing]])[-self.size :]
-            self.count += min(missing, len(mono))
+            self._hold(mono[:missing])
             mono = mono[missing:]
             if self.count % self.hop == 0:
                 due.append(self._estimate())
@@ -77,17 +91,18 @@ class Stream:
 
     def _estimate(self) -> Prediction:
         """Predict from the samples of the last window."""
-        predictor, first = self.predictor, self.count - len(self.window)
-        start, seconds = first / predictor.rate, len(self.window) / predictor.rate
-        silent = is_silent(self.window)
+        predictor, window = self.predictor, self.window
+        first = self.count - len(window)
+        start, seconds = first / predictor.rate, len(window) / predictor.rate
+        low, high = float(window.min()), float(window.max())
+        silent, peak = high - low < 2 * audio.SILENCE, max(high, -low)
         if self._network is None or self._features is None:
-            samples = self.window if silent else audio.peak_normalise(self.window)
+            samples = window if silent else audio.peak_normalise(window)
             return predictor._classify(samples, "stream", seconds, start)
-        peak = float(max(self.window.max(), -self.window.min()))
         scale = 1.0 / peak if peak > 0 and (self._features.settings.normalise or not silent) else 1.0
-        values = self._features.update(self.window, first, scale)
+        values = self._features.update(window, first, scale)
         outputs = predictor._checked([self._network.run(values[None])], "stream")
-        return predictor._assemble([outputs], "stream", seconds, start, [0], [len(self.window)], [silent])
+        return predictor._assemble([outputs], "stream", seconds, start, [0], [len(window)], [silent])
 
     def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
         """Return a chunk in mono at the network's rate, resampled without seams."""
