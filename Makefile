@@ -127,7 +127,8 @@ test-notebooks: env ## Run every notebook in its small setting, cell by cell
 # Two processes, each of which takes a file at a time, in the order of their names: those that take long come early.
 both = -n 2 --dist loadfile --no-loadscope-reorder
 # The runs that notebooks show come first, in two processes that load TensorFlow once.
-nbval = SER_QUICK=1 $(BIN)/ser sweep demo --workers 2 >/dev/null && SER_QUICK=1 $(BIN)/python -m pytest $(both) -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
+quick_runs = SER_QUICK=1 $(BIN)/ser sweep demo --workers 2
+nbval = $(quick_runs) >/dev/null && SER_QUICK=1 $(BIN)/python -m pytest $(both) -o addopts= --nbval-lax --nbval-cell-timeout=600 notebooks/
 
 lock: env ## Compile requirements.lock from pyproject.toml; pins that still fit stay
 	@uv=$$(command -v uv || echo $(BIN)/uv); \
