@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bad_files
 import made_recordings
 
-LIMIT = 10.0
-"""Longest time for one input, seconds."""
+LIMIT, HANG = 10.0, 120.0
+"""Longest time for one input, seconds: of the processor, and of the clock, which a loaded machine stretches."""
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 """Numbers that headers handle badly."""
 
@@ -218,15 +218,15 @@ def run(count: int, seed: int, first: int = 0, keep: Path | None = None) -> Repo
     expected = predictor.predict(good).record()
     for number in range(first, first + count):
         data = damaged(recordings, np.random.default_rng([seed, number]))
-        started = time.monotonic()
+        started, clock = time.process_time(), time.monotonic()
         with captured() as printed:
             found = answer(predictor, data, {0: "predict", 5: "stream"}.get(number % 10, "read"))
-        seconds = time.monotonic() - started
+        seconds, waited = time.process_time() - started, time.monotonic() - clock
         report.slowest = max(report.slowest, seconds)
         if printed[0]:
             found = f"BROKEN: printed {printed[0][:300]!r}"
-        elif seconds > LIMIT:
-            found = f"BROKEN: {seconds:.1f} s"
+        elif seconds > LIMIT or waited > HANG:
+            found = f"BROKEN: {seconds:.1f} s of the processor, {waited:.1f} s of the clock"
         elif number % 50 == 0 and predictor.predict(good).record() != expected:
             found = "BROKEN: the next good recording is answered otherwise"
         report.outcomes[found.split(":")[0]] += 1
@@ -251,7 +251,8 @@ def main() -> int:
     for number, what in report.broken:
         print(f"input {number}: {what}")
     print(", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items())))
-    print(f"slowest {report.slowest:.2f} s; peak memory {', '.join(f'{peak:.0f}' for peak in report.peak)} MB")
+    peak = ", ".join(f"{peak:.0f}" for peak in report.peak)
+    print(f"slowest {report.slowest:.2f} s of the processor; peak memory {peak} MB")
     return 1 if report.broken else 0
 
 
