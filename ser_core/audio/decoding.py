@@ -63,7 +63,8 @@ def open_sound(source: str | os.PathLike | bytes, name: str) -> Iterator[Sound]:
             start = file.read(4)
         start = start[:4]
         correction = headers.check_length(file, size, name)
-        if correction.patches:
+        if correction.patches or correction.stop:
+            size = correction.stop or size
             file = cut(file, 0, size, correction.patches)
         try:
             with _quiet(start not in _KNOWN_STARTS):

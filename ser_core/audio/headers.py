@@ -58,6 +58,7 @@ class Correction:
 
     patches: tuple[tuple[int, bytes], ...] = ()  # offset, and the bytes that stand there instead
     note: str = ""
+    stop: int | None = None  # where the recording ends in the file, bytes; None at the file's end
 
 
 def check_length(file: Source, size: int, name: str) -> Correction:
@@ -97,8 +98,9 @@ def check_length(file: Source, size: int, name: str) -> Correction:
         return _corrected(samples, present, _disagreement(claimed, present))
     if _samples_follow(file, samples.first + claimed, size):
         return _corrected(samples, present, _disagreement(claimed, present))
-    if _read(file, samples.first + claimed + claimed % 2, 4) in (b"RIFF", b"FORM"):
-        return Correction(note="another recording follows in the file; only the first was read")
+    end = samples.first + claimed + claimed % 2
+    if _read(file, end, 4) in (b"RIFF", b"FORM"):
+        return Correction(note="another recording follows in the file; only the first was read", stop=end)
     return Correction()
 
 
