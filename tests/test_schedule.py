@@ -101,3 +101,17 @@ def test_notebooks_run_at_the_same_time(tmp_path, monkeypatch):
     outcomes = {task.where: failure for task, failure, _ in schedule.execute_all(published, tasks, {}, 2)}
     assert outcomes == {"0a": "", "0b": ""}
     assert all(task.log.is_file() for task in tasks)
+
+
+def test_quick_profiles_are_small_in_a_sweep_too(monkeypatch):
+    """So that one sweep makes every run that the notebooks show in their small setting."""
+    from ser_core.cli.running import _sweep_specs
+    from ser_core.experiments import presets
+
+    choices = dict.fromkeys(("model", "corpus"))
+    monkeypatch.setenv("SER_QUICK", "1")
+    small = _sweep_specs("demo", None, "0", None, choices)
+    assert small == list(presets.get_profile("demo", quick=True).specs)
+    assert all(spec.epochs <= 2 or spec.model == "svm" for spec in small)
+    monkeypatch.delenv("SER_QUICK")
+    assert len(_sweep_specs("demo", None, "0", None, choices)) > len(small)

@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 
 from ser_core._utils.errors import SerWarning
+from ser_core._utils.processes import follow_parent
 
 MANY = 64
 """Values from which threads are worth starting."""
@@ -86,18 +85,5 @@ def start_process(threads: int) -> None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(threads)
-    _follow_parent()
-
-
-def _follow_parent() -> None:
-    """Make a pool's process ignore Ctrl-C, which its parent handles, and end when its parent ends in any way."""
-    parent = parent_process()
-    assert parent is not None, "called in a process of a pool"
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore", SerWarning)  # the parent says it once
-    threading.Thread(target=wait, daemon=True).start()
+    follow_parent()
