@@ -145,7 +145,8 @@ def read_pipe(pipe, rate: int, channels: int) -> Iterator[Chunk]:
         if not whole:
             return
         samples = np.frombuffer(data[:whole], kind).reshape(-1, channels)
-        yield (samples / -float(np.iinfo(kind).min) if kind.kind == "i" else samples).astype(np.float32), rate
+        values = samples.astype(np.float32)
+        yield (values * np.float32(2.0 ** (1 - 8 * kind.itemsize)) if kind.kind == "i" else values), rate
         rest = data[whole:]
         left = None if left is None else left - whole
 
