@@ -1,12 +1,17 @@
 """Blocks, kept arrays and grouped filters give the bits of the plain formulas; float32 stays within 1e-4."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import librosa
 import numpy as np
 import pytest
 
 from ser_core import audio, corpora, features
+from ser_core._utils import paths
 from ser_core.audio import augmentation
 from ser_core.features import frame_power, inputs
 
@@ -77,6 +82,25 @@ def test_lengths_from_a_tenth_of_a_second_to_a_minute_have_the_same_bits(seconds
     samples = np.random.default_rng(0).normal(0.0, 0.1, round(16_000 * seconds))
     assert_same_bits(samples)
     assert_same_bits(samples.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("kernels", "needed"), [("Nehalem", "sse4_2"), ("Haswell", "avx2"), ("Zen", "avx2"), ("SkylakeX", "avx512vl")]
+)
+def test_the_kernels_of_other_processors_keep_the_bits(kernels, needed):
+    """OpenBLAS rounds differently with each of them."""
+    about = Path("/proc/cpuinfo")
+    if not about.is_file() or needed not in about.read_text().split():
+        pytest.skip(f"a processor without {needed}")
+    code = """
+import numpy as np, test_frame_power
+for seconds in (0.3, 1.2, 1.31, 2.6, 3.905, 4.0, 5.3, 11.013):
+    test_frame_power.assert_same_bits(np.random.default_rng(0).normal(0.0, 0.1, round(16_000 * seconds)))
+"""
+    folders = os.pathsep.join([str(Path(__file__).parent), str(paths.package_dir().parent)])
+    environment = os.environ | {"OPENBLAS_CORETYPE": kernels, "PYTHONPATH": folders}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])

@@ -21,7 +21,7 @@ N_MFCC, N_MELS = 13, 40
 DYNAMIC_RANGE_DB = 80.0
 """Range of the log-mel spectrogram below its maximum, dB."""
 PART = 128
-"""Least number of frames in a product with groups of mel filters. OpenBLAS adds in another order for fewer."""
+"""Least number of frames in a product with mel filters: matrix libraries add in another order for fewer."""
 LONGEST = 256
 """Frames whose power spectrum is held at once in float32: so few that matrix libraries use one thread."""
 
@@ -136,11 +136,40 @@ def _band_groups(rate: int, n_fft: int, kind: str) -> list[tuple[slice, slice, n
 
 def _multiply_filters(power: np.ndarray, rate: int, n_fft: int, out: np.ndarray) -> None:
     """Write the product of a power spectrum [frames, bins] and the mel filters to ``out`` [frames, 40]."""
-    if len(power) < PART and power.dtype == np.float64:
+    if power.dtype == np.float64 and not (len(power) >= PART and _groups_are_exact(rate, n_fft)):
         np.matmul(power, mel_filters(rate, n_fft).T, out=out)
-        return
+    else:
+        _multiply_groups(power, rate, n_fft, out)
+
+
+def _multiply_groups(power: np.ndarray, rate: int, n_fft: int, out: np.ndarray) -> None:
     for bins, bands, filters in _band_groups(rate, n_fft, power.dtype.name):
         np.matmul(power[:, bins], filters, out=out[:, bands])
+
+
+@lru_cache(maxsize=16)
+def _groups_are_exact(rate: int, n_fft: int) -> bool:
+    """Return whether the products of groups have the bits of the whole product; that depends on the processor."""
+    random = np.random.default_rng(0)
+    for count in (PART, PART + 1, PART + 7):
+        power, made = random.random((count, n_fft // 2 + 1)), np.empty((count, N_MELS))
+        _multiply_groups(power, rate, n_fft, made)
+        if not np.array_equal(made, power @ mel_filters(rate, n_fft).T):
+            return False
+    return True
+
+
+def _parts(count: int, kind: str) -> list[tuple[int, int]]:
+    """Cut frames into parts whose power spectrum is held at once: the limits of each.
+
+    In float64 a product of parts has the bits of the whole product: all parts but the last have :data:`PART` frames, a
+    multiple of what matrix libraries compute at once, and the last has what is left, so that it ends as the whole does.
+    """
+    if kind == "float64":
+        starts = [PART * i for i in range(max(1, count // PART))]
+    else:
+        starts = list(range(0, max(1, count), -(-count // max(1, -(-count // LONGEST))) or 1))
+    return list(zip(starts, [*starts[1:], count]))
 
 
 def mel_and_energy(
@@ -168,10 +197,7 @@ def mel_and_energy(
     count = (frame_count(len(samples), frame, hop) if last is None else last) - first
     mel = scratch("mel", count, N_MELS, kind=kind)
     energy: np.ndarray = np.empty(count, dtype=kind)
-    parts = count // PART if kind == "float64" else -(-count // LONGEST)
-    step = -(-count // max(1, parts))
-    for start in range(0, count, step or 1):
-        end = min(start + step, count)
+    for start, end in _parts(count, kind):
         power, energy[start:end] = power_and_energy(
             samples, frame, hop, first=first + start, last=first + end, kind=kind
         )
