@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core.cli import main
-from ser_core.protocols import speakers, splits
+from ser_core.protocols import assignment, leakage, speakers, splits
 
 
 def table(rows):
@@ -84,3 +84,14 @@ def test_speakers_in_two_spellings_are_noted(tmp_path):
     assert "Ben and ben differ only in case" in shown.output
     leaks = CliRunner().invoke(main, ["leaks", "--corpus", name])
     assert "note:     speakers Ben and ben differ only in case" in leaks.output
+
+
+def test_two_folders_of_one_name_are_two_corpora(tmp_path):
+    files = [f"{emotion}/{s}_{i}.wav" for emotion in ("angry", "sad") for s in "abc" for i in "12"]
+    first, second = (recorded(tmp_path / place / "voices", files) for place in ("one", "two"))
+    for path in (tmp_path / "two").rglob("*.wav"):
+        soundfile.write(path, np.random.default_rng(len(path.name)).normal(0, 0.2, 5000), 16_000)
+    frame = assignment.utterance_sides(first, "cross", second)
+    assert dict(frame.groupby("corpus")["0"].agg(set)) == {first: {"train", "validation"}, second: {"test"}}
+    report = leakage.audit_protocol(first, "cross", test_corpus=second, cues=False, progress=False)
+    assert report["utterances"] == report["recordings"] == 24

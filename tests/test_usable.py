@@ -102,3 +102,13 @@ def test_a_corrected_label_gives_another_result_and_the_same_list_the_same(made,
 
 def test_the_version_of_a_known_corpus_is_that_of_its_samples():
     assert run.corpus_version("demo") == cache.data_version(corpora.load("demo"))
+
+
+def test_a_good_copy_is_preferred_to_a_pointer(made):
+    name, folder = made
+    samples, rate = soundfile.read(folder / "sad" / "a_0.wav")
+    soundfile.write(folder / "sad" / "a_0.flac", samples, rate)
+    chosen = lambda: dict(zip(corpora.load(name)["id"], corpora.load(name)["path"]))["sad/a_0"]  # noqa: E731
+    assert chosen().endswith(".wav")
+    (folder / "sad" / "a_0.wav").write_bytes(POINTER)
+    assert chosen().endswith(".flac") and usable.find_unusable(corpora.load(name)) == {}

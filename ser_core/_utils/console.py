@@ -64,11 +64,14 @@ def plain_messages() -> Iterator[None]:
         else:
             show(message, category, filename, lineno, file, line)
 
-    warnings.showwarning, sys.unraisablehook = print_line, lambda arguments: None
+    sys.unraisablehook = lambda arguments: None
     try:
-        yield
+        with warnings.catch_warnings():  # which puts back what it finds
+            warnings.simplefilter("default", SerWarning)
+            warnings.showwarning = print_line
+            yield
     finally:
-        warnings.showwarning, sys.unraisablehook = show, ignored
+        sys.unraisablehook = ignored
 
 
 @contextlib.contextmanager

@@ -33,7 +33,8 @@ def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None) 
     -------
     DataFrame
         ``id``, ``corpus``, ``speaker``, ``text``, ``emotion`` and one column per fold ("train", "validation", "test" or
-        "none"), sorted by id; one row per utterance, under ``leaky`` one per clip, under ``cross`` of both corpora
+        "none"), sorted by id; one row per utterance, under ``leaky`` one per clip, under ``cross`` of both corpora,
+        where ids that both have begin with the name of the first
 
     Raises
     ------
@@ -56,6 +57,8 @@ def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None) 
             raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
         labels = shared_labels(corpus, test_corpus)
         target = load_utterances(test_corpus)
+        if set(table["id"]) & set(target["id"]):  # two folders with the same names of files
+            table = table.assign(id=f"{corpus}: " + table["id"])
         table, target = (utterances[utterances["emotion"].isin(labels)] for utterances in (table, target))
         clips = pd.concat([table, target], ignore_index=True)
     elif protocol == "leaky":

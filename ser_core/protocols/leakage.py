@@ -90,7 +90,10 @@ def audit_protocol(
     if fold is not None and str(fold) not in numbers:
         raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {len(numbers) - 1} on {corpus}")
     numbers = numbers if fold is None else [str(fold)]
-    recordings = pd.concat([_recordings(name) for name in names], ignore_index=True).drop_duplicates("id")
+    known = [_recordings(name) for name in names]
+    if len(known) > 1 and subsets["id"].str.startswith(f"{corpus}: ").any():  # both have the same ids
+        known[0] = known[0].assign(id=f"{corpus}: " + known[0]["id"])
+    recordings = pd.concat(known, ignore_index=True).drop_duplicates("id")
     originals = [splits.original_of(clip) for clip in subsets["id"]] if protocol == "leaky" else subsets["id"]
     clips = subsets.assign(utterance=originals)
     table = clips.merge(recordings, left_on="utterance", right_on="id", suffixes=("", "_known")).drop(
