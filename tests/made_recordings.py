@@ -142,6 +142,9 @@ def counts() -> Iterator[Odd]:
         yield Odd(f"{mode.lower()} rate, untagged, last frame cut.mp3", mp3[:-20], slack=0.2)
         yield Odd(f"{mode.lower()} rate, junk in front.mp3", bytes(100) + mp3, word="before the first frame", slack=0.2)
     tagged = written("MP3")
+    at = tagged.index(b"Info" if b"Info" in tagged[:200] else b"Xing") + 8
+    fewer = tagged[:at] + struct.pack(">I", 20) + tagged[at + 4 :]
+    yield Odd("fewer frames named.mp3", fewer, word="beginning of the file only", slack=0.2)
     yield Odd("joined.mp3", tagged + tagged, 2 * SECONDS, "beginning of the file only", slack=0.4)
     two_rates = untagged_mp3("CONSTANT") + untagged_mp3("CONSTANT", 44_100)
     yield Odd("joined, of two rates.mp3", two_rates, SECONDS, "rate or channels change", slack=0.2)

@@ -6,6 +6,7 @@ the end if a tag says that there is much more, so such a tag is put in front (:f
 """
 
 import struct
+from collections.abc import Iterator
 
 from ser_core.audio.sources import Source
 
@@ -109,26 +110,36 @@ def find_end(file: Source, size: int) -> tuple[int, bool]:
     changes : bool
         whether the rate or the number of channels changes, where the decoder stops
     """
-    first, at, base, data = None, 0, 0, b""
-    while at < size:
-        if at - base + 10 > len(data):
-            file.seek(at)
-            base, data = at, file.read(1 << 20)
-        head = data[at - base : at - base + 10]
-        length = frame_size(head)
-        if head[:3] == b"ID3" and len(head) == 10:
-            at += tag_size(head)
-            continue
-        if not length:  # other tags, or damage: the decoder goes on behind it
-            return size, False
+    first = None
+    for at, length, head in _walk(file, 0, size):
         kind = head[1] >> 3 & 3, head[2] >> 2 & 3, head[3] >> 6 == 3
         first = first or kind
         if kind != first:
             return size, True
         if at + length > size:
             return at, False
-        at += length
     return size, False
+
+
+def _walk(file: Source, at: int, size: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yield offset, size and head of each frame from an offset on, over tags, up to what is neither.
+
+    Behind other tags, and behind damage, the decoder goes on; what is there is not looked at.
+    """
+    base, data = 0, b""
+    while at < size:
+        if at - base + 10 > len(data):
+            file.seek(at)
+            base, data = at, file.read(1 << 20)
+        head = data[at - base : at - base + 10]
+        if head[:3] == b"ID3" and len(head) == 10:
+            at += tag_size(head)
+            continue
+        length = frame_size(head)
+        if not length:
+            return
+        yield at, length, head
+        at += length
 
 
 def find_hidden_frames(file: Source) -> int | None:
@@ -176,16 +187,14 @@ def unknown_from(file: Source) -> tuple[int | None, str]:
     place = next((at for at in (head.find(name, 4, 48) for name in (b"Xing", b"Info", b"VBRI")) if at >= 0), -1)
     if place < 0:
         return first, ""
-    tag = head[place:]
+    tag, frame = head[place:], frame_size(head[:4])
     if tag[:4] == b"VBRI":
-        names_frames, names_bytes, at = True, True, 10
+        named = int.from_bytes(tag[14:18], "big")
     else:
-        names_frames, names_bytes, at = bool(tag[7] & 1), bool(tag[7] & 2), 12
-    if not names_frames:
-        return first + frame_size(head[:4]), ""
-    if names_bytes:
-        file.seek(first + struct.unpack(">I", tag[at : at + 4])[0])
-        follows = file.read(4)
-        if frame_size(follows) or follows[:3] == b"ID3":
-            return first + frame_size(head[:4]), "its tag describes the beginning of the file only; all was read"
+        named = int.from_bytes(tag[8:12], "big") if tag[7:8] and tag[7] & 1 else 0
+    if not named:
+        return first + frame, ""
+    file.seek(0, 2)
+    if sum(1 for _ in _walk(file, first + frame, file.tell())) > named + 1:  # some encoders count the tag's own
+        return first + frame, "its tag describes the beginning of the file only; all was read"
     return None, ""

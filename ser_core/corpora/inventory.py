@@ -95,6 +95,7 @@ def read_headers(name: str, *, listed: bool = False) -> pd.DataFrame:
         try:
             header = soundfile.info(os.fspath(source))
             seconds = sample_range(source, header.samplerate, header.frames)[1] / header.samplerate
+            seconds = seconds if header.frames < 2**55 else np.nan  # a FLAC file that names no length
             facts = (seconds, header.samplerate, header.channels, header.format)
         except (soundfile.LibsndfileError, OSError):
             facts = (np.nan, np.nan, np.nan, "not readable")
