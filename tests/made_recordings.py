@@ -156,7 +156,7 @@ def counts() -> Iterator[Odd]:
         yield Odd(f"joined {name}", data + data, 2 * SECONDS, "2 streams are joined in the file; all")
         yield Odd(f"three joined {name}", 3 * data, 3 * SECONDS, "3 streams are joined in the file; all")
     other = written("OGG", "VORBIS", rate=22_050)
-    yield Odd("joined, of two rates.ogg", written("OGG", "VORBIS") + other, SECONDS, "only the first 1 could be read")
+    yield Odd("joined, of two rates.ogg", written("OGG", "VORBIS") + other, SECONDS, "only the first was read")
 
 
 def telephones() -> Iterator[Odd]:

@@ -230,7 +230,8 @@ def _join(parts: list[tuple[int, int]], file: Source, stack: contextlib.ExitStac
                         continue
             except (soundfile.LibsndfileError, TypeError):
                 pass
-            notes.append(f"{len(parts)} streams are joined in the file; only the first {number} could be read as one")
+            which = "the first was" if number == 1 else f"the first {number} were"
+            notes.append(f"{len(parts)} streams are joined in the file; only {which} read, the next is of another kind")
             return
         notes.append(f"{len(parts)} streams are joined in the file; all were read")
 
