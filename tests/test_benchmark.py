@@ -34,7 +34,7 @@ def test_contenders_take_turns_after_the_warmup():
     assert order == ["librosa", "ser", "librosa", "librosa", "ser", "ser", "librosa", "librosa", "ser", "ser"]
     assert (peer.calls, ours.calls) == (4, 4)
     assert peer.p50_ms == pytest.approx(400) and ours.p50_ms == pytest.approx(100)
-    assert ours.cpu_ms == pytest.approx(200)
+    assert ours.cpu_ms == pytest.approx(200) and ours.cpu_ratio == pytest.approx(4)
     assert ours.ratio.median == pytest.approx(4) and ours.ratio.rounds == 2
     assert peer.ratio is None
 
@@ -69,8 +69,13 @@ def test_the_ratio_is_over_rounds_not_over_all_calls():
 
 def test_the_floor_is_the_larger_bound():
     peaks = records.Peaks(1, gflops=50.0, gigabytes=10.0)
-    assert floors.floor(peaks, 1e8, 1e6, "").ms == pytest.approx(2.0)  # 1e8 / 50e9 s
-    assert floors.floor(peaks, 1e6, 1e9, "").ms == pytest.approx(100.0)  # 1e9 / 10e9 s
+    assert floors.bound(floors.count(1e8, 1e6, ""), peaks).ms == pytest.approx(2.0)  # 1e8 / 50e9 s
+    assert floors.bound(floors.count(1e6, 1e9, ""), peaks).ms == pytest.approx(100.0)  # 1e9 / 10e9 s
+
+
+def test_the_limits_of_the_machine_are_the_highest_that_were_measured():
+    slow, fast = records.Peaks(2, 50.0, 10.0), records.Peaks(2, 80.0, 9.0)
+    assert floors.best(slow, fast) == records.Peaks(2, 80.0, 10.0)
 
 
 def test_operations_of_a_network_by_hand():

@@ -103,7 +103,7 @@ def measure_clip(job: Job) -> tuple[Stage, ...]:
             job.stage,
             STAGES[job.stage].title,
             timings=tuple(timings),
-            floor=floors.floor(floors.measure_peaks(os.cpu_count() or 1), operations, moved, counted),
+            floor=floors.count(operations, moved, counted),
             difference=float(np.abs(ours - naive.predict(job.clip, model, energy)).max()),
         ),
     )
@@ -131,7 +131,7 @@ def measure_features(job: Job) -> tuple[Stage, ...]:
             STAGES[job.stage].title,
             threads=job.threads,
             timings=tuple(timings),
-            floor=floors.floor(floors.measure_peaks(1), operations, samples.nbytes + ours.nbytes, "II.D.1, Eq. 1 to 4"),
+            floor=floors.count(operations, samples.nbytes + ours.nbytes, "II.D.1, Eq. 1 to 4"),
             difference=float(np.abs(ours - exact).max()),
             notes=(
                 "difference: largest over the 42 channels before Eq. 4, librosa in float64",
@@ -205,7 +205,7 @@ def measure_stream(job: Job) -> tuple[Stage, ...]:
             job.stage,
             STAGES[job.stage].title,
             timings=tuple(timings),
-            floor=floors.floor(floors.measure_peaks(1), operations, 4 * hop, "the features of one hop"),
+            floor=floors.count(operations, 4 * hop, "the features of one hop"),
             notes=("now and then: 50 ms of sleep between two calls, in which threads that spin use the processor",),
         ),
     )

@@ -145,6 +145,7 @@ def _block(one: Contender, record: Record, calls: int, clock, used, between, idl
 def _timing(one: Contender, record: Record, peer: Record | None, mode: str, utterances: int) -> Timing:
     """Summarise the times of a contender."""
     seconds = np.concatenate(record.rounds)
+    alone = peer is None or peer is record
     p25, p50, p75, p95 = (1000 * float(value) for value in np.percentile(seconds, [25, 50, 75, 95]))
     return Timing(
         name=one.name,
@@ -158,8 +159,15 @@ def _timing(one: Contender, record: Record, peer: Record | None, mode: str, utte
         cpu_ms=1000 * float(np.median(record.processor)),
         per_second=1000 * utterances / p50 if p50 else None,
         memory_mib=record.memory,
-        ratio=None if peer is None or peer is record else ratio_of(peer.rounds, record.rounds),
+        ratio=None if alone or peer is None else ratio_of(peer.rounds, record.rounds),
+        cpu_ratio=None if alone or peer is None else _median_ratio(peer.processor, record.processor),
     )
+
+
+def _median_ratio(peer: Sequence[float], other: Sequence[float]) -> float | None:
+    """Return the median of the ratios, or None where the clock is too coarse."""
+    each = [a / b for a, b in zip(peer, other) if b > 0]
+    return float(np.median(each)) if each else None
 
 
 def ratio_of(peer: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> Ratio:

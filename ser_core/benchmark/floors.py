@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,24 +56,34 @@ def _fastest(call: Callable[[], object], repeats: int) -> float:
     return min(seconds)
 
 
-def floor(peaks: Peaks, operations: float, moved: float, counted: str) -> Floor:
-    """Make the floor of a stage.
+def count(operations: float, moved: float, counted: str) -> Floor:
+    """Describe what no way of doing a stage can leave out; :func:`bound` gives its time.
 
     Parameters
     ----------
-    peaks : Peaks
     operations, moved : float
-        floating-point operations, and bytes read and written, that cannot be left out
+        floating-point operations, and bytes read and written, per call
     counted : str
         what was counted
+    """
+    return Floor(round(operations), round(moved), counted, 0.0)
+
+
+def bound(floor: Floor, peaks: Peaks) -> Floor:
+    """Compute the time of a floor at the measured limits of the machine.
 
     Examples
     --------
-    >>> floor(Peaks(1, gflops=100.0, gigabytes=10.0), 2e8, 1e6, "a product").ms
+    >>> bound(count(2e8, 1e6, "a product"), Peaks(1, gflops=100.0, gigabytes=10.0)).ms
     2.0
     """
-    seconds = max(operations / (peaks.gflops * 1e9), moved / (peaks.gigabytes * 1e9))
-    return Floor(round(operations), round(moved), counted, 1000 * seconds)
+    seconds = max(floor.operations / (peaks.gflops * 1e9), floor.bytes / (peaks.gigabytes * 1e9))
+    return replace(floor, ms=1000 * seconds)
+
+
+def best(*measured: Peaks) -> Peaks:
+    """Return the highest limits of several measurements with the same number of threads: others may have been busy."""
+    return Peaks(measured[0].threads, max(one.gflops for one in measured), max(one.gigabytes for one in measured))
 
 
 def feature_operations(frames: int, channels: int = 42) -> int:

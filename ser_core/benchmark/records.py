@@ -64,6 +64,8 @@ class Timing:
         peak memory of the process, where the stage starts one for each call
     ratio : Ratio or None
         the peer's time over this one in the same mode; None for the peer
+    cpu_ratio : float or None
+        the same of the processor time, the median over the rounds; less disturbed where the machine is busy
     """
 
     name: str
@@ -80,6 +82,7 @@ class Timing:
     per_second: float | None = None
     memory_mib: float | None = None
     ratio: Ratio | None = None
+    cpu_ratio: float | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Timing:

@@ -68,7 +68,7 @@ def measure_network(job: Job) -> tuple[Stage, ...]:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     model = build(job.network)
-    peaks, operations = floors.measure_peaks(threads), floors.network_operations(model)
+    operations = floors.network_operations(model)
     runtimes = _runtimes(model, threads)
     random = np.random.default_rng(0)
     stages = []
@@ -82,7 +82,7 @@ def measure_network(job: Job) -> tuple[Stage, ...]:
                 utterances=batch,
                 threads=threads,
                 timings=tuple(_timings(job, runtimes, x)),
-                floor=floors.floor(peaks, operations * batch, moved, "products of the network; input and weights"),
+                floor=floors.count(operations * batch, moved, "products of the network; input and weights"),
             )
         )
     return tuple(stages)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core._utils import machine, paths
+from ser_core._utils import machine as this_machine
+from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.benchmark import clocks, floors
 from ser_core.benchmark.job import Job, run_in_process
-from ser_core.benchmark.records import Benchmark, Machine, Stage
+from ser_core.benchmark.records import Benchmark, Machine, Peaks, Stage
 from ser_core.benchmark.stages import STAGES
 
 CLIP_SECONDS, CLIP_RATE = 3.9, 48_000
@@ -80,8 +81,7 @@ def run_benchmark(only: Sequence[str] = (), *, quick: bool = False, progress: bo
 
     chosen = select_stages(only, quick)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    load = clocks.load()
-    corpus = choose_corpus()
+    before, corpus = describe_machine(clocks.load()), choose_corpus()
     stages: list[Stage] = []
     networks: list[Stage] = []
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
@@ -95,14 +95,27 @@ def run_benchmark(only: Sequence[str] = (), *, quick: bool = False, progress: bo
                 networks += run_networks(job, bar.set_postfix_str)
             else:
                 stages += run_in_process(job, gpu=kind.gpu)
+    machine = replace(before, peaks=tuple(map(floors.best, before.peaks, measure_all_peaks())))
     return Benchmark(
         when=when,
         quick=quick,
         material=f"{corpus}; one recording of it, {CLIP_SECONDS:.2f} s, {CLIP_RATE:,} Hz, 16-bit WAV",
-        machine=describe_machine(load),
-        stages=tuple(stages),
-        networks=tuple(networks),
+        machine=machine,
+        stages=tuple(bounded(stage, machine) for stage in stages),
+        networks=tuple(bounded(stage, machine) for stage in networks),
     )
+
+
+def bounded(stage: Stage, machine: Machine) -> Stage:
+    """Return a stage with the time of its floor at the measured limits of the machine."""
+    return (
+        stage if stage.floor is None else replace(stage, floor=floors.bound(stage.floor, machine.peak(stage.threads)))
+    )
+
+
+def measure_all_peaks() -> tuple[Peaks, ...]:
+    """Measure the limits of the machine with one thread, and with all cores."""
+    return tuple(floors.measure_peaks(threads) for threads in sorted({1, usable_cores()}))
 
 
 def run_networks(job: Job, tell: Callable[[str], object]) -> Iterator[Stage]:
@@ -196,14 +209,14 @@ def describe_machine(load: float | None) -> Machine:
 
     cores = usable_cores()
     return Machine(
-        processor=machine.processor_name(),
+        processor=this_machine.processor_name(),
         system=f"{platform.system()} {platform.machine()}",
         cores=cores,
         memory_mib=_memory_mib(),
         gpu=_gpu_name(),
         load=load,
-        peaks=tuple(floors.measure_peaks(threads) for threads in sorted({1, cores})),
-        versions=machine.versions(),
+        peaks=measure_all_peaks(),
+        versions=this_machine.versions(),
     )
 
 

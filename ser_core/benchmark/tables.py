@@ -41,6 +41,12 @@ def format_ratio(timing: Timing | None) -> str:
     return f"{ratio.median:.{digits}f}x [{ratio.low:.{digits}f}, {ratio.high:.{digits}f}]"
 
 
+def format_processor(timing: Timing) -> str:
+    """Format the processor time of a call, and how many times as much the peer uses."""
+    ratio = "" if timing.cpu_ratio is None else f" ({timing.cpu_ratio:.1f}x)"
+    return format_time(timing.cpu_ms) + ratio
+
+
 def stage_lines(stage: Stage) -> list[list[str]]:
     """Return the cells of each timing of a stage: title, way, calls, median, quartiles, processor, memory, ratio."""
     lines = []
@@ -54,7 +60,7 @@ def stage_lines(stage: Stage) -> list[list[str]]:
                 f"{one.name}{mode}",
                 format_time(one.p50_ms),
                 spread,
-                format_time(one.cpu_ms) if measured else "",
+                format_processor(one) if measured else "",
                 "" if one.memory_mib is None else f"{one.memory_mib:.0f} MiB",
                 format_ratio(one) if one.role != PEER else "",
             ]

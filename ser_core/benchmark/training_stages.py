@@ -125,7 +125,7 @@ def _floor(utterances: int) -> Floor:
     model = untrained(A5)
     operations = 3 * floors.network_operations(model) * utterances
     moved = 4 * utterances * naive.FRAMES * 42 + 3 * 4 * model.count_params() * -(-utterances // BATCH)
-    return floors.floor(floors.measure_peaks(1), operations, moved, "products forwards and backwards; inputs, weights")
+    return floors.count(operations, moved, "products forwards and backwards; inputs, weights")
 
 
 def _stage(job: Job, timings: list[Timing], utterances: int, floor: Floor | None, notes: list[str]) -> Stage:
