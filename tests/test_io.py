@@ -102,7 +102,7 @@ def test_the_shortest_accepted_recording_is_read(tmp_path):
 
 def test_every_unusual_published_recording_is_read(real_data):
     native = sorted((real_data / "native").rglob("*.wav"))
-    assert len(native) == 18
+    assert len(native) >= 18
     for path in native:
         samples = audio.read(path)
         assert np.isfinite(samples).all() and 1.0 < len(samples) / 16_000 < 6.0
