@@ -317,8 +317,9 @@ def answer(ask: Callable[[np.random.Generator], str], random: np.random.Generato
         return "BROKEN: " + " ".join(traceback.format_exception(error)[-4:])
 
 
-def run(kind: str, count: int, seed: int, first: int = 0) -> fuzz.Report:
-    """Run the fuzzing of one kind and return its report."""
+def run(kind: str, count: int, seed: int, first: int = 0, seconds: float = 1e9) -> fuzz.Report:
+    """Run the fuzzing of one kind, for some seconds at most, and return its report."""
+    end = time.monotonic() + seconds
     report = fuzz.Report()
     kept = {name: os.environ.get(name) for name in ("SER_RUNS", "SER_CACHE")}
     sys.modules.pop(TRAP, None)
@@ -331,15 +332,17 @@ def run(kind: str, count: int, seed: int, first: int = 0) -> fuzz.Report:
             with fuzz.captured():
                 answer(ask, np.random.default_rng([seed, 2**40]))  # the first loads libraries
             for number in range(first, first + count):
+                if time.monotonic() > end:
+                    break
                 started = time.process_time()  # other work on the machine does not count
                 with fuzz.captured() as printed:
                     found = answer(ask, np.random.default_rng([seed, number]))
-                seconds = time.process_time() - started
-                report.slowest = max(report.slowest, seconds)
+                used = time.process_time() - started
+                report.slowest = max(report.slowest, used)
                 if printed[0]:
                     found = f"BROKEN: printed {printed[0][:300]!r}"
-                elif seconds > fuzz.LIMIT:
-                    found = f"BROKEN: {seconds:.1f} s"
+                elif used > fuzz.LIMIT:
+                    found = f"BROKEN: {used:.1f} s"
                 report.outcomes[found.split(":")[0]] += 1
                 if found.startswith("BROKEN"):
                     report.broken.append((number, found))
@@ -359,10 +362,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after this time, for each kind")
     chosen = parser.parse_args()
     broken = False
     for kind in KINDS if chosen.kind == "all" else [chosen.kind]:
-        report = run(kind, chosen.count, chosen.seed, chosen.first)
+        report = run(kind, chosen.count, chosen.seed, chosen.first, chosen.seconds)
         broken |= bool(report.broken)
         for number, what in report.broken:
             print(f"{kind} {number}: {what}")
