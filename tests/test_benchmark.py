@@ -201,7 +201,7 @@ def test_the_readme_gets_the_table_between_its_marks(tmp_path):
     assert tables.update_readme(path, made_benchmark())
     assert not tables.update_readme(path, made_benchmark())
     text = path.read_text()
-    assert text.startswith("# A\n") and text.endswith("\n\nend\n") and "old" not in text
+    assert "## Performance" in text and text.startswith("# A\n") and text.endswith("\n\nend\n") and "old" not in text
     assert "| one recording to its emotion, A5 | librosa, model.predict: 46.8 ms | Predictor.predict: 3.25 ms |" in text
     path.write_text("# A\n")
     with pytest.raises(SerError, match="performance"):

@@ -148,8 +148,13 @@ def curve_text(curve: Curve) -> str:
 
 
 def performance_markdown(benchmark: Benchmark) -> str:
-    """Format the README's table: each stage with its peer and the suite, their ratio and the floor."""
-    lines = ["| what | peer | ser-core | faster [quartiles] | floor |", "| --- | ---: | ---: | ---: | ---: |"]
+    """Format the README's section: each stage with its peer and the suite, their ratio and the floor."""
+    lines = [
+        "## Performance",
+        "",
+        "| what | peer | ser-core | faster [quartiles] | floor |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for stage in benchmark.stages:
         peer, ours = stage.timing(PEER), stage.timing(OURS)
         if peer is None or ours is None or stage.name == "unrolled":
@@ -165,7 +170,10 @@ def performance_markdown(benchmark: Benchmark) -> str:
         if later and before:
             lines.append(f"| – now and then | {_cell(before)} | {_cell(later)} | {format_ratio(later)} | |")
     when = benchmark.when[:10]
-    return "\n".join(lines) + f"\n\n*{machine_text(benchmark)} Measured {when} by `ser bench`.*"
+    return (
+        "\n".join(lines)
+        + f"\n\n*{machine_text(benchmark)} Measured {when} by `ser bench`; [Benchmark](docs/benchmark.md) says how.*"
+    )
 
 
 def _cell(timing: Timing) -> str:
@@ -175,7 +183,7 @@ def _cell(timing: Timing) -> str:
 
 
 def update_readme(path: str | Path, benchmark: Benchmark) -> bool:
-    """Replace the performance table between its marks in a README.
+    """Replace the section on performance between its marks in a README.
 
     Returns
     -------
