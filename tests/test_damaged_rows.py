@@ -109,3 +109,6 @@ def test_a_network_whose_spec_cannot_be_is_one_line(tmp_path):
         network.with_suffix(".json").write_text(json.dumps(facts | {"spec": facts["spec"] | values}))
         with pytest.raises(SerError):
             saved_models.load_model(network)
+    network.with_suffix(".json").write_text("[" * 100_000)
+    with pytest.raises(SerError, match="must lie in the same folder"):
+        saved_models.load_model(network)

@@ -75,7 +75,7 @@ def remember(
     if name is None:
         return compute()
     path: Path = paths.cache_dir() / kind / name[:2] / f"{name}.json"
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, SerError):  # missing, damaged
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SerError):
         check, content = path.read_bytes().split(b"\n", 1)
         if check == sha256(content).hexdigest().encode():
             return from_json(json.loads(content))

@@ -232,6 +232,6 @@ def epochs_in_training(since: float) -> str:
         try:
             if state.stat().st_mtime >= since:
                 reached.append(len(json.loads(state.read_text(encoding="utf-8"))["history"]["loss"]))
-        except (OSError, ValueError, KeyError):  # its run has just ended
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # its run has just ended
             continue
     return f", in training: epoch {', '.join(map(str, sorted(reached)))}" if reached else ""

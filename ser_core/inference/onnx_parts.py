@@ -56,7 +56,7 @@ def cut_network(content: bytes) -> NetworkPart | None:
         settings = _settings(facts["spec"]) if facts["rate"] == facts["spec"]["rate"] else None
         (graph,) = (value for number, value in fields if number == GRAPH)
         cut = None if settings is None else _cut_graph(graph, settings)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     if settings is None or cut is None:
         return None

@@ -128,7 +128,7 @@ def read_facts(path: Path) -> dict:
         default_name = f"{row['spec']['model']}, {row['spec']['corpus']}"
         facts["name"] = str(row.get("name", default_name))
         facts["licence"] = str(row.get("licence") or licence_of(str(row["spec"]["corpus"]), row["demo"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SerError(f"{path}: {beside.name} with its labels and spec must lie in the same folder") from None
     facts["temperature"] = check_temperature(
         row["temperature"] if "temperature" in row else _temperature(path, row), beside

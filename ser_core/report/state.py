@@ -88,7 +88,7 @@ def is_current(stamp: Path, key: str, plan) -> bool:
         made = json.loads(stamp.read_text(encoding="utf-8"))
         rows, now = made["rows"], store_state(plan)
         return made["key"] == key and (rows == now if plan.published else rows.items() <= now.items())
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return False
 
 

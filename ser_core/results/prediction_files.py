@@ -63,14 +63,14 @@ def _objects(text: str, path: Path) -> list:
     try:
         whole = json.loads(text)
         return whole if isinstance(whole, list) else [whole]
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     objects = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 objects.append(json.loads(line))
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise SerError(f"{path}, line {number}: not a JSON object; wanted one object per line") from None
     return objects
 

@@ -73,7 +73,7 @@ def _label_map(root: Path) -> dict[str, str] | None:
     try:
         known = json.loads(where.read_text(encoding="utf-8"))
         return {str(key): str(value) for key, value in known.items()}
-    except (ValueError, AttributeError, OSError):
+    except (ValueError, AttributeError, OSError, RecursionError):
         raise SerError(f"{where}: not a JSON object of emotions and their names") from None
 
 

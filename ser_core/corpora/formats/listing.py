@@ -150,7 +150,7 @@ def read_json_lines(where: Path) -> list[tuple[int, dict]]:
             continue
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise SerError(f"{where}, line {number}: not a JSON object; wanted one object per line")
