@@ -13,7 +13,7 @@ import pytest
 from ser_core import audio, corpora, features
 from ser_core._utils import paths
 from ser_core.audio import augmentation
-from ser_core.features import frame_power, inputs
+from ser_core.features import frame_power, mel_image
 
 
 def plain_log_mel(samples, rate=16_000):
@@ -114,7 +114,7 @@ def test_the_log_mel_image_has_the_bits_of_the_plain_formula(speech):
         power = np.abs(np.fft.rfft(features.framed(samples, 512, 256) * hamming, n=1024, axis=1)) ** 2
         decibel = 10.0 * np.log10(np.maximum(power @ features.mel_filters(48_000, 1024, 128).T, 1e-10))
         expected = np.maximum(decibel - decibel.max(), -80.0).astype(np.float32)
-        computed = inputs.log_mel_image(samples, 48_000, bands=128, window=512, n_fft=1024, hop=256)
+        computed = mel_image.log_mel_image(samples, 48_000, bands=128, window=512, n_fft=1024, hop=256)
         assert computed.tobytes() == expected.tobytes()
 
 

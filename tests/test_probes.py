@@ -56,8 +56,8 @@ def test_the_logistic_probe_chooses_its_penalty_and_class_weights_within_the_tra
     kept = (y > 0) | (np.arange(len(y)) % 3 == 0)  # the first class has a third of its utterances
     x, y, groups = x[kept, 2], y[kept], groups[kept]
     probe = models.build_learner("whisper_base", 5, 0).fit(x, y, groups)
-    assert isinstance(probe, probes.LogisticProbe) and set(probe.chosen) == {"C", "class_weight", "inner_uar"}
-    assert probe.chosen["C"] in probes.C_CHOICES and probe.parameters == 4 * (6 + 1)
+    assert set(probe.chosen) == {"learner", "C", "class_weight", "inner_uar"}
+    assert probe.chosen["learner"] == "logistic regression" and probe.parameters == 4 * (6 + 1)
     unseen, truth, _ = layers_of(seed=1)
     probabilities = probe.predict_proba(unseen[:, 2])
     assert np.allclose(probabilities.sum(axis=1), 1.0) and not probabilities[:, 4].any()

@@ -191,7 +191,8 @@ def test_untouched_originals_have_their_published_checksums():
         count += len(table)
         assert result["found"] == len(table) and not result["changed"] and not result["unverifiable"]
         assert not result["extra"] and not result["duplicates"]
-    assert count == sum(1 for path in root.rglob("*.wav"))
+    files = [path for folder in ("ravdess", "tess") for path in (root / folder).rglob("*.wav")]
+    assert count == len(files) > 0
     aiff = corpora.load("tess", root).set_index("id")["path"]
     there = [i for i in ("YAF_germ_angry", "YAF_neat_fear") if i in aiff.index]
     assert all(Path(aiff[i]).read_bytes()[:4] == b"FORM" for i in there)

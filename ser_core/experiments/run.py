@@ -172,6 +172,7 @@ class Fitted:
     chosen: Any = None
     network: Any = None  # keras.Model whose weights are stored
     study: dict[str, list[float]] = field(default_factory=dict)
+    validation: np.ndarray | None = None  # probabilities by a fit without them, where ``predict`` has learnt them
 
 
 def _measure(spec: Spec, table, version: str, progress: bool) -> dict[str, RunResult]:
@@ -225,9 +226,12 @@ def _evaluate(
     """
     name = spec_hash(spec, known["data_version"])
     clock = time.perf_counter()
+    answers = {
+        "validation": fitted.predict(x["validation"]) if fitted.validation is None else fitted.validation,
+        "test": fitted.predict(x["test"]),
+    }
     predicted = {
-        side: evaluation.predictions_frame(fitted.predict(x[side]), sides.get(side), sides.labels)
-        for side in ("validation", "test")
+        side: evaluation.predictions_frame(values, sides.get(side), sides.labels) for side, values in answers.items()
     }
     seconds = seconds | {"training": fitted.seconds, "evaluation": time.perf_counter() - clock}
     evaluation.write_predictions(predicted, store_dir() / f"{name}.parquet")
@@ -287,8 +291,9 @@ def _fit(
     if models.get_model(spec.model).kind == "network":
         held_out = {side: (x[side], target[side]) for side in ("validation", "test")}
         return _fit_network(spec, sides.train, (x["train"], y), held_out, len(index), checkpoint, progress)
-    groups = np.tile(sides.train["speaker"], copies)  # one that keeps no weights is fitted again, and is the same
-    return {spec.keep: _fit_learner(spec, groups, x["train"], y, sides.labels)}
+    known = {name: np.tile(sides.train[name], copies) for name in ("speaker", "sex")}
+    validation = (x["validation"], target["validation"])
+    return {spec.keep: _fit_learner(spec, (x["train"], y), validation, known, sides.labels)}
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
@@ -337,16 +342,23 @@ def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
     return heads
 
 
-def _fit_learner(spec: Spec, groups: np.ndarray, x: np.ndarray, y: np.ndarray, labels) -> Fitted:
-    """Fit a classical or probing system."""
+def _fit_learner(spec: Spec, train, held_out, known: dict[str, np.ndarray], labels) -> Fitted:
+    """Fit a classical or probing system; one that needs no validation learns the validation speakers in the end."""
     from threadpoolctl import threadpool_limits
 
     clock = time.perf_counter()
+    validation = None
     with threadpool_limits(1):
-        learner = fit.fit_learner(models.build_learner(spec.model, len(labels), spec.seed), x, y, groups)
+        learner = models.build_learner(spec.model, len(labels), spec.seed)
+        x, y = train
+        learner = fit.fit_learner(learner, x, y, known["speaker"], known["sex"])
+        if getattr(learner, "uses_all_speakers", False):
+            validation = learner.predict_proba(held_out[0])
+            learner.refit(np.concatenate([x, held_out[0]]), np.concatenate([y, held_out[1]]))
+            learner.chosen["fitted_to"] = "training and validation utterances"
     return Fitted(
         learner.predict_proba, getattr(learner, "parameters", None), {}, None, None,
-        seconds=time.perf_counter() - clock, chosen=learner.chosen,
+        seconds=time.perf_counter() - clock, chosen=learner.chosen, validation=validation,
     )  # fmt: skip
 
 

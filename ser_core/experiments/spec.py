@@ -88,6 +88,7 @@ class Spec:
                 put(name, model.recipe.get(name, usual))
         put("augment", ",".join(parse_techniques(self.augment)))
         put("znorm", self.znorm and made_for.znorm)
+        put("normalise", self.normalise and made_for.normalise)
         if model.kind != "network":
             _check_choice(f"batch_norm of model {self.model}, which is not a network,", self.batch_norm, ("moving",))
             for field in fields(fit.TrainingConfig):  # a classical system has no epochs
@@ -215,6 +216,8 @@ def spec_hash(spec: Spec, data_version: str) -> str:
     content = stored_names({name: value for name, value in asdict(spec).items() if value != usual[name]})
     if spec.condition != "clean":
         content["conditions"] = cache.CONDITION_VERSION
+    versions = {"input": inputs.get_input(spec.features).version, "model": models.version(spec.model)}
+    content |= {f"{name} version": number for name, number in versions.items() if number > 1}
     if text := models.source_digest(spec.model):
         content["text"] = text
     content |= {"data": data_version, "code": CODE_VERSION, "raw features": cache.VERSION}

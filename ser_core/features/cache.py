@@ -96,6 +96,8 @@ def _name_parts(job: Job, others: tuple[str, ...], weights: str | None) -> list[
         parameters["ranges"] = None
     if job.condition != "clean":
         parameters["condition"] = [job.condition, CONDITION_VERSION, *others]
+    if version := inputs.RAW_VERSIONS.get(job.raw):
+        parameters["raw_version"] = version
     if weights:
         parameters["weights"] = weights
     parts: list[str] = []

@@ -2,7 +2,7 @@
 
 :data:`RAW` computes raw features from samples, which the cache keeps. :func:`to_input` makes the network's input from
 them. The feature sets of the paper come from :mod:`ser_core.features.frames`. Here are the other inputs of its tables:
-the log-mel image and its chunks, the 193 means, the waveform, and the functionals of the classical systems.
+the chunks of the log-mel image, the 193 means, the waveform, and the functionals of the classical systems.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,8 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features import FeatureSettings, encoders, whisper
-from ser_core.features.frame_power import power_and_energy
+from ser_core.features import FeatureSettings, encoders, mel_image, opensmile_sets, whisper
 
-MEL_BANDS, MEL_WINDOW, MEL_FFT, MEL_HOP, MEL_RATE = 128, 512, 1024, 256, 48_000
-"""Of the log-mel image: bands; window, Fourier transform and hop in samples; sampling rate, Hz."""
-MEL_START, MEL_SECONDS = 0.5, 3.0
-"""Start and length of the part of an utterance in the log-mel image, seconds."""
 CHUNK, CHUNK_STEP = 128, 64
 """Length of a chunk of the log-mel image and distance between chunks, frames."""
 WAVE_SECONDS = 4.0
@@ -45,69 +40,9 @@ class Input:
     frames: int = 1  # default length; 1 for an input without a time axis
     rate: int = SAMPLE_RATE  # default sampling rate, Hz
     znorm: bool = False  # whether Eq. 4 applies; other inputs are scaled with training statistics, or not at all
+    normalise: bool = True  # whether the waveform may be scaled to a peak of 1; False keeps the recorded level
     extra: str = ""  # optional dependencies: pip install .[extra]
-
-
-def log_mel_image(samples: np.ndarray, rate: int, *, bands: int, window: int, n_fft: int, hop: int) -> np.ndarray:
-    """Compute the mel power spectrogram in dB below its maximum, with a range of 80 dB.
-
-    The frames are under a periodic Hamming window, zero-padded to ``n_fft`` and centred on multiples of ``hop``. This
-    equals ``librosa.power_to_db(librosa.feature.melspectrogram(..., win_length=window, window="hamming"), ref=max)``.
-
-    Parameters
-    ----------
-    samples : float [samples]
-    rate : int
-        sampling rate, Hz
-    bands : int
-        mel bands
-    window, n_fft, hop : int
-        length of a frame, of the Fourier transform and of the hop, samples
-
-    Returns
-    -------
-    ndarray of float32 [1 + samples // hop, bands], -80 to 0
-    """
-    power, _ = power_and_energy(samples, window, hop, window="hamming", n_fft=n_fft)
-    decibel = 10.0 * np.log10(np.maximum(power @ features.mel_filters(rate, n_fft, bands).T, 1e-10))
-    return np.maximum(decibel - decibel.max(), -features.DYNAMIC_RANGE_DB).astype(np.float32)
-
-
-def middle_three_seconds(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Cut three seconds of a signal from 0.5 s on, or pad it with zeros; signals below 1 s are cut from their start.
-
-    Parameters
-    ----------
-    samples : float [samples]
-    rate : int
-        sampling rate, Hz
-
-    Returns
-    -------
-    ndarray of float [3 x rate]
-
-    Examples
-    --------
-    >>> middle_three_seconds(np.arange(10.0), rate=2)
-    array([1., 2., 3., 4., 5., 6.])
-    """
-    start = round(MEL_START * rate) if len(samples) > rate else 0
-    length = round(MEL_SECONDS * rate)
-    cut = samples[start : start + length]
-    return np.pad(cut, (0, length - len(cut)))
-
-
-def _mel_image(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Compute the log-mel image of three seconds: float32 [frames, 128]."""
-    return log_mel_image(
-        middle_three_seconds(samples, rate), rate, bands=MEL_BANDS, window=MEL_WINDOW, n_fft=MEL_FFT, hop=MEL_HOP
-    )  # fmt: skip
-
-
-def _mel_small(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Compute a smaller log-mel image: 64 bands, 129 frames of 64 ms every 23.4 ms at 16 kHz."""
-    hop = round(MEL_SECONDS * rate / 128)
-    return log_mel_image(middle_three_seconds(samples, rate), rate, bands=64, window=1024, n_fft=1024, hop=hop)
+    version: int = 1  # increased when its numbers change; part of the hash of a result
 
 
 def _mfcc_chroma(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -169,23 +104,6 @@ def functionals(values: np.ndarray) -> np.ndarray:
     return np.concatenate(statistics).astype(np.float32)
 
 
-def _opensmile(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Return a function that computes the functionals of an openSMILE feature set: float32 [functionals]."""
-
-    def compute(samples: np.ndarray, rate: int) -> np.ndarray:
-        try:
-            import opensmile
-        except ImportError:
-            raise SerError(
-                f"{name}: needs openSMILE, whose licence allows research only; pip install '.[opensmile]'"
-            ) from None
-        y = np.pad(np.asarray(samples, dtype=np.float32), (0, max(0, rate // 2 - len(samples))))
-        smile = opensmile.Smile(getattr(opensmile.FeatureSet, name), opensmile.FeatureLevel.Functionals)
-        return np.nan_to_num(smile.process_signal(y, rate).to_numpy(dtype=np.float32))[0]
-
-    return compute
-
-
 def _with_functionals(samples: np.ndarray, rate: int, *, name: str) -> np.ndarray:
     """Compute a row with the mean of each encoder layer, and one with the functionals of 42 channels, zero-padded."""
     rows = [*encoders.layer_means(samples, rate, name=name), functionals(features.raw_channels(samples, rate))]
@@ -197,19 +115,27 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "base": features.raw_channels,
     "wide": lambda samples, rate: features.raw_channels(samples, rate, with_wide=True),
     "mfcc40": _mfcc40,
-    "mel": _mel_image,
-    "mel_small": _mel_small,
+    "mel": mel_image.of_three_seconds,
+    "mel_small": mel_image.small_of_three_seconds,
     "mfcc_chroma": _mfcc_chroma,
     "means": _means,
     "waveform": _waveform,
-    "egemaps": _opensmile("eGeMAPSv02"),
-    "compare": _opensmile("ComParE_2016"),
+    **{name: partial(opensmile_sets.functionals, name=name) for name in opensmile_sets.SETS},
+    **{
+        f"{name}_levels": opensmile_sets.by_level(partial(opensmile_sets.functionals, name=name))
+        for name in opensmile_sets.SETS
+    },
+    "functionals_levels": opensmile_sets.by_level(
+        lambda samples, rate: functionals(features.raw_channels(samples, rate))
+    ),
     **{name: partial(encoders.layer_means, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
     **{name: partial(whisper.utterance_vector, names=names) for name, names in whisper.COMBINATIONS.items()},
 }
 """Functions from (samples, rate in Hz) to the raw features that are cached: float32, ``*_steps`` float16."""
+RAW_VERSIONS = {"egemaps": 2, "compare": 2}
+"""Version of raw features whose numbers changed; part of their names in the cache."""
 ENCODER = {raw: name for name in encoders.CHECKPOINTS for raw in (name, f"{name}_steps", f"{name}_functionals")}
 """Encoder (a key of ``encoders.CHECKPOINTS``) of each raw feature that depends on pretrained weights."""
 
@@ -268,8 +194,17 @@ def _frame_level(name: str) -> Input:
     )
 
 
-def _vector(title: str, raw: str, size: int, *, extra: str = "", rate: int = SAMPLE_RATE) -> Input:
-    return Input(title, raw, lambda values, settings: values, lambda frames: (size,), rate=rate, extra=extra)
+def _vector(title: str, raw: str, size: int, *, extra: str = "", rate: int = SAMPLE_RATE, version: int = 1) -> Input:
+    return Input(
+        title, raw, lambda values, settings: values, lambda frames: (size,), rate=rate, extra=extra, version=version
+    )
+
+
+def _two_levels(title: str, raw: str, size: int, *, extra: str = "") -> Input:
+    return Input(
+        f"{title}, level kept and peak normalised", raw, lambda values, settings: values, lambda frames: (2, size),
+        normalise=False, extra=extra,
+    )  # fmt: skip
 
 
 def _layers(name: str) -> Input:
@@ -307,18 +242,18 @@ def _whisper(name: str) -> Input:
     return Input(title, name, lambda values, settings: values, shape, extra="encoders")
 
 
-MEL_FRAMES = 1 + round(MEL_SECONDS * MEL_RATE) // MEL_HOP
+MEL_FRAMES = 1 + round(mel_image.SECONDS * mel_image.RATE) // mel_image.HOP
 _FUNCTIONALS = (2 + len(PERCENTILES)) * len(features.CHANNELS["42"])
 INPUTS: dict[str, Input] = {
     **{name: _frame_level(name) for name in features.CHANNELS},
     "mfcc40": Input("40 MFCC, 10 ms", "mfcc40", _scaled, lambda frames: (frames, 40), features.FRAMES, znorm=True),
     "mel": Input(
-        "log-mel image, 128 bands, 0.5 to 3.5 s", "mel", _image, lambda frames: (MEL_BANDS, frames), MEL_FRAMES,
-        MEL_RATE,
+        "log-mel image, 128 bands, 0.5 to 3.5 s", "mel", _image, lambda frames: (mel_image.BANDS, frames), MEL_FRAMES,
+        mel_image.RATE,
     ),
     "mel_chunks": Input(
         "log-mel image in chunks of 128 frames", "mel", lambda values, settings: chunks(_image(values, settings)),
-        lambda frames: (1 + (frames - CHUNK) // CHUNK_STEP, MEL_BANDS, CHUNK), MEL_FRAMES, MEL_RATE,
+        lambda frames: (1 + (frames - CHUNK) // CHUNK_STEP, mel_image.BANDS, CHUNK), MEL_FRAMES, mel_image.RATE,
     ),
     "mel_small": Input("log-mel image, 64 bands, 0.5 to 3.5 s", "mel_small", _image, lambda frames: (64, frames), 128),
     "mfcc_chroma": Input("34 MFCC and 12 chroma, 43 ms", "mfcc_chroma", _fit, lambda frames: (frames, 46), 94, 48_000),
@@ -328,8 +263,11 @@ INPUTS: dict[str, Input] = {
         "functionals of 42 channels", "base", lambda values, settings: functionals(values),
         lambda frames: (_FUNCTIONALS,),
     ),
-    "egemaps": _vector("eGeMAPS, 88 functionals", "egemaps", 88, extra="opensmile"),
-    "compare": _vector("ComParE 2016, 6,373 functionals", "compare", 6373, extra="opensmile"),
+    "egemaps": _vector("eGeMAPS, 88 functionals", "egemaps", 88, extra="opensmile", version=2),
+    "compare": _vector("ComParE 2016, 6,373 functionals", "compare", 6373, extra="opensmile", version=2),
+    "functionals_levels": _two_levels("functionals of 42 channels", "functionals_levels", _FUNCTIONALS),
+    "egemaps_levels": _two_levels("eGeMAPS", "egemaps_levels", 88, extra="opensmile"),
+    "compare_levels": _two_levels("ComParE 2016", "compare_levels", 6373, extra="opensmile"),
     **{name: _layers(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},

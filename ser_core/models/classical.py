@@ -1,8 +1,9 @@
 """Build classical systems: an SVM on functionals, a Gaussian mixture or hidden Markov model per emotion.
 
-A learner has ``fit(x, y, groups)`` and ``predict_proba(x)``. ``x`` holds float32 inputs of
-:data:`ser_core.features.inputs.INPUTS`, ``y`` class indices, ``groups`` the speaker of each utterance. Everything,
-scaling included, is fitted on training utterances only. Hyperparameters are chosen by folds of training speakers.
+A learner has ``fit(x, y, groups, strata)`` and ``predict_proba(x)``. ``x`` holds float32 inputs of
+:data:`ser_core.features.inputs.INPUTS`, ``y`` class indices, ``groups`` the speaker of each utterance, ``strata`` the
+sex of the speaker. Everything, scaling included, is fitted on training utterances only. Hyperparameters are chosen by
+folds of training speakers.
 """
 
 from typing import Any
@@ -15,8 +16,11 @@ INNER_FOLDS = 4
 """Folds of training speakers, or one per speaker where these are fewer."""
 
 
-def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int):
+def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int, strata: np.ndarray | None = None):
     """Return folds within the training set: by speaker, or stratified over utterances for a single speaker.
+
+    The speakers of each stratum are dealt in turn. On RAVDESS, where the sexes alternate, dealing all speakers in
+    turn would make folds of one sex.
 
     Parameters
     ----------
@@ -26,6 +30,8 @@ def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int):
         speakers
     seed : int
         of the stratified folds
+    strata : str [utterances], optional
+        what every fold gets its share of, such as the sex of the speaker
 
     Returns
     -------
@@ -36,12 +42,16 @@ def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int):
     >>> inner_folds(np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"]), seed=0).get_n_splits()
     2
     """
-    from sklearn.model_selection import GroupKFold, StratifiedKFold
+    from sklearn.model_selection import PredefinedSplit, StratifiedKFold
 
-    speakers = len(set(groups))
-    if speakers >= 2:
-        return GroupKFold(min(INNER_FOLDS, speakers))
-    return StratifiedKFold(min(INNER_FOLDS, int(np.bincount(y).min())), shuffle=True, random_state=seed)
+    strata = np.zeros(len(groups)) if strata is None else strata
+    speakers = sorted(set(zip(strata.tolist(), groups.tolist(), strict=True)))
+    if len(set(groups)) < 2:
+        return StratifiedKFold(min(INNER_FOLDS, int(np.bincount(y).min())), shuffle=True, random_state=seed)
+    fold: dict[str, int] = {}
+    for _, speaker in speakers:
+        fold.setdefault(speaker, len(fold) % min(INNER_FOLDS, len(set(groups))))
+    return PredefinedSplit([fold[speaker] for speaker in groups.tolist()])
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -107,8 +117,10 @@ class SupportVectorMachine:
         self.classes, self.seed = classes, seed
         self.chosen: dict[str, Any] = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "SupportVectorMachine":
-        """Fit to inputs [utterances, functionals], class indices and speakers."""
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None
+    ) -> "SupportVectorMachine":
+        """Fit to inputs [utterances, functionals], class indices, speakers, and what the inner folds balance."""
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -117,9 +129,9 @@ class SupportVectorMachine:
         machine = SVC(decision_function_shape="ovr", break_ties=True, cache_size=500, random_state=self.seed)
         search = GridSearchCV(
             make_pipeline(StandardScaler(), machine), {"svc__C": C_CHOICES}, scoring=uar_scorer,
-            cv=inner_folds(y, groups, self.seed),
+            cv=inner_folds(y, groups, self.seed, strata),
         )  # fmt: skip
-        self.search = search.fit(x, y, groups=groups)
+        self.search = search.fit(x, y)
         self.chosen = {"C": search.best_params_["svc__C"], "inner_uar": round(float(search.best_score_), 6)}
         return self
 
@@ -172,7 +184,7 @@ class _ModelPerClass:
         """Return the log-likelihood per frame."""
         raise NotImplementedError
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray):
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None):
         """Fit to inputs [utterances, frames, channels] and class indices; speakers have no effect."""
         self.models = {
             label: self._fit_class([frames for frames, truth in zip(true_frames(x), y) if truth == label])

@@ -1,7 +1,7 @@
-"""Build models on frozen speech encoders: linear, logistic and attention probes, a mixture of experts.
+"""Build models on frozen speech encoders: linear and attention probes, a mixture of experts.
 
-The encoders are those of :mod:`ser_core.features.encoders`; the logistic probe is for one vector per utterance, as
-:mod:`ser_core.features.whisper` computes. The probes are learners as in :mod:`ser_core.models.classical`: the layer is
+The encoders are those of :mod:`ser_core.features.encoders`; :mod:`ser_core.models.linear` has the probe for one vector
+per utterance. The probes are learners as in :mod:`ser_core.models.classical`: the layer is
 chosen by folds of training speakers. The mixture is a network that weights the layers itself.
 """
 
@@ -49,8 +49,8 @@ class LinearProbe:
         self.classes, self.seed = classes, seed
         self.chosen: dict[str, Any] = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "LinearProbe":
-        """Fit to means of layers [utterances, layers, size], class indices and speakers."""
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None) -> "LinearProbe":
+        """Fit to means of layers [utterances, layers, size], class indices, speakers and what inner folds balance."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import Pipeline
@@ -63,62 +63,11 @@ class LinearProbe:
             ("regression", LogisticRegression(max_iter=1000)),
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
-        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed))
+        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed, strata))
         with threadpool_limits(1):  # small matrices: several threads of BLAS are ten times as slow
-            self.search = search.fit(x, y, groups=groups)
+            self.search = search.fit(x, y)
         best = search.best_params_
         self.chosen = {"layer": best["layer__kw_args"]["layer"], "C": best["regression__C"]}
-        self.chosen["inner_uar"] = round(float(search.best_score_), 6)
-        regression = search.best_estimator_["regression"]
-        self.parameters = regression.coef_.size + regression.intercept_.size
-        return self
-
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Return probabilities [utterances, classes]."""
-        full = np.zeros((len(x), self.classes))
-        full[:, self.search.classes_] = self.search.predict_proba(x)
-        return full
-
-
-class LogisticProbe:
-    """Classify one vector per utterance by multinomial logistic regression, on standard scores.
-
-    C and the weights of the classes (equal, or such that each class counts the same) are chosen together, by UAR over
-    folds of training speakers.
-
-    Parameters
-    ----------
-    classes : int
-        number of emotions
-    seed : int
-
-    Attributes
-    ----------
-    chosen : dict
-        after ``fit``: ``C``, ``class_weight`` and their ``inner_uar``
-    parameters : int
-        after ``fit``: number of weights
-    """
-
-    def __init__(self, classes: int, seed: int):
-        self.classes, self.seed = classes, seed
-        self.chosen: dict[str, Any] = {}
-
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> "LogisticProbe":
-        """Fit to vectors [utterances, size], class indices and speakers."""
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import GridSearchCV
-        from sklearn.pipeline import Pipeline
-        from sklearn.preprocessing import StandardScaler
-        from threadpoolctl import threadpool_limits
-
-        probe = Pipeline([("scores", StandardScaler()), ("regression", LogisticRegression(max_iter=1000))])
-        choices = {"regression__C": C_CHOICES, "regression__class_weight": [None, "balanced"]}
-        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed))
-        with threadpool_limits(1):  # small matrices: several threads of BLAS are ten times as slow
-            self.search = search.fit(x, y, groups=groups)
-        best = search.best_params_
-        self.chosen = {"C": best["regression__C"], "class_weight": best["regression__class_weight"]}
         self.chosen["inner_uar"] = round(float(search.best_score_), 6)
         regression = search.best_estimator_["regression"]
         self.parameters = regression.coef_.size + regression.intercept_.size
@@ -176,7 +125,15 @@ class AttentionProbe:
         self.classes, self.seed = classes, seed
         self.chosen: dict[str, Any] = {}
 
-    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, fit_network: Callable) -> "AttentionProbe":
+    def fit(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        groups: np.ndarray,
+        strata: np.ndarray | None = None,
+        *,
+        fit_network: Callable,
+    ) -> "AttentionProbe":
         """Fit to steps [utterances, steps, layers, size], class indices and speakers.
 
         Parameters
@@ -187,15 +144,17 @@ class AttentionProbe:
             class indices
         groups : str [utterances]
             speakers
+        strata : str [utterances], optional
+            what the inner folds balance
         fit_network : callable
             :func:`ser_core.training.fit.fit_in_memory`; this package builds networks and does not train them
         """
         from ser_core import models
 
         counts = np.maximum(1, true_steps(x).sum(axis=1))
-        linear = LinearProbe(self.classes, self.seed).fit(x.sum(axis=1) / counts[:, None, None], y, groups)
+        linear = LinearProbe(self.classes, self.seed).fit(x.sum(axis=1) / counts[:, None, None], y, groups, strata)
         self.layer = linear.chosen["layer"]
-        train, held_out = next(inner_folds(y, groups, self.seed).split(x, y, groups))
+        train, held_out = next(inner_folds(y, groups, self.seed, strata).split(x, y))
         layer = np.ascontiguousarray(x[:, :, self.layer])
         self.network, best_epoch = fit_network(
             lambda: attention_network((x.shape[1], x.shape[3]), self.classes),

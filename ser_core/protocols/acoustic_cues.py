@@ -75,7 +75,9 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
         than 24 recordings or one speaker are left out
     """
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.model_selection import cross_val_predict
+
+    from ser_core.models.classical import inner_folds
 
     facts, digests = duplicated["facts"], duplicated["digests"]
     values = np.array([[facts[digest][cue] for cue in CUES] for digest in digests])
@@ -87,8 +89,8 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
             continue
         forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0, n_jobs=1)
         truth = examined[target].to_numpy()
-        folds = GroupKFold(min(5, speakers.nunique()))
-        prediction = cross_val_predict(forest, values, truth, groups=speakers.to_numpy(), cv=folds)
+        folds = inner_folds(np.zeros(len(truth), int), speakers.to_numpy(), 0, examined["sex"].to_numpy())
+        prediction = cross_val_predict(forest, values, truth, cv=folds)
         scored = uncertainty.score_predictions(
             examined[["speaker", "text"]].assign(truth=truth, prediction=prediction), labels
         )

@@ -349,8 +349,8 @@ def fit_in_memory(build, train, validation, **config):
     return network, done.best_epoch
 
 
-def fit_learner(learner, x: np.ndarray, y: np.ndarray, groups: np.ndarray):
+def fit_learner(learner, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None):
     """Fit a classical or probing system, and return it; a probe that trains a network gets :func:`fit_in_memory`."""
     if getattr(learner, "trained", False):
-        return learner.fit(x, y, groups, fit_network=fit_in_memory)
-    return learner.fit(x, y, groups)
+        return learner.fit(x, y, groups, strata, fit_network=fit_in_memory)
+    return learner.fit(x, y, groups, strata)
