@@ -60,7 +60,8 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
     if readme and store:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
     folder = store_module.store_dir() if store else store_module.published_dir()
-    results = [result for result in store_module.load_rows(folder) if result.spec["keep"] != ORACLE]  # a leak
+    every = store_module.load_rows(folder)
+    results = [result for result in every if result.spec["keep"] != ORACLE]  # a leak
     if as_json:
         return emit(rendering.table_records(pool_results(results, folder)))
     if not results:
@@ -68,10 +69,9 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
         raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else hint))
     if not readme:
         click.echo(f"{len(results):,} results in {folder}\n")  # at once; the tables take some seconds the first time
-    pooled = pool_results(results, folder)
     if store:
-        return click.echo(published.all_systems_markdown(pooled, folder))
-    text = published.readme_markdown(pooled, folder)
+        return click.echo(published.all_systems_markdown(pool_results(results, folder), folder))
+    text = published.readme_markdown(every, folder)
     if readme:
         changed = rendering.update_readme(paths.root() / "runs" / "published" / "README.md", text)
         return click.echo(f"runs/published/README.md: {'updated' if changed else 'unchanged'}")

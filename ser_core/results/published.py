@@ -5,6 +5,7 @@ from __future__ import annotations
 from ser_core import corpora, models
 from ser_core.claims import paper
 from ser_core.experiments.grids import A5, LITE
+from ser_core.experiments.result import RunResult
 from ser_core.results import ablations, configurations, ladder_text, tables
 from ser_core.results.comparison import (
     AGAINST,
@@ -16,7 +17,10 @@ from ser_core.results.comparison import (
     unmeasured_sentence,
 )
 from ser_core.results.formatting import format_setting, tested_on, to_markdown
+from ser_core.results.pooling import pool_results
+from ser_core.results.readings import readings_markdown
 from ser_core.results.records import PooledResult
+from ser_core.training.selection import ORACLE
 
 
 def all_systems_markdown(pooled: list[PooledResult], folder) -> str:
@@ -37,9 +41,14 @@ def _block(title: str, pooled: list[PooledResult], folder, *notes: str) -> str:
     return "\n".join([f"{title}\n\n{to_markdown(frame)}", *(f"{note}\n" for note in below)])
 
 
-def readme_markdown(pooled: list[PooledResult], folder) -> str:
-    """Format all published results: :func:`published_markdown`, then the single changes."""
-    return "\n".join(filter(None, [published_markdown(pooled, folder), ablations.ablation_markdown(pooled, folder)]))
+def readme_markdown(results: list[RunResult], folder) -> str:
+    """Format all published results: :func:`published_markdown`, the readings of the text, then the single changes.
+
+    Results whose epoch is the best on test, a leak, are shown among the readings only.
+    """
+    pooled = pool_results([result for result in results if result.spec["keep"] != ORACLE], folder)
+    blocks = published_markdown(pooled, folder), readings_markdown(results, folder)
+    return "\n".join(filter(None, [*blocks, ablations.ablation_markdown(pooled, folder)]))
 
 
 def published_markdown(pooled: list[PooledResult], folder) -> str:
