@@ -18,7 +18,7 @@ from ser_core.corpora import cremad, ravdess, ravtess, savee, table, tess
 NAMES = tuple(corpora.CORPORA)
 LISTED = tuple(name for name in NAMES if corpora.is_listed(name))
 SIMPLE = tuple(name for name in LISTED if not corpora.CORPORA[name].parts)
-PUBLISHED = ("ravdess", "tess", "emodb", "savee", "cremad")
+PUBLISHED = ("ravdess", "tess", "emodb", "savee", "cremad", "nemo")
 SEVEN = ("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 LABELS = {
     "ravdess": ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
@@ -29,6 +29,7 @@ LABELS = {
     "emodb2": ("neutral", "boredom", "happy", "sad", "angry", "fearful", "disgust"),
     "savee": SEVEN,
     "cremad": SEVEN[:-1],
+    "nemo": tuple(label for label in SEVEN if label != "disgust"),
     "demo": ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     "demo_ravdess": ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     "demo_tess": SEVEN,

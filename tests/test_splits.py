@@ -12,7 +12,7 @@ from ser_core.corpora import ravdess
 from ser_core.protocols import splits
 from ser_core.protocols.folds import make
 
-REAL = ("ravdess", "tess", "emodb", "savee")
+REAL = ("ravdess", "tess", "emodb", "savee", "nemo")
 DEMO = ("demo_ravdess", "demo_tess", "demo_ravtess", "demo_ravtess_calm_merged")
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.lazy import attach_modules
-from ser_core.corpora import cremad, demo, emodb, formats, ravdess, ravtess, savee, table, tess
+from ser_core.corpora import cremad, demo, emodb, formats, nemo, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ CORPORA: dict[str, Corpus] = {
     "emodb": emodb.CORPUS,
     "emodb2": emodb.CORPUS_2,
     "savee": savee.CORPUS,
+    "nemo": nemo.CORPUS,
     "cremad": cremad.CORPUS,
     "demo": demo.DEMO_RAVDESS,
     "demo_ravdess": demo.DEMO_RAVDESS,

@@ -121,15 +121,16 @@ def make() -> dict[str, tuple[str, pd.DataFrame]]:
         "tess-cross": ("validation: held-out words of both actresses; the other corpus is tested on", tess_cross()),
         "emodb-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("emodb"), folds=5)),
         "savee-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("savee"), folds=4)),
+        "nemo-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("nemo"), folds=4)),
         "cremad-speaker": (in_turn, fold_rules.assign_speakers(corpora.manifest("cremad"), folds=6)),
     }
-    for name in ("emodb", "savee", "cremad"):
+    for name in ("emodb", "savee", "nemo", "cremad"):
         group = _tested_in(files[f"{name}-speaker"][1])
         files[f"{name}-speaker-text"] = (
             crossed,
             fold_rules.assign_speakers_and_texts(corpora.manifest(name), group=group),
         )
-    for name in ("ravdess", "tess", "emodb", "savee"):  # the list of CREMA-D lacks three files: computed on loading
+    for name in ("ravdess", "tess", "emodb", "savee", "nemo"):  # the list of CREMA-D lacks three files: computed on loading
         files[f"{name}-random"] = (
             "stratified by emotion over utterances",
             fold_rules.assign_utterances(corpora.manifest(name)),
