@@ -3,7 +3,8 @@
 Origin: Adam Mickiewicz University, Poznań, 2024. Nine actors (4 women, 5 men) say 90 sentences in six emotions. Not
 every actor has every sentence in every emotion: MK0 has 450 recordings, MP0 256, the others 538 to 540.
 
-Size: 4,481 utterances, 24 kHz, 16 bit, mono. Neutral 809, sadness 769, anger 749, happiness 749, fear 736, surprise 669.
+Size: 4,481 utterances, 24 kHz, 16 bit, mono. Neutral 809, sadness 769, anger 749, happiness 749, fear 736,
+surprise 669.
 
 File name: ``EB0_anger_1.wav``: speaker, emotion (nouns and adjectives mixed: anger, surprised), number of the sentence.
 

@@ -130,7 +130,13 @@ def make() -> dict[str, tuple[str, pd.DataFrame]]:
             crossed,
             fold_rules.assign_speakers_and_texts(corpora.manifest(name), group=group),
         )
-    for name in ("ravdess", "tess", "emodb", "savee", "nemo"):  # the list of CREMA-D lacks three files: computed on loading
+    for name in (
+        "ravdess",
+        "tess",
+        "emodb",
+        "savee",
+        "nemo",
+    ):  # the list of CREMA-D lacks three files: computed on loading
         files[f"{name}-random"] = (
             "stratified by emotion over utterances",
             fold_rules.assign_utterances(corpora.manifest(name)),
