@@ -128,6 +128,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
         ladders=_ladders(pooled, folder),
+        boards=_boards(pooled, folder),
     )
     index = report / "index.html"
     write_atomically(index, text.encode())
@@ -168,6 +169,24 @@ def _ladders(pooled: list[PooledResult], folder: Path) -> list[tuple]:
         (plot_protocol_ladder(found, name), ladder_text.ladder_sentence(found, name))
         for found, name in climbed
         if found
+    ]
+
+
+def _boards(pooled: list[PooledResult], folder: Path) -> list[dict]:
+    """Return each corpus's leaderboard: title, sentence, setting, table, and the names of what is not ranked."""
+    from ser_core import corpora
+    from ser_core.results import leaderboard
+    from ser_core.results.formatting import system_title
+
+    return [
+        {
+            "title": f"{corpora.corpus_title(board.corpus)}, protocol {board.protocol}",
+            "sentence": leaderboard.leaderboard_sentence(board, folder),
+            "setting": leaderboard.common_setting(board),
+            "table": leaderboard.format_leaderboard(leaderboard.leaderboard_table(board)),
+            "partial": sorted({system_title(result.spec["model"]) for result in board.partial}),
+        }
+        for board in leaderboard.leaderboards(pooled, folder)
     ]
 
 

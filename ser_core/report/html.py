@@ -273,6 +273,7 @@ def index_html(
     corpora,
     made: Iterable[tuple[str, str]],
     ladders: Iterable[tuple] = (),
+    boards: Iterable[dict] = (),
     note: str = "",
 ) -> str:
     """Return the index page of a report.
@@ -294,6 +295,8 @@ def index_html(
         Names and values that say how the report was made.
     ladders : iterable of (matplotlib.figure.Figure, str)
         Figures and conclusions of :mod:`ser_core.results.ladder_text`.
+    boards : iterable of dict
+        Leaderboards: ``title``, ``sentence``, ``setting``, ``table`` (a frame of text) and ``partial`` (names).
     note : str, default ""
         A paragraph set apart below ``lead``.
     """
@@ -307,6 +310,7 @@ def index_html(
         lead=lead,
         note=note,
         cards=cards,
+        boards=list(boards),
         ladders=[(_figure_address(figure), sentence) for figure, sentence in ladders],
         measured=bool(pooled),
         headline=headline(pooled),

@@ -17,6 +17,7 @@ from ser_core.results.comparison import (
     unmeasured_sentence,
 )
 from ser_core.results.formatting import format_setting, tested_on, to_markdown
+from ser_core.results.leaderboard import leaderboard_markdown
 from ser_core.results.pooling import pool_results
 from ser_core.results.readings import readings_markdown
 from ser_core.results.records import PooledResult
@@ -42,12 +43,16 @@ def _block(title: str, pooled: list[PooledResult], folder, *notes: str) -> str:
 
 
 def readme_markdown(results: list[RunResult], folder) -> str:
-    """Format all published results: :func:`published_markdown`, the readings of the text, then the single changes.
+    """Format all published results: leaderboards, the paper's tables, the readings of its text, the single changes.
 
     Results whose epoch is the best on test, a leak, are shown among the readings only.
     """
     pooled = pool_results([result for result in results if result.spec["keep"] != ORACLE], folder)
-    blocks = published_markdown(pooled, folder), readings_markdown(results, folder)
+    blocks = (
+        leaderboard_markdown(pooled, folder),
+        published_markdown(pooled, folder),
+        readings_markdown(results, folder),
+    )
     return "\n".join(filter(None, [*blocks, ablations.ablation_markdown(pooled, folder)]))
 
 

@@ -1,0 +1,229 @@
+"""Rank the systems of a corpus and protocol by UAR, and say which is best, by how much and how certain that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_core import corpora
+from ser_core.claims import paper
+from ser_core.experiments.grids import A5
+from ser_core.metrics import significance
+from ser_core.results.comparison import corrected_p_values, paired_difference
+from ser_core.results.formatting import (
+    DASH,
+    difference_columns,
+    fold_columns,
+    format_count,
+    format_difference,
+    format_folds_and_seeds,
+    format_p_value,
+    format_score,
+    format_signed,
+    is_missing,
+    numeric_frame,
+    score_columns,
+    setting_words,
+    system_title,
+    text_frame,
+    to_markdown,
+)
+from ser_core.results.pooling import select_clean
+from ser_core.results.records import Comparison, PooledResult
+
+BETTER, WORSE, ALIKE, REFERENCE, UNTESTED = "better", "worse", "no significant difference", "reference", "not tested"
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The results of one corpus and protocol on all folds, the best UAR first.
+
+    Attributes
+    ----------
+    corpus, protocol : str
+    ranked : tuple of PooledResult
+    reference : PooledResult or None
+        the paper's network under its best setting; None where it has no result on all folds
+    changes : tuple of (Comparison or None)
+        paired differences from the reference
+    p : tuple of (float or None)
+        of the differences in UAR, after Holm
+    partial : tuple of PooledResult
+        results on fewer folds, which are not ranked
+    """
+
+    corpus: str
+    protocol: str
+    ranked: tuple[PooledResult, ...]
+    reference: PooledResult | None
+    changes: tuple[Comparison | None, ...]
+    p: tuple[float | None, ...]
+    partial: tuple[PooledResult, ...]
+
+    @property
+    def common(self) -> list[str]:
+        """Return the settings that all ranked networks share; a classical system has no training to set."""
+        networks = [result for result in self.ranked if any(run.epochs for run in result.results)]
+        first, *others = [setting_words(result.spec) for result in networks or self.ranked]
+        return [word for word in first if all(word in words for words in others)]
+
+    def verdict(self, i: int) -> str:
+        """Describe in words how a ranked result compares with the reference."""
+        change, p = self.changes[i], self.p[i]
+        if self.ranked[i] is self.reference:
+            return REFERENCE
+        if change is None or p is None or change.uar.difference is None:
+            return UNTESTED
+        if p > significance.ALPHA:
+            return ALIKE
+        return BETTER if change.uar.difference > 0 else WORSE
+
+
+def leaderboards(pooled: list[PooledResult], folder: str | Path, protocol: str = "speaker") -> list[Leaderboard]:
+    """Rank the results of every corpus under a protocol.
+
+    Parameters
+    ----------
+    pooled : list of PooledResult
+        of any corpora and protocols; results on degraded recordings are ignored
+    folder : path
+        of their predictions
+    protocol : str, default "speaker"
+
+    Returns
+    -------
+    list of Leaderboard
+        one per corpus with a result on all folds, the one with most results first
+    """
+    groups: dict[str, list[PooledResult]] = {}
+    for result in select_clean(pooled):
+        if result.ok and result.spec["protocol"] == protocol:
+            groups.setdefault(result.spec["corpus"], []).append(result)
+    boards = [_rank(corpus, protocol, group, folder) for corpus, group in groups.items()]
+    return sorted((board for board in boards if board.ranked), key=lambda board: -len(board.ranked))
+
+
+def _rank(corpus: str, protocol: str, group: list[PooledResult], folder: str | Path) -> Leaderboard:
+    complete = [result for result in group if len(result.folds) == result.folds_total]
+    ranked = sorted(complete, key=lambda result: -result.scores["uar"])
+    reference = next((result for result in ranked if result.spec["model"] == A5), None)
+    changes = [
+        paired_difference(reference, result, folder) if reference and result is not reference else None
+        for result in ranked
+    ]
+    partial = sorted((result for result in group if result not in complete), key=lambda r: -r.scores["uar"])
+    p = corrected_p_values(changes, "uar")
+    return Leaderboard(corpus, protocol, tuple(ranked), reference, tuple(changes), tuple(p), tuple(partial))
+
+
+def leaderboard_table(board: Leaderboard) -> pd.DataFrame:
+    """Tabulate a leaderboard.
+
+    Returns
+    -------
+    DataFrame
+        numeric: ``rank``, ``uar`` and ``accuracy`` with ``_low`` and ``_high``, ``difference`` in UAR from the
+        reference with ``_low`` and ``_high`` (fractions), ``p`` after Holm, ``parameters``, ``folds``,
+        ``folds_total``; text: ``system``, ``verdict``, ``setting`` (what differs from the common one); ``seeds``
+    """
+    common = board.common
+    rows = [
+        {
+            "rank": i + 1,
+            "system": system_title(result.spec["model"]),
+            "setting": ", ".join(word for word in setting_words(result.spec) if word not in common),
+            **score_columns(result, "uar", "accuracy"),
+            **difference_columns("difference", change.uar if change else None),
+            "p": np.nan if p is None else p,
+            "verdict": board.verdict(i),
+            "parameters": result.parameters,
+            **fold_columns(result),
+        }
+        for i, (result, change, p) in enumerate(zip(board.ranked, board.changes, board.p, strict=True))
+    ]
+    return numeric_frame(rows, ("rank", "parameters", "folds", "folds_total"))
+
+
+def format_leaderboard(table: pd.DataFrame) -> pd.DataFrame:
+    """Format :func:`leaderboard_table` as text."""
+    rows = [
+        {
+            "rank": str(row.rank),
+            "system": row.system,
+            "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
+            "points above A5 [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
+            "compared with A5": row.verdict if is_missing(row.p) else f"{row.verdict} (p {format_p_value(row.p)})",
+            "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
+            "weights": DASH if is_missing(row.parameters) or not row.parameters else format_count(row.parameters),
+            "folds and seeds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds),
+            "setting": row.setting or DASH,
+        }
+        for row in table.itertuples()
+    ]
+    left = {"system", "compared with A5", "setting", "folds and seeds"}
+    return text_frame(rows, right=set(rows[0]) - left if rows else ())
+
+
+def leaderboard_sentence(board: Leaderboard, folder: str | Path) -> str:
+    """State the best system, its lead over the paper's network and over the next system, and how certain both are."""
+    best = board.ranked[0]
+    demo = " (demo)" if corpora.is_demo(board.corpus) else ""
+    score = format_score(*score_columns(best, "uar").values())
+    title = corpora.corpus_title(board.corpus)
+    text = f"On {title}{'' if 'demo' in title.lower() else demo}, protocol {board.protocol}, "
+    text += f"{_named(best, board)} is best of {len(board.ranked)}: UAR {score} % (chance {100 * best.chance:.1f} %)"
+    if best is board.reference:
+        text += "; it is the paper's network itself"
+    elif board.reference and board.changes[0]:
+        text += f", {format_difference(board.changes[0].uar)} points compared with the paper's network"
+        text += f" ({_certainty(board.p[0])})"
+    following = next((result for result in board.ranked[1:] if result.spec["model"] != best.spec["model"]), None)
+    if following is None or following is board.reference:
+        return f"{text}."
+    lead = paired_difference(following, best, folder)
+    if lead is None or lead.uar.difference is None:
+        return f"{text}."
+    return f"{text}. It leads {_named(following, board)} by {format_difference(lead.uar)} ({_certainty(lead.uar.p)})."
+
+
+def _certainty(p: float | None) -> str:
+    if p is None:
+        return UNTESTED
+    return f"p {format_p_value(p)}" if p <= significance.ALPHA else f"not significant, p {format_p_value(p)}"
+
+
+def _named(result: PooledResult, board: Leaderboard) -> str:
+    alike = [other for other in board.ranked if other.spec["model"] == result.spec["model"]]
+    words = [word for word in setting_words(result.spec) if word not in board.common]
+    return system_title(result.spec["model"]) + (f" ({', '.join(words)})" if len(alike) > 1 and words else "")
+
+
+def reference_lines(board: Leaderboard) -> list[tuple[str, float]]:
+    """Return what the scores are to be compared with, in percent: chance and human listeners."""
+    lines = [("chance", 100 * board.ranked[0].chance)]
+    if board.corpus == paper.LISTENERS["corpus"]:
+        lines.append(("accuracy of human listeners (neutral and calm as one answer)", float(paper.LISTENERS["accuracy"])))
+    return lines
+
+
+def common_setting(board: Leaderboard) -> str:
+    """Describe the settings that all ranked results share, and the lines to compare with, in one sentence."""
+    words = ", ".join(board.common) or "the defaults"
+    lines = "; ".join(f"{name} {value:.1f} %" for name, value in reference_lines(board))
+    return f"Setting of the networks: {words}. For comparison: {lines}. p: sign-flip test over speakers, after Holm."
+
+
+def leaderboard_markdown(pooled: list[PooledResult], folder: str | Path, protocol: str = "speaker") -> str:
+    """Format the leaderboards of every corpus: title, sentence, common setting, table, and what is not ranked."""
+    blocks = []
+    for board in leaderboards(pooled, folder, protocol):
+        title = f"**Leaderboard: {corpora.corpus_title(board.corpus)}, protocol `{protocol}`**"
+        table = to_markdown(format_leaderboard(leaderboard_table(board)))
+        partial = sorted({system_title(result.spec["model"]) for result in board.partial})
+        note = f"\nNot ranked, on fewer folds: {', '.join(partial)}.\n" if partial else ""
+        sentence = leaderboard_sentence(board, folder)
+        blocks.append(f"{title}\n\n{sentence}\n\n{common_setting(board)}\n\n{table}{note}")
+    return "\n".join(blocks)

@@ -1,0 +1,71 @@
+"""Leaderboards: which results are ranked, in which order, and what the verdicts and the sentence say."""
+
+import pytest
+from made_rows import made_rows
+
+from ser_core.metrics import significance
+from ser_core.results import leaderboard, pooling
+
+
+@pytest.fixture
+def board(tmp_path):
+    """Six folds of A5 under two settings and of two systems; a system on two folds, and a degraded result."""
+    rows = [
+        *made_rows(tmp_path, folds=6, skill=0.3, augment="", precision="mixed_bfloat16"),
+        *made_rows(tmp_path, folds=6, skill=0.4, precision="mixed_bfloat16"),
+        *made_rows(tmp_path, folds=6, skill=0.9, model="a1", augment="", precision="mixed_bfloat16"),
+        *made_rows(tmp_path, folds=6, skill=0.39, model="a2", augment="", precision="mixed_bfloat16"),
+        *made_rows(tmp_path, folds=2, skill=1.0, model="issa", augment=""),
+        *made_rows(tmp_path, folds=6, skill=1.0, model="a1", augment="", condition="white:20"),
+        *made_rows(tmp_path, folds=6, skill=1.0, protocol="random"),
+    ]
+    (found,) = leaderboard.leaderboards(pooling.pool_results(rows, tmp_path), tmp_path)
+    return found, tmp_path
+
+
+def test_complete_results_are_ranked_by_uar_and_the_others_named(board):
+    found, _ = board
+    scores = [result.scores["uar"] for result in found.ranked]
+    assert scores == sorted(scores, reverse=True) and len(scores) == 4
+    assert found.ranked[0].spec["model"] == "a1" and found.ranked[0].spec["condition"] == "clean"
+    assert [result.spec["model"] for result in found.partial] == ["issa"]
+
+
+def test_the_reference_is_the_best_setting_of_the_papers_network(board):
+    found, _ = board
+    a5 = [result for result in found.ranked if result.spec["model"] == "cnn_bilstm_attention"]
+    assert found.reference is a5[0] and a5[0].scores["uar"] > a5[1].scores["uar"]
+    assert found.verdict(found.ranked.index(found.reference)) == "reference"
+
+
+def test_verdicts_follow_the_corrected_p_values(board):
+    found, folder = board
+    table = leaderboard.leaderboard_table(found)
+    assert table["verdict"][0] == "better" and table["p"][0] <= significance.ALPHA
+    raw = [change.uar.p for change in found.changes if change]
+    assert found.p[0] == pytest.approx(min(1, len(raw) * found.changes[0].uar.p))  # Holm: the smallest of all
+    for verdict, p in zip(table["verdict"], table["p"], strict=True):
+        assert (verdict in ("better", "worse")) == (p <= significance.ALPHA)
+    assert table["difference"][0] == pytest.approx(found.ranked[0].scores["uar"] - found.reference.scores["uar"])
+    shown = leaderboard.format_leaderboard(table)
+    assert list(shown["rank"]) == ["1", "2", "3", "4"] and shown["compared with A5"][0].startswith("better (p ")
+    assert "bfloat16" in leaderboard.common_setting(found) and not shown["setting"].str.contains("bfloat16").any()
+
+
+def test_the_sentence_says_what_is_best_by_how_much_and_how_certain(board):
+    found, folder = board
+    sentence = leaderboard.leaderboard_sentence(found, folder)
+    best, change = found.ranked[0], found.changes[0].uar
+    assert sentence.startswith("On RAVDESS, protocol speaker, A1: CNN, MFCC is best of 4: UAR ")
+    for number in (f"{100 * best.scores['uar']:.1f}", f"{100 * change.difference:+.1f}", "chance 12.5 %"):
+        assert number in sentence
+    assert "It leads A2: CNN, MFCC+RMSE" in sentence or "It leads" not in sentence
+    text = leaderboard.leaderboard_markdown(list(found.ranked) + list(found.partial), folder)
+    assert "accuracy of human listeners" in text and "Not ranked, on fewer folds: Issa et al. CNN." in text
+
+
+def test_results_on_the_demo_corpus_are_called_so(tmp_path):
+    rows = made_rows(tmp_path, folds=6, corpus="demo", skill=0.5)
+    (found,) = leaderboard.leaderboards(pooling.pool_results(rows, tmp_path), tmp_path)
+    assert "demo" in leaderboard.leaderboard_sentence(found, tmp_path)
+    assert len(leaderboard.reference_lines(found)) == 1  # people heard the real corpus
