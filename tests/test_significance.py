@@ -108,6 +108,28 @@ def test_the_sign_flip_test_reaches_the_power_of_the_minimum_detectable_effect()
     assert significance.paired_power(0.0, 1.0, 24) == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize("units", [6, 9, 24, 40])
+def test_the_interval_contains_what_the_test_does_not_reject(units):
+    random = np.random.default_rng(units)
+    for draw in range(12 if units <= 24 else 2):
+        shares = random.dirichlet(np.full(units, 5.0))
+        each = np.round(random.normal(0.02 * draw, 0.2, units), 1) * shares  # rounded: many ties, as in counts
+        low, high = significance.signflip_interval(each, shares)
+        assert low <= each.sum() <= high
+        assert (low <= 0.0 <= high) == (significance.signflip(each) > 0.05)
+        width = high - low
+        for value, inside in ((low + 0.01 * width, True), (high - 0.01 * width, True), (low - 0.01 * width, False)):
+            if inside or units > 6:  # with six units the test rejects only the most extreme of 64
+                assert (significance.signflip(each - value * shares) > 0.05) == inside
+
+
+def test_units_of_unequal_size_weigh_the_same_in_interval_and_test():
+    """A speaker with nine tenths of the utterances: a constant difference is found exactly, whatever the sizes."""
+    shares = np.array([0.9, *np.full(9, 0.1 / 9)])
+    low, high = significance.signflip_interval(0.03 * shares, shares)
+    assert low == pytest.approx(0.03, abs=1e-6) and high == pytest.approx(0.03, abs=1e-6)
+
+
 def frame(hits):
     """Return a table of predictions from the number of right ones [speakers, labels]."""
     rows = []
@@ -133,7 +155,7 @@ def test_paired_gives_the_p_of_the_speakers_differences():
     assert result.accuracy.significant == (interval.low > 0 or interval.high < 0)
 
 
-def test_with_balanced_classes_the_paired_interval_is_the_t_interval_of_the_speakers():
+def test_with_balanced_classes_the_paired_interval_is_near_the_t_interval_of_the_speakers():
     random = np.random.default_rng(0)
     labels = ["a", "b"]
     frames = []
@@ -151,7 +173,9 @@ def test_with_balanced_classes_the_paired_interval_is_the_t_interval_of_the_spea
     gain = each[1] - each[0]
     half = stats.t.ppf(0.975, 11) * gain.std(ddof=1) / np.sqrt(12)
     assert result.accuracy.difference == pytest.approx(gain.mean())
-    assert result.accuracy.interval.limits == pytest.approx((gain.mean() - half, gain.mean() + half))
+    assert result.accuracy.interval.limits == pytest.approx((gain.mean() - half, gain.mean() + half), abs=0.1 * half)
+    low, high = uncertainty.jackknife((gain.sum() - gain) / (len(gain) - 1), gain.mean())  # of scores without a test
+    assert (low, high) == pytest.approx((gain.mean() - half, gain.mean() + half))
     assert result.unit == "speaker" and result.n == 12
     same = significance.paired(frames[0], frames[0].sample(frac=1, random_state=0), labels)
     assert same.accuracy == significance.Difference(0, None, 1.0, None), "no spread, no interval"

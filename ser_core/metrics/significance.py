@@ -126,7 +126,9 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Classes, level: fl
     -------
     PairedDifferences
         intervals and p values are over speakers; p is None below :data:`FEWEST_TESTED` units, the minimum detectable
-        effect below four, and both for scores other than accuracy and UAR
+        effect below four, and both for scores other than accuracy and UAR. Where there is a p, the interval holds the
+        differences that the same test does not reject: it contains 0 where p is above 1 - ``level``. Elsewhere it is
+        the jackknife's
 
     Raises
     ------
@@ -142,12 +144,15 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, labels: Classes, level: fl
     without = [scores_from_confusion(each.sum(axis=0) - each) for each in matrices]
     count = len(matrices[0])
     unit = unit if count >= FEWEST_UNITS else "none"
-    added = contributions(*matrices)
+    added, shares = contributions(*matrices), unit_shares(matrices[0])
     scores = {}
     for name in SCORES:
         difference, interval = after[name] - before[name], None
         if count >= FEWEST_UNITS:
-            low, high = jackknife(without[1][name] - without[0][name], difference, level)
+            if name in TESTED and count >= FEWEST_TESTED:
+                low, high = signflip_interval(added[name], shares[name], level)
+            else:
+                low, high = jackknife(without[1][name] - without[0][name], difference, level)
             interval = Interval(low, high, level, unit, count) if high - low > SPREAD else None
         scores[name] = Difference(
             difference,
@@ -188,6 +193,80 @@ def contributions(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray
     }
 
 
+def unit_shares(matrices: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute the share of each unit in accuracy and in UAR: what it contributes to a difference of 1 everywhere.
+
+    Parameters
+    ----------
+    matrices : float [units, labels, labels]
+        confusion matrices; only the supports are used
+
+    Returns
+    -------
+    dict
+        ``accuracy`` and ``uar``: float [units] each, with the sum 1
+    """
+    support = matrices.sum(axis=2)
+    total = support.sum(axis=0)
+    present = total > 0
+    return {
+        "accuracy": support.sum(axis=1) / support.sum(),
+        "uar": (support[:, present] / total[present]).mean(axis=1),
+    }
+
+
+def signflip_interval(each: np.ndarray, shares: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Compute the interval of a difference as the values that the sign-flip test does not reject.
+
+    Parameters
+    ----------
+    each : float [units]
+        contribution of each unit to the difference, their sum
+    shares : float [units]
+        what each unit contributes to a difference of 1; they sum to 1
+    level : float, default 0.95
+        confidence level
+
+    Returns
+    -------
+    low, high : float
+
+    Examples
+    --------
+    >>> low, high = signflip_interval(np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]) / 8, np.full(8, 1 / 8))
+    >>> round(low, 3), round(high, 3)
+    (0.65, 1.05)
+    """
+    each, shares = np.asarray(each, dtype=float), np.asarray(shares, dtype=float)
+    whole = each.sum()
+    if len(each) > EXACT_UNITS:
+        sums, sums_of_shares = _random_sums(np.stack([each, shares], axis=1)).T
+    else:
+        sums, sums_of_shares = np.empty(0), np.empty(0)
+
+    def accepted(value: float) -> bool:
+        if len(each) <= EXACT_UNITS:
+            return signflip(each - value * shares) > 1.0 - level
+        reached = np.abs(sums - value * sums_of_shares) >= _limit(each - value * shares)
+        return (1 + reached.sum()) / (1 + len(reached)) > 1.0 - level
+
+    reach = max(float(np.abs(each).sum()), SPREAD)
+    limits = []
+    for sign in (-1.0, 1.0):
+        inside, outside = 0.0, reach
+        while accepted(whole + sign * outside) and outside < 1e3 * reach:
+            inside, outside = outside, 2.0 * outside
+        for _ in range(40):
+            middle = (inside + outside) / 2.0
+            inside, outside = (middle, outside) if accepted(whole + sign * middle) else (inside, middle)
+        limits.append(float(whole + sign * inside))
+    low, high = limits
+    if accepted(0.0):  # 0 may be a limit itself, where the test has a step
+        return min(low, 0.0), max(high, 0.0)
+    nearest = np.nextafter(0.0, whole)
+    return (max(low, nearest), high) if whole > 0 else (low, min(high, nearest))
+
+
 def signflip(each: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> float:
     """Compute the two-sided p value of a sum of paired differences under exchange within units.
 
@@ -215,18 +294,28 @@ def signflip(each: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> float:
     0.03125
     """
     each = np.asarray(each, dtype=float)
-    limit = abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())  # rounding depends on the order of the sum
+    limit = _limit(each)
     if limit <= 0:
         return 1.0
     if len(each) > EXACT_UNITS:
-        random = np.random.default_rng(seed)
-        signs = random.integers(0, 2, (flips, len(each)), dtype=np.int8) * 2 - 1
-        return float((1 + (np.abs(signs @ each) >= limit).sum()) / (1 + flips))
+        sums = _random_sums(each, flips=flips, seed=seed)
+        return float((1 + (np.abs(sums) >= limit).sum()) / (1 + flips))
     left, right = (_sums(half) for half in np.array_split(each, 2))
     left.sort()
     above = len(left) - np.searchsorted(left, limit - right, side="left")
     below = np.searchsorted(left, -limit - right, side="right")
     return float((above.sum() + below.sum()) / 2.0 ** len(each))
+
+
+def _limit(each: np.ndarray) -> float:
+    """Return the distance from zero that counts as reached; rounding depends on the order of the sum."""
+    return abs(each.sum()) - 1e-12 * max(1.0, np.abs(each).sum())
+
+
+def _random_sums(values: np.ndarray, *, flips: int = 50_000, seed: int = 0) -> np.ndarray:
+    """Return the sums of ``values`` [units, ...] under random signs of the units: float [flips, ...]."""
+    signs = np.random.default_rng(seed).integers(0, 2, (flips, len(values)), dtype=np.int8) * 2 - 1
+    return signs @ values
 
 
 def _sums(values: np.ndarray) -> np.ndarray:

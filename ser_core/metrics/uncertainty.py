@@ -318,24 +318,20 @@ def spread(frames: Sequence[pd.DataFrame], labels: Classes) -> dict[str, Spread]
     Returns
     -------
     dict
-        score to :class:`Spread`: of the seeds' scores (None with one seed), and of the units' pseudo-values with the
-        seeds averaged (None below four units)
+        score to :class:`Spread`: of the seeds' scores (None with one seed), and of the units' own scores with the seeds
+        averaged (None below four units). The score of a unit is over the classes that it has
     """
     column = "text" if unit_of(frames[0]) == "word" else "speaker"
     each = [confusions_by(frame, column, labels) for frame in frames]
     by_seed = [scores_from_confusion(matrices.sum(axis=0)) for matrices in each]
-    mean = np.mean(each, axis=0)
-    total = scores_from_confusion(mean.sum(axis=0))
-    without = scores_from_confusion(mean.sum(axis=0) - mean)
-    count = len(mean)
-    result = {}
-    for name in SCORES:
-        pseudo = count * total[name] - (count - 1) * without[name]
-        result[name] = Spread(
+    own = scores_from_confusion(np.mean(each, axis=0))
+    return {
+        name: Spread(
             seeds=float(np.std([scores[name] for scores in by_seed], ddof=1)) if len(by_seed) > 1 else None,
-            units=float(np.std(pseudo, ddof=1)) if count >= FEWEST_UNITS else None,
+            units=float(np.std(own[name], ddof=1)) if len(own[name]) >= FEWEST_UNITS else None,
         )
-    return result
+        for name in SCORES
+    }
 
 
 def score_predictions(frame: pd.DataFrame, labels: Classes) -> Scored:
