@@ -273,6 +273,15 @@ def test_attention_bars_are_drawn_at_their_times():
     assert np.allclose(heights / heights.max(), weights / weights.max(), atol=0.01)
 
 
+@pytest.mark.parametrize("attends", [True, False])
+def test_attention_is_shown_only_where_it_is_learnt(attends):
+    answer = SimpleNamespace(
+        attention=np.linspace(0.01, 0.03, 50), attention_times=np.arange(50) * 0.08, attends=attends, probabilities={"sad": 1.0},
+        windows=(),
+    )  # fmt: skip
+    assert ("Attention" in predictor.pictures_html(answer, tone(4))) == attends
+
+
 def test_names_cannot_become_markup():
     assert "<i>" not in svg.html_table([{"a": "<i>x"}]) + svg.bars({"<i>": 1.0})
     assert svg.format_seconds(3.21) == "3.2 s" and svg.format_seconds(125) == "2:05"

@@ -174,3 +174,18 @@ def test_utterances_that_the_corpus_lacks_are_told_and_not_asked_for(tmp_path):
     assert set(found.absent) <= {"OAF_back_angry", "YAF_beg_sad"} and len(found.absent) == 1
     test = pooling.subset_predictions(row, PUBLISHED)
     assert found.scored.scores == pytest.approx(metrics.scores(test["truth"], test["prediction"], row.labels))
+
+
+def test_a_baseline_by_name_is_its_default_result_on_clean_recordings(tmp_path):
+    """A5 has published results under noise, of single folds and of other settings: one of them is its own."""
+    results = [run for run in store.load_rows(store.published_dir()) if run.spec["model"] == "cnn_bilstm_attention"]
+    results = [run for run in results if run.spec["corpus"] == "ravdess" and run.spec["protocol"] == "speaker"]
+    assert len({str(run.setting) for run in results}) > 5
+    own = next(run for run in results if run.spec["augment"] == "" and run.spec["condition"] == "clean")
+    found = submissions.score_submission(file_of(own), "ravdess", "speaker", against=["cnn_bilstm_attention"])
+    (comparison,) = found.against
+    chosen = [run for run in results if run.hash in comparison.hashes]
+    assert {run.spec["fold"] for run in chosen} == set(range(6)) and {run.spec["condition"] for run in chosen} == {
+        "clean"
+    }
+    assert chosen[0].spec["augment"] == "noise,stretch,shift,pitch"  # as the paper trains it

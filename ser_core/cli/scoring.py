@@ -134,7 +134,7 @@ def _write_folds(
     cls=RenamedOption,
     old="--against",
     multiple=True,
-    help="Compare with published results: a hash, the name of a model, or all; may be repeated.",
+    help="Compare with published results: a model (its default setting, clean), a hash, or all; may be repeated.",
 )
 @as_json
 def score(
@@ -173,19 +173,23 @@ def _result_lines(submission: Submission) -> list[str]:
         lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scores_text(submission.calm_is_neutral)}")
     if submission.absent:
         lines.append(f"  not required, since the corpus lacks them: {', '.join(submission.absent)}")
-    return lines + [_comparison_line(comparison) for comparison in submission.against]
+    by_difference = sorted(submission.against, key=lambda each: -(each.differences.uar.difference or 0.0))
+    return lines + [_comparison_line(comparison) for comparison in by_difference]
 
 
 def _comparison_line(comparison: BaselineComparison) -> str:
     """Return the paired comparison with one published result as a line for people."""
+    from ser_core.results.formatting import format_p_value
+
     change, name = comparison.differences.uar, f"  against {comparison.model} ({comparison.setting})"
     if change.difference is None:
         return f"{name}: no common utterances, or other emotions"
     limits = change.interval
     interval = f" [{100 * limits.low:+.1f}, {100 * limits.high:+.1f}]" if limits else ""
     p = "not tested, too few speakers"
-    if change.p is not None:
-        p = f"p {change.p:.3f}, {comparison.p_holm['uar']:.3f} after Holm"
+    corrected = comparison.p_holm["uar"]
+    if change.p is not None and corrected is not None:
+        p = f"p {format_p_value(change.p)}, {format_p_value(corrected)} after Holm"
     effect = change.minimum_detectable
     power = f"; minimum detectable {100 * effect:.1f} points (power 80 %)" if effect else ""
     return (

@@ -73,6 +73,7 @@ class Prediction:
     attention_times: np.ndarray  # float [steps], s: the middle of each step
     windows: tuple[WindowPrediction, ...]  # one for a short recording
     notes: tuple[str, ...]  # how it was prepared, in words
+    attends: bool = True  # whether the attention is learnt; otherwise it says nothing about the recording
 
     def record(self) -> dict:
         """Return the prediction as a JSON-able dict, as ``ser predict --json`` prints it."""
@@ -248,6 +249,7 @@ class Predictor:
             sure=mean[emotion] >= CONFIDENT and not all(silent), attention=weights,
             attention_times=start + STEP_SECONDS * (np.arange(len(weights)) + 0.5) - 0.005,
             windows=windows, notes=self._notes(starts[-1] + lengths[-1], silent) + file_notes,
+            attends=bool(self.attends),
         )  # fmt: skip
 
     def _run(self, pieces: list[np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_core import corpora
+from ser_core import corpora, models
 from ser_core._utils.errors import SerError
 from ser_core.claims import paper
 from ser_core.experiments import store
@@ -26,7 +26,8 @@ from ser_core.metrics.uncertainty import Scored, score_predictions
 from ser_core.protocols import splits
 from ser_core.protocols.assignment import shared_labels, utterance_sides
 from ser_core.results import prediction_files
-from ser_core.results.formatting import format_setting
+from ser_core.results.comparison import is_default_setting
+from ser_core.results.formatting import format_setting, setting_words
 from ser_core.results.pooling import join_predictions, merge_calm, pool_results
 from ser_core.results.records import PooledResult
 
@@ -310,8 +311,10 @@ def _compared(frame, labels, like: dict, against) -> tuple[BaselineComparison, .
             names = sorted({result.spec["model"] for result in alike})
             known = f"; there are {', '.join(names)}" if names else ""
             raise SerError(
-                f"--against {name}: no published result of {like['corpus']} under protocol {like['protocol']}{known}"
+                f"--baseline {name}: no published result of {like['corpus']} under protocol {like['protocol']}{known}"
             )
+        if name == "all" or name in models.MODELS:
+            matches = _default_results(matches) or matches
         compared += [_pair(frame, result, labels, folder) for result in pool_results(matches, folder)]
     holm = {
         score: significance.holm([comparison.differences.get(score).p for comparison in compared])
@@ -321,6 +324,24 @@ def _compared(frame, labels, like: dict, against) -> tuple[BaselineComparison, .
         replace(comparison, p_holm={score: values[place] for score, values in holm.items()})
         for place, comparison in enumerate(compared)
     )
+
+
+def _default_results(matches: list[RunResult]) -> list[RunResult]:
+    """Select what stands for a system: clean test recordings, the default setting, and most folds.
+
+    Where a system was measured both with and without augmentation, the one nearer to the defaults is taken.
+    """
+    matches = [run for run in matches if run.spec["condition"] == "clean" and is_default_setting(run.spec)]
+    settings: dict[str, list[list[RunResult]]] = {}
+    for run in matches:
+        groups = settings.setdefault(run.spec["model"], [])
+        alike = next((group for group in groups if group[0].setting == run.setting), None)
+        alike.append(run) if alike else groups.append([run])
+
+    def order(group: list[RunResult]) -> tuple[int, int]:
+        return -len({run.spec["fold"] for run in group}), len(setting_words(group[0].setting))
+
+    return [run for groups in settings.values() for run in min(groups, key=order)]
 
 
 def _is_hash(name: str, result: RunResult) -> bool:

@@ -61,7 +61,7 @@ def answer_html(prediction: "Prediction", *, mark: str = "") -> str:
 
 
 def pictures_html(prediction: "Prediction", samples: np.ndarray) -> str:
-    """Return waveform with attention, probability bars and, for a long recording, its windows, as HTML.
+    """Return waveform, attention where it is learnt, probability bars, and the windows of a long recording, as HTML.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def pictures_html(prediction: "Prediction", samples: np.ndarray) -> str:
     samples : float [samples]
         The recording as :func:`read_for_network` gives it.
     """
-    attention = np.asarray(prediction.attention, float)
-    pictures = svg.waveform(samples, audio.SAMPLE_RATE, attention, prediction.attention_times)
+    attention = (np.asarray(prediction.attention, float), prediction.attention_times) if prediction.attends else ()
+    pictures = svg.waveform(samples, audio.SAMPLE_RATE, *attention)
     pictures += svg.bars(prediction.probabilities)
     if len(prediction.windows) > 1:
         pictures += svg.windows(prediction.windows, list(prediction.probabilities), prediction.seconds)
