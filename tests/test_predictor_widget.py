@@ -276,8 +276,8 @@ def test_attention_bars_are_drawn_at_their_times():
 @pytest.mark.parametrize("attends", [True, False])
 def test_attention_is_shown_only_where_it_is_learnt(attends):
     answer = SimpleNamespace(
-        attention=np.linspace(0.01, 0.03, 50), attention_times=np.arange(50) * 0.08, attends=attends, probabilities={"sad": 1.0},
-        windows=(),
+        attention=np.linspace(0.01, 0.03, 50), attention_times=np.arange(50) * 0.08, attends=attends,
+        probabilities={"sad": 1.0}, windows=(),
     )  # fmt: skip
     assert ("Attention" in predictor.pictures_html(answer, tone(4))) == attends
 
