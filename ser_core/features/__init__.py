@@ -5,6 +5,7 @@ package: ``features.extract(samples)``.
 """
 
 from ser_core._utils.lazy import attach_modules
+from ser_core.features.description import describe_recording
 from ser_core.features.frames import (
     CHANNELS,
     DELTA_N,
@@ -14,7 +15,6 @@ from ser_core.features.frames import (
     base_channels,
     channel_names,
     delta,
-    describe_recording,
     extract,
     fit_length,
     raw_channels,
