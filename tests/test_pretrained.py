@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
-from ser_core import corpora
+from ser_core import corpora, metrics
 from ser_core._utils import paths
 from ser_core.experiments import store
 from ser_core.experiments.spec import current_names
 from ser_core.inference import saved_models
 from ser_core.inference.predict import PRETRAINED, Predictor
 from ser_core.inference.pretrained import card, make
+from ser_core.metrics import uncertainty
 
 PUBLISHED = paths.root() / "runs" / "published"
 needs_model = pytest.mark.skipif(not make.CHOICE.is_file(), reason="no pretrained network")
@@ -77,6 +78,10 @@ def test_the_card_is_up_to_date(choice):
     assert make.CARD.read_text(encoding="utf-8") == card.card_markdown(choice, PUBLISHED)
 
 
+def guess_of(frame, labels):
+    return np.asarray(labels)[frame[labels].to_numpy().argmax(axis=1)]
+
+
 def row(name, fold, model, test_right, validation_right, folder, **fields):
     """Write a published result whose predictions are right in a given share of each subset."""
     from dataclasses import asdict
@@ -96,7 +101,13 @@ def row(name, fold, model, test_right, validation_right, folder, **fields):
         subsets.append(frame.assign(**{label: np.where(guess == label, 0.65, 0.05) for label in labels}))
     pd.concat(subsets).to_parquet(folder / f"{name}.parquet")
     spec = asdict(Spec(corpus="ravdess", model=model, fold=fold, **fields))
-    values = {"hash": name, "spec": spec, "status": "ok", "labels": labels, "best_epoch": 10 + fold, "parameters": 1}
+    tested = subsets[0].assign(prediction=guess_of(subsets[0], labels))
+    answers = tested["truth"], tested["prediction"], labels
+    values = {
+        "hash": name, "spec": spec, "status": "ok", "labels": labels, "best_epoch": 10 + fold, "parameters": 1,
+        "n_test": len(tested), "scores": metrics.scores(*answers), "confusion": metrics.confusion(*answers).tolist(),
+        "intervals": uncertainty.intervals(tested, labels).to_json(),
+    }  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(values))
 
 
