@@ -135,13 +135,14 @@ def test_meld(tmp_path):
     plant(tmp_path, "train/train_splits/dia0_utt2.mp4", "dev_splits_complete/dia0_utt0.wav")
     plant(tmp_path, "output_repeated_splits_test/dia0_utt1.wav", "output_repeated_splits_test/._dia0_utt0.wav")
     found = corpora.load(f"meld:{tmp_path}")
-    assert list(found["id"]) == ["dev/dia0_utt0", "test/dia0_utt1", "train/dia0_utt0", "train/dia0_utt1"]
-    assert list(found["emotion"]) == ["happy", "angry", "happy", "angry"]
-    assert list(found["sex"]) == ["male", "female", "male", "female"]
+    train = ["train/dia0_utt0", "train/dia0_utt1", "train/dia0_utt2"]  # the last is a video
+    assert list(found["id"]) == ["dev/dia0_utt0", "test/dia0_utt1", *train]
+    assert list(found["emotion"]) == ["happy", "angry", "happy", "angry", "neutral"]
+    assert list(found["sex"]) == ["male", "female", "male", "female", "unknown"]
     assert found["text"][0] == "Oh, no, it\u2019s 0!" and "start" not in found
-    assert "train/dia0_utt2" in found.attrs["missing"] and found.attrs["expected"] == 9
+    assert "dev/dia0_utt1" in found.attrs["missing"] and found.attrs["expected"] == 9
     split = splits.split(found, "official", 0)
-    assert len(split.train) == 2 and split.validation == ("dev/dia0_utt0",) and split.test == ("test/dia0_utt1",)
+    assert len(split.train) == 3 and split.validation == ("dev/dia0_utt0",) and split.test == ("test/dia0_utt1",)
     with pytest.raises(SerError, match="holds none of train_sent_emo.csv"):
         corpora.load(f"meld:{tmp_path / 'dev_splits_complete'}")
 

@@ -63,7 +63,7 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
     Parameters
     ----------
     examined : DataFrame
-        one row per recording: ``speaker``, ``text``, ``emotion``, ``corpus``
+        one row per recording: ``speaker``, ``text``, ``emotion``, ``corpus`` and, where known, ``sex``
     duplicated : dict
         that of :func:`ser_core.protocols.duplicates.find_duplicates` for the same recordings
 
@@ -89,7 +89,8 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
             continue
         forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0, n_jobs=1)
         truth = examined[target].to_numpy()
-        folds = inner_folds(np.zeros(len(truth), int), speakers.to_numpy(), 0, examined["sex"].to_numpy())
+        sex = examined["sex"].to_numpy() if "sex" in examined else None
+        folds = inner_folds(np.zeros(len(truth), int), speakers.to_numpy(), 0, sex)
         prediction = cross_val_predict(forest, values, truth, cv=folds)
         scored = uncertainty.score_predictions(
             examined[["speaker", "text"]].assign(truth=truth, prediction=prediction), labels
