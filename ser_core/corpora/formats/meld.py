@@ -2,8 +2,9 @@
 
 PATH is the folder that holds ``train_sent_emo.csv``, ``dev_sent_emo.csv`` and ``test_sent_emo.csv``, or folders with
 them. The published clips are videos (``dia0_utt3.mp4``): the extra ``containers`` reads their sound, or write it to
-audio files of the same name in the same folder. ``StartTime`` and ``EndTime`` are places in the episode, not in the clip, and are
-ignored. ``official`` is the published split. Speakers are characters; those beyond the six friends have no sex here.
+audio files of the same name in the same folder. ``StartTime`` and ``EndTime`` are places in the episode, not in the
+clip, and are ignored. ``official`` is the published split. Speakers are characters; those beyond the six friends have
+no sex here.
 """
 
 import os
