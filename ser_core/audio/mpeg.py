@@ -124,7 +124,7 @@ def find_end(file: Source, size: int) -> tuple[int, bool]:
 def _walk(file: Source, at: int, size: int) -> Iterator[tuple[int, int, bytes]]:
     """Yield offset, size and head of each frame from an offset on, over tags, up to what is neither.
 
-    Behind other tags, and behind damage, the decoder goes on; what is there is not looked at.
+    It ends at an unknown tag or at damage. The decoder continues after these; this function does not.
     """
     base, data = 0, b""
     while at < size:

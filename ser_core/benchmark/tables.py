@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.marks import replace_between
 from ser_core.benchmark.records import BACK_TO_BACK, MEASURED, NOW_AND_THEN, OURS, PEER, Benchmark, Curve, Stage, Timing
 
 if TYPE_CHECKING:
@@ -195,12 +195,4 @@ def update_readme(path: str | Path, benchmark: Benchmark) -> bool:
     SerError
         for a file without the two marks
     """
-    file = Path(path)
-    text = file.read_text(encoding="utf-8")
-    if text.count(OPEN) != 1 or text.count(CLOSE) != 1 or text.index(OPEN) > text.index(CLOSE):
-        raise SerError(f"{file}: put one line {OPEN} and, below it, one line {CLOSE} where the table belongs")
-    before, after = text.split(OPEN)[0], text.split(CLOSE)[1]
-    new = f"{before}{OPEN}\n\n{performance_markdown(benchmark)}\n\n{CLOSE}{after}"
-    if new != text:
-        file.write_text(new, encoding="utf-8")
-    return new != text
+    return replace_between(path, OPEN, CLOSE, f"{performance_markdown(benchmark)}\n", "the figures")

@@ -342,7 +342,7 @@ def check_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
         if not emotion.isprintable() or not 0 < len(emotion) <= LONGEST_NAME:
             raise SerError(f"{name}: {emotion[:LONGEST_NAME]!r} is no name of an emotion; rename it")
     if len(emotions) > MOST_EMOTIONS:
-        raise SerError(f"{name}: {len(emotions):,} emotions; at most {MOST_EMOTIONS} can be told apart, check the list")
+        raise SerError(f"{name}: {len(emotions):,} emotions; at most {MOST_EMOTIONS} are possible; check the list")
     return table
 
 

@@ -49,7 +49,7 @@ def in_threads(function: Callable, values: Sequence, workers: int | None = None)
 
 
 def in_processes(function: Callable, values: Sequence, workers: int) -> Iterator:
-    """Call a function with each value in processes that start anew and end with this one.
+    """Call a function with each value in new processes, which end with this one.
 
     Parameters
     ----------

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ser_core._utils.atomic import write_atomically
-from ser_core._utils.errors import SerError
+from ser_core._utils.marks import replace_between
 from ser_core.claims import paper
 from ser_core.corpora import corpus_title, is_demo
 from ser_core.metrics.uncertainty import Scored
@@ -259,12 +258,4 @@ def update_readme(readme_path: str | Path, markdown: str) -> bool:
     SerError
         for a file without the two marks
     """
-    path = Path(readme_path)
-    text = path.read_text(encoding="utf-8")
-    if text.count(OPEN) != 1 or text.count(CLOSE) != 1 or text.index(OPEN) > text.index(CLOSE):
-        raise SerError(f"{path}: put one line {OPEN} and, below it, one line {CLOSE} where the results belong")
-    before, after = text.split(OPEN)[0], text.split(CLOSE)[1]
-    new = f"{before}{OPEN}\n\n{markdown}\n{CLOSE}{after}"
-    if new != text:
-        write_atomically(path, new.encode())
-    return new != text
+    return replace_between(readme_path, OPEN, CLOSE, markdown, "the results")
