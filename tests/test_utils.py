@@ -1,5 +1,6 @@
 """Helpers of every room: safe writing, quiet loading, folders, versions, progress."""
 
+import io
 import os
 import re
 import threading
@@ -90,3 +91,14 @@ def test_versions_name_installed_packages_only():
     versions = machine.versions()
     assert {"python", "numpy", "soundfile"} <= set(versions) <= {"python", *machine.DEPENDENCIES}
     assert all(versions.values())
+
+
+def test_markdown_on_a_terminal_fits_its_width_and_loses_no_letter():
+    pytest.importorskip("rich")
+    words = ["Linear classifier, ComParE", "no augmentation", "57.2\N{NO-BREAK SPACE}[52.1,\N{NO-BREAK SPACE}62.2]"]
+    text, out = "| a | b | c |\n| --- | --- | ---: |\n| " + " | ".join(words) + " |\n", io.StringIO()
+    assert console.print_markdown(text, out, width=30)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 30 and "…" not in out.getvalue()
+    letters = sorted(re.sub(r"\s", "", "".join(lines)).replace("─", "").replace("━", ""))
+    assert letters == sorted(re.sub(r"\s", "", "abc" + "".join(words)))

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 from ser_core._utils.errors import SerWarning
 
@@ -104,3 +104,39 @@ def divert_stdout() -> Iterator[TextIO]:
             os.close(saved)
     finally:
         sys.stdout = output
+
+
+def print_markdown(text: str, file: IO[str] | None = None, width: int | None = None) -> bool:
+    """Print Markdown with its tables fitted to the width of the terminal, by ``rich``; long words are broken, not cut.
+
+    Parameters
+    ----------
+    text : str
+    file : text stream, optional
+        by default standard output
+    width : int, optional
+        characters; by default those of the terminal
+
+    Returns
+    -------
+    bool
+        False where ``rich`` is not installed; nothing was printed then
+    """
+    try:
+        from rich.console import Console
+        from rich.markdown import Markdown, TableElement
+    except ImportError:
+        return False
+
+    class FoldedTable(TableElement):
+        def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+            for table in super().__rich_console__(console, options):
+                for column in getattr(table, "columns", ()):
+                    column.overflow = "fold"
+                yield table
+
+    class FoldedMarkdown(Markdown):
+        elements = {**Markdown.elements, "table_open": FoldedTable}
+
+    Console(file=file, width=width).print(FoldedMarkdown(text))
+    return True

@@ -1,9 +1,18 @@
 """The commands ``ser reproduce``, ``ser report``, ``ser tables`` and ``ser publish``: reports and tables."""
 
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
+from ser_core._utils import console
 from ser_core._utils.errors import SerError
 from ser_core.cli.base import RenamedOption, as_json, emit
+
+if TYPE_CHECKING:
+    from ser_core.experiments.result import RunResult
 
 execute_option = click.option(
     "--force",
@@ -44,11 +53,21 @@ def report(profile: str | None, fresh: bool) -> None:
 @click.command()
 @click.option("--readme", is_flag=True, help="Write the tables into runs/published/README.md.")
 @click.option("--store", is_flag=True, help="Use your own results in the store, not the published ones.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "csv", "latex", "json", "model-index"]),
+    default="md",
+    show_default=True,
+    help="md: Markdown, fitted to the width of a terminal; model-index: the header of a Hugging Face model card.",
+)
+@click.option("--model", "systems", help="These systems alone, separated by commas; not with md.")
 @as_json
-def tables(readme: bool, store: bool, as_json: bool) -> None:
+def tables(readme: bool, store: bool, form: str, systems: str | None, as_json: bool) -> None:
     """Print the published results as tables, with the paper's claims.
 
-    They are the ladder of protocols, Tables II to VI, and the ablations.
+    They are the ladder of protocols, Tables II to VI, and the ablations. CSV has one row per system and setting of
+    every protocol, with scores as fractions.
     """
     from ser_core._utils import paths
     from ser_core.experiments import store as store_module
@@ -57,25 +76,51 @@ def tables(readme: bool, store: bool, as_json: bool) -> None:
     from ser_core.results.pooling import pool_results
     from ser_core.training.selection import ORACLE
 
+    form = "json" if as_json else form
     if readme and store:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
+    if form == "md" and systems:
+        raise SerError("--model: Markdown compares all systems; choose --format csv, latex, json or model-index")
+    if form != "md" and readme:
+        raise SerError(f"--readme and --format {form}: leave out one; that page is Markdown")
     folder = store_module.store_dir() if store else store_module.published_dir()
     every = store_module.load_rows(folder)
     results = [result for result in every if result.spec["keep"] != ORACLE]  # a leak
-    if as_json:
+    if systems:
+        results = _only(results, systems)
+    if form == "json":
         return emit(rendering.table_records(pool_results(results, folder)))
     if not results:
         hint = "unset SER_RUNS for those that come with the suite, or use --store for your own"
         raise SerError(f"{folder}: no results; " + ("`ser run` and `ser sweep` make some" if store else hint))
+    if form != "md":
+        from ser_core.results import table_files
+
+        return click.echo(table_files.FORMATS[form](pool_results(results, folder)), nl=False)
     if not readme:
         click.echo(f"{len(results):,} results in {folder}\n")  # at once; the tables take some seconds the first time
     if store:
-        return click.echo(published.all_systems_markdown(pool_results(results, folder), folder))
+        return _show(published.all_systems_markdown(pool_results(results, folder), folder))
     text = published.readme_markdown(every, folder)
     if readme:
         changed = rendering.update_readme(paths.root() / "runs" / "published" / "README.md", text)
         return click.echo(f"runs/published/README.md: {'updated' if changed else 'unchanged'}")
-    click.echo(text)
+    _show(text)
+
+
+def _only(results: list[RunResult], systems: str) -> list[RunResult]:
+    """Select the results of systems that are named with commas; SerError for one without results."""
+    wanted = [name.strip() for name in systems.split(",")]
+    known = sorted({result.spec["model"] for result in results})
+    if missing := [name for name in wanted if name not in known]:
+        raise SerError(f"--model {', '.join(missing)}: no results; systems with results: {', '.join(known) or 'none'}")
+    return [result for result in results if result.spec["model"] in wanted]
+
+
+def _show(markdown: str) -> None:
+    """Print Markdown: as it is, or on a terminal with tables fitted to its width."""
+    if not (sys.stdout.isatty() and console.print_markdown(markdown)):
+        click.echo(markdown)
 
 
 @click.command()

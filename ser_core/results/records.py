@@ -244,6 +244,12 @@ class Results:
 
         return pooling.pool_results(self.results, self.folder)
 
+    def table(self) -> pd.DataFrame:
+        """Make a data frame with one row per system and setting: :func:`ser_core.results.table_files.pooled_table`."""
+        from ser_core.results import table_files
+
+        return table_files.pooled_table(self.pool())
+
     def predictions(self) -> pd.DataFrame:
         """Load all test predictions.
 
