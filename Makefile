@@ -106,7 +106,7 @@ lab: env ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks/00_start.ipynb --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --LabApp.news_url= --ServerApp.tornado_settings='{"websocket_max_message_size": 209715200}'
 
-app: env ## Serve the prediction page, notebook 10, to this machine
+app: env ## Serve the prediction page to this machine
 	@$(BIN)/ser app
 
 test: lint ## Lint, unit tests and every notebook in its small setting

@@ -63,6 +63,7 @@ SLOW = {
         "labels",
         "makefile",
         "models",
+        "notebook_models",
         "onnx_graph",
         "run",
         "speedups",

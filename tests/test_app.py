@@ -10,10 +10,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from click.testing import CliRunner
 
-from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.cli import main
 from ser_core.widgets import app
@@ -28,6 +28,7 @@ def test_the_server_serves_this_machine_only_and_accepts_large_messages():
     assert ast.literal_eval(settings)["websocket_max_message_size"] > 60_000_000
     assert Path(next(word for word in words if word.endswith(".ipynb"))).is_file()
     assert any("preheat_kernel=True" in word for word in words)
+    assert "--PageServer.kernels=8" in words and "--PageServer.kernels=3" in app.command(9000, 3)
 
 
 def test_jupyter_finds_the_template_and_earlier_paths_remain(monkeypatch):
@@ -114,11 +115,13 @@ def test_a_port_in_use_gives_one_line():
     assert line.startswith(f"ser: port {port}:") and "--port" in line
 
 
-def test_a_missing_voila_or_notebook_is_an_error(monkeypatch, tmp_path):
+def test_a_missing_voila_is_an_error(monkeypatch):
     monkeypatch.setattr(app, "find_spec", lambda name: None)
     with pytest.raises(SerError, match="voila.*pip install"):
         app.check(0)
-    monkeypatch.undo()
-    monkeypatch.setattr(paths, "root", lambda: tmp_path)
-    with pytest.raises(SerError, match="10_predict.ipynb: not found"):
-        app.check(0)
+
+
+def test_the_page_is_a_title_a_sentence_and_the_widget():
+    title, code = nbformat.read(app.NOTEBOOK, as_version=4).cells
+    assert len([line for line in title.source.splitlines() if line]) == 2 and title.source.startswith("# ")
+    assert code.source.splitlines()[-1] == "ser.widgets.predictor.predictor()" and code.outputs == []

@@ -317,6 +317,43 @@ def test_an_error_page_requests_nothing_from_elsewhere(opened, browser):
     tab.close()
 
 
+def kernels(server):
+    """Return how many kernels a server has."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            count += parent == server.process.pid and b"ipykernel" in (folder / "cmdline").read_bytes()
+    return count
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="kernels are counted in /proc")
+def test_twenty_loads_leave_no_kernel_and_a_page_too_many_says_so(browser, tmp_path):
+    port = free_port()
+    words = [sys.executable, "-m", "ser_core.cli", "app", "--port", str(port), "--no-browser", "--kernels", "3"]
+    server = Server(words, port, tmp_path)
+    try:
+        tabs = [watched(browser.new_page()) for _ in range(4)]
+        tabs[0].goto(page_address(server))
+        tabs[0].get_by_role("button", name="Upload audio").wait_for()
+        for _ in range(20):
+            while tabs[0].goto(page_address(server)).status != 200:  # the kernel of the page before is still ending
+                time.sleep(0.5)
+            tabs[0].get_by_role("button", name="Upload audio").wait_for()
+            assert kernels(server) <= 3
+        assert [tab.goto(page_address(server)).status for tab in tabs[1:]] == [200, 200, 503]
+        assert "At most 3 prediction pages" in tabs[3].locator("p").inner_text() and outside(tabs[3]) == []
+        for tab in tabs:
+            tab.close()
+        for _ in range(120):
+            if kernels(server) == 1:  # the one that is kept ready
+                break
+            time.sleep(0.5)
+        assert kernels(server) == 1
+    finally:
+        server.end()
+
+
 def test_in_jupyterlab_as_make_lab_opens_it(browser, sounds, tmp_path):
     """Open the start page, then the widget; on a copy, since JupyterLab saves by itself."""
     shutil.copytree(paths.root() / "notebooks", tmp_path / "notebooks")

@@ -1,6 +1,7 @@
-"""Serve the prediction page as an application: Voila shows ``notebooks/10_predict.ipynb``, on this machine only.
+"""Serve the prediction page as an application: Voila shows ``prediction.ipynb``, on this machine only.
 
-A kernel is started in advance for the next visitor. The page's template (``jupyter/voila/templates/ser``) loads
+A kernel is started in advance for the next visitor, and ends with its page (:mod:`ser_core.widgets.page_server`). The
+page's template (``jupyter/voila/templates/ser``) loads
 nothing from elsewhere. Whoever opens the page has a kernel of this account. The server therefore uses the loopback
 address, asks for the token in the page's address, which the other accounts of this machine do not know, and refuses
 requests for another host, which a foreign web page could send by way of its own name (DNS rebinding). The token is
@@ -20,13 +21,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.report.kernels import kernel_environment
 
 HOST = "127.0.0.1"
 PORT = 8866
-NOTEBOOK = "10_predict.ipynb"
+NOTEBOOK = Path(__file__).resolve().with_name("prediction.ipynb")
+"""What the page shows: a title, a sentence and the widget."""
+KERNELS = 8
+"""Maximum number of kernels, the one that is kept ready included."""
 TEMPLATES = Path(__file__).resolve().parent / "jupyter"
 """Where Jupyter finds the page's template."""
 SETTINGS = {"websocket_max_message_size": 200 * 1024 * 1024, "allow_remote_access": False}
@@ -52,20 +55,22 @@ def address(port: int, token: str) -> str:
     return f"http://{HOST}:{port}/?token={token}"
 
 
-def command(port: int = PORT) -> list[str]:
+def command(port: int = PORT, kernels: int = KERNELS) -> list[str]:
     """Return the command that starts the server.
 
     Parameters
     ----------
     port : int
         Port of the page.
+    kernels : int, default 8
+        Maximum number of pages that are open at a time, each with a kernel.
     """
     options = [
         f"--port={port}", f"--Voila.ip={HOST}", "--Voila.port_retries=0", "--Voila.log_level=ERROR",
         "--template=ser", "--preheat_kernel=True", "--pool_size=1", f"--Voila.tornado_settings={SETTINGS}",
-        "--Voila.auto_token=True", "--no-browser",
+        "--Voila.auto_token=True", "--no-browser", f"--PageServer.kernels={kernels}",
     ]  # fmt: skip
-    return [sys.executable, "-m", "voila", str(paths.root() / "notebooks" / NOTEBOOK), *options]
+    return [sys.executable, "-m", "ser_core.widgets.page_server", str(NOTEBOOK), *options]
 
 
 def environment(token: str) -> dict[str, str]:
@@ -87,14 +92,11 @@ def check(port: int) -> None:
     Raises
     ------
     SerError
-        Where Voila or the notebook is missing, or the port is in use.
+        Where Voila is missing, or the port is in use.
     """
     missing = [name for name in ("voila", "anywidget", "ipywidgets") if find_spec(name) is None]
     if missing:
         raise SerError(f"the page needs {', '.join(missing)}: pip install '.[notebooks,app]', or use `make app`")
-    notebook = paths.root() / "notebooks" / NOTEBOOK
-    if not notebook.is_file():
-        raise SerError(f"{notebook}: not found; start the page from a checkout of the suite")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -103,7 +105,7 @@ def check(port: int) -> None:
             raise SerError(f"port {port}: {error.strerror}; choose another with --port") from None
 
 
-def serve(port: int, token: str, *, browser: bool = True) -> int:
+def serve(port: int, token: str, *, browser: bool = True, kernels: int = KERNELS) -> int:
     """Serve the page until it is stopped with Ctrl-C.
 
     Parameters
@@ -114,6 +116,8 @@ def serve(port: int, token: str, *, browser: bool = True) -> int:
         What the address of the page must have.
     browser : bool, default True
         Open a browser window.
+    kernels : int, default 8
+        Maximum number of pages that are open at a time.
 
     Returns
     -------
@@ -136,8 +140,8 @@ def serve(port: int, token: str, *, browser: bool = True) -> int:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     if os.name == "posix":  # the server replaces this process, so that ending one ends the other
-        os.execve(sys.executable, command(port), environment(token))
-    return subprocess.run(command(port), env=environment(token)).returncode
+        os.execve(sys.executable, command(port, kernels), environment(token))
+    return subprocess.run(command(port, kernels), env=environment(token)).returncode
 
 
 def open_page() -> None:
