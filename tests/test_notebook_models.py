@@ -15,7 +15,7 @@ BUILDER = (
 RUN = """
 options = {"corpus": "demo", "augment": "", "epochs": 1, "progress": False}
 by_function = ser.run(model=small, **options)
-by_name = ser.experiments.run.run_spec(Spec(model="__main__:small", corpus="demo", augment="", epochs=1), progress=False)
+by_name = ser.run(Spec(model="__main__:small", corpus="demo", augment="", epochs=1), progress=False)
 print(by_function.hash, by_name.hash, by_function.parameters)
 """
 
@@ -33,10 +33,8 @@ def test_an_edited_network_or_helper_of_a_notebook_is_another_result(own_store, 
     nbformat.write(book, source)
     assert execution.execute(source, target, {}) == ""
     cells = nbformat.read(target, 4).cells
-    printed = [
-        output["text"].split() for cell in cells if cell.source == RUN.strip("\n") or cell.source == RUN
-        for output in cell.outputs if output.get("name") == "stdout"
-    ]  # fmt: skip
+    outputs = [output for cell in cells if cell.source.strip() == RUN.strip() for output in cell.outputs]
+    printed = [output["text"].split() for output in outputs if output.get("name") == "stdout"]
     assert len(printed) == 6 and all(function == name for function, name, _ in printed)
     first, again, edited, other_helper, other_value, back = (line[0] for line in printed)
     assert first == again == back and len({first, edited, other_helper, other_value}) == 4

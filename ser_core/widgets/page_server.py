@@ -1,7 +1,7 @@
 """Run Voila for the prediction page: at most a given number of kernels, which end with their pages.
 
-``python -m ser_core.widgets.page_server`` takes Voila's options. Each open page has a kernel of some 280 MB; one more is
-kept ready. A kernel ends when its page is closed, also where the browser does not say so, and when the page was idle
+``python -m ser_core.widgets.page_server`` takes Voila's options. Each open page has a kernel of some 280 MB; one more
+is kept ready. A kernel ends when its page is closed, also where the browser does not say so, and when the page was idle
 for an hour. While all are in use, a visitor gets a plain page that says so.
 """
 
@@ -140,7 +140,7 @@ def full_page(most: int) -> str:
     return FULL.read_text(encoding="utf-8").replace("MOST", html.escape(str(most)))
 
 
-def server_class() -> type:
+def server_class() -> Any:
     """Return the server: Voila with a :class:`KernelKeeper`."""
     from tornado.ioloop import PeriodicCallback
     from traitlets import Int
