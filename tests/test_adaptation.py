@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ser_core._utils.errors import SerError
 from ser_core.experiments import data
 from ser_core.experiments.spec import Spec
 from ser_core.protocols import splits
@@ -67,6 +68,33 @@ def test_functionals_have_mean_zero_per_group(kind):
     groups = subsets.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
     for group in set(groups):
         assert np.allclose(x[groups == group].mean(axis=0), 0, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["corpus", "speaker"])
+def test_each_level_of_the_recordings_has_mean_zero_and_deviation_one_per_group(kind):
+    spec = replace(CROSS, model="linear_functionals", features="functionals_levels", adapt=kind, frames=1)
+    subsets = data.load_subsets(spec)
+    x = data.network_inputs(spec, subsets, ["test"])["test"]
+    assert x.shape == (len(subsets.test), 2, 294) and not np.allclose(x[:, 0], x[:, 1], atol=0.1)
+    groups = subsets.test["speaker"].to_numpy() if kind == "speaker" else np.full(len(x), "all")
+    for group in set(groups):
+        deviation = x[groups == group].std(axis=0)
+        assert np.allclose(x[groups == group].mean(axis=0), 0, atol=1e-3)
+        assert np.all(np.isclose(deviation, 1, atol=1e-2) | (deviation < 1e-3)), "a constant channel remains constant"
+
+
+def test_coral_aligns_each_level_of_the_recordings_as_if_it_were_alone():
+    spec = replace(CROSS, model="linear_functionals", features="functionals_levels", adapt="coral", frames=1)
+    subsets = data.load_subsets(spec)
+    x = data.network_inputs(spec, subsets)
+    alone = data.network_inputs(replace(spec, model="svm", features="functionals", normalise=True), subsets)
+    assert all(np.allclose(x[subset][:, 1], alone[subset], atol=2e-2) for subset in splits.SIDES)
+
+
+def test_vectors_of_an_encoder_are_adapted_and_those_of_its_layers_are_not():
+    adaptation.check_adaptation("corpus", "whisper_tiny_en")
+    with pytest.raises(SerError, match="cannot be used with the features wav2vec2_base"):
+        adaptation.check_adaptation("corpus", "wav2vec2_base")
 
 
 def test_coral_on_functionals_gives_the_mean_and_covariance_of_the_target():

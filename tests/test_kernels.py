@@ -33,6 +33,9 @@ def hostile_account(tmp_path, monkeypatch):
     (template / "conf.json").write_text("{}")
     rc = tmp_path / ".config/matplotlib/matplotlibrc"
     rc.write_text("text.usetex: True\nsavefig.dpi: 20\n")
+    (tmp_path / "matplotlibrc").write_text(rc.read_text())  # of the current folder: it comes before all others
+    (tmp_path / "ipykernel.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
     variables = {
         "HOME": tmp_path, "JUPYTER_PATH": tmp_path / "jupyter", "MATPLOTLIBRC": rc, "MPLBACKEND": "TkAgg",
         "IPYTHONDIR": tmp_path / ".ipython", "PYTHONSTARTUP": startup / "00.py",

@@ -16,6 +16,7 @@ from made_rows import made_rows
 from ser_core._utils import machine, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
+from ser_core.experiments.spec import Spec
 from ser_core.report import build, state
 from ser_core.report import html as report_html
 from ser_core.report.build import build_report, render, render_page
@@ -23,7 +24,7 @@ from ser_core.report.execution import notebook_key
 from ser_core.report.html import headline, headline_table
 from ser_core.report.schedule import run_notebooks
 from ser_core.report.state import is_current
-from ser_core.results import pooling
+from ser_core.results import pooling, readings
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -278,6 +279,23 @@ def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
     text = headline_table(pooling.pool_results(rows, tmp_path))
     shown, folded = text.split("<details>")
     assert "cnn_bilstm_attention" in shown and "a1" not in shown and "<code>a1</code>" in folded
+
+
+def test_the_first_page_shows_the_readings_with_their_sentence_and_names_the_leak(own_store, tmp_path):
+    own_store.mkdir(parents=True)
+    skills = {"loss": 0.4, "uar": 0.5, "oracle": 0.7}
+    kept = {keep: made_rows(own_store, folds=6, keep=keep, skill=skill) for keep, skill in skills.items()}
+    rows = [row for group in kept.values() for row in group]
+    for row in rows:
+        store.write_result(row, own_store)
+    plan = SimpleNamespace(**vars(PLAN) | {"specs": [Spec(**row.spec) for row in rows]})
+    before, after = html.unescape(render(plan, [], tmp_path, {}).read_text()).split("The benefit of the doubt")
+    sentence = readings.readings_sentence(readings.measured_readings(rows, own_store))
+    assert sentence.startswith("No measured reading of the text reaches the claimed 91.74 %") and sentence in after
+    assert '<span class="badge bad">best epoch on test (leak)</span>' in after and "data:image/png" in after
+    for keep, group in kept.items():
+        accuracy = f"{100 * pooling.pool_results(group, own_store)[0].scores['accuracy']:.1f}"
+        assert accuracy in after and (keep == "oracle") != (f"<b>{accuracy}</b>" in before), "a leak is no result"
 
 
 def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):

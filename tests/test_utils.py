@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_core._utils import atomic, console, machine, paths, progress
+from ser_core._utils import atomic, console, errors, machine, paths, progress
 
 
 def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
@@ -25,6 +25,20 @@ def test_an_existing_file_survives_a_failed_write(tmp_path):
     with pytest.raises(TypeError):
         atomic.write_atomically(path, "not bytes")
     assert path.read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("kind", [errors.SerError, errors.StorageError, errors.SerWarning])
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\x85b.wav", "a\u2028b\u2029", "\x1b[2Ja", "a\rb\x0bc", "x" * 140_000, "x " * 9999]
+)
+def test_a_message_is_one_line_of_bounded_length(kind, text):
+    message = str(kind(f"list.csv: {text} is no number; correct it"))
+    assert message.startswith("list.csv: ") and message.endswith("is no number; correct it")
+    assert len(message.splitlines()) == 1 and message.isprintable() and len(message) < 2100
+
+
+def test_a_message_keeps_letters_of_every_script_and_bytes_that_are_no_text():
+    assert str(errors.SerError("Grüße, 北京, na\u0308ive \udcfc.wav")) == "Grüße, 北京, na\u0308ive \udcfc.wav"
 
 
 def test_standard_error_is_silenced_and_restored(capfd):

@@ -301,8 +301,15 @@ def _untagged_mp3(file: Source, size: int, note: str, stack: contextlib.ExitStac
     if changes:
         note = "rate or channels change within the file; only the beginning was read"
     file.seek(0)
-    tag = mpeg.endless_tag(file.read(4)) or b""
-    sound = _sound(stack.enter_context(_forward(cut(file, 0, end, prefix=tag))))
-    return Sound(
-        sound.rate, sound.channels, sound.format, sound.subtype, None, sound.blocks, notes=[note] if note else []
-    )
+    head = file.read(4)
+    tag = mpeg.endless_tag(head) or b""
+    opened = stack.enter_context(_forward(cut(file, 0, end, prefix=tag)))
+    sound = _sound(opened)
+
+    def blocks(first: int, count: int | None) -> Iterator[np.ndarray]:
+        heard = _blocks_of(opened)
+        if tag:  # layer III
+            heard = mpeg.without_padding(limit(heard, mpeg.DELAY, None), mpeg.frame_samples(head))
+        return limit(heard, first, count)
+
+    return Sound(sound.rate, sound.channels, sound.format, sound.subtype, None, blocks, notes=[note] if note else [])

@@ -3,10 +3,16 @@
 A tag (Xing, Info or VBRI) in the first frame names the number of frames. It is optional: what an encoder writes to a
 pipe has none, and then libsndfile 1.2.2 estimates the length from the first frames, and reads no further. It reads to
 the end if a tag says that there is much more, so such a tag is put in front (:func:`endless_tag`).
+
+A tag also names the silence that the encoder has put before and behind the recording to fill its frames. Without a tag
+the usual delay is left out, as ``lame --decode`` does, and at the end what is suddenly silent
+(:func:`without_padding`).
 """
 
 import struct
 from collections.abc import Iterator
+
+import numpy as np
 
 from ser_core.audio.sources import Source
 
@@ -20,6 +26,10 @@ _RATES = (
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # version 2, layers II and III
 )
 """Bit rates of ISO 11172-3 and 13818-3, kbit/s."""
+DELAY = 576
+"""Samples that encoders of layer III put in front; those that decoding adds are taken away by the decoder."""
+DROP = 0.02
+"""Peak of the padding behind a recording, of that of the recording's end."""
 
 
 def frame_size(head: bytes) -> int:
@@ -41,6 +51,44 @@ def frame_size(head: bytes) -> int:
     if layer == 1:
         return (12 * bits // rate + padded) * 4
     return (72 if layer == 3 and version != 3 else 144) * bits // rate + padded
+
+
+def frame_samples(head: bytes) -> int:
+    """Return the number of samples of a frame of layer III that begins with four bytes.
+
+    >>> frame_samples(bytes.fromhex("fffb9064")), frame_samples(bytes.fromhex("fff388c4"))
+    (1152, 576)
+    """
+    return 1152 if head[1] >> 3 & 3 == 3 else 576
+
+
+def without_padding(blocks: Iterator[np.ndarray], frame: int) -> Iterator[np.ndarray]:
+    """Leave out the silence with which an encoder has filled the last frame.
+
+    It is what is below :data:`DROP` of the peak of the frame before, at the end of the recording: at most one frame
+    and 47 samples. A recording that is itself quiet at its end has no such drop, and is kept.
+
+    Parameters
+    ----------
+    blocks : iterator of float [samples, channels]
+    frame : int
+        samples of a frame
+
+    Yields
+    ------
+    float [samples, channels]
+    """
+    longest, held = frame + 47, None  # LAME pads its last frame by 576 samples at least, of which decoding needs 529
+    for block in blocks:
+        held = block if held is None else np.concatenate([held, block])
+        if len(held) > 2 * longest:
+            yield held[: -2 * longest]
+            held = held[-2 * longest :]
+    if held is None:
+        return
+    peaks = np.abs(held).max(axis=1)
+    loud = np.flatnonzero(peaks >= DROP * peaks[:-longest].max(initial=0.0))
+    yield held[: max(len(held) - longest, loud[-1] + 1 if len(loud) else 0)]
 
 
 def is_mpeg(data: bytes) -> bool:

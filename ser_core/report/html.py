@@ -274,6 +274,7 @@ def index_html(
     made: Iterable[tuple[str, str]],
     ladders: Iterable[tuple] = (),
     boards: Iterable[dict] = (),
+    doubt: dict | None = None,
     note: str = "",
 ) -> str:
     """Return the index page of a report.
@@ -297,6 +298,8 @@ def index_html(
         Figures and conclusions of :mod:`ser_core.results.ladder_text`.
     boards : iterable of dict
         Leaderboards: ``title``, ``sentence``, ``setting``, ``table`` (a frame of text) and ``partial`` (names).
+    doubt : dict, optional
+        Readings of the paper's text: ``sentence``, ``figure`` and ``table`` (a frame of text).
     note : str, default ""
         A paragraph set apart below ``lead``.
     """
@@ -312,6 +315,7 @@ def index_html(
         cards=cards,
         boards=list(boards),
         ladders=[(_figure_address(figure), sentence) for figure, sentence in ladders],
+        doubt=doubt and doubt | {"picture": _figure_address(doubt["figure"])},
         measured=bool(pooled),
         headline=headline(pooled),
         panels=_panels(pooled),

@@ -2,7 +2,8 @@
 
 The kernel ``python3`` is the interpreter that runs ``ser`` (``jupyter/kernels/python3/kernel.json``; Jupyter puts its
 own interpreter in the place of ``python``), whatever other kernels ``JUPYTER_PATH`` or the account has. IPython's
-startup files, the configuration of Jupyter, ``PYTHONSTARTUP`` and a ``matplotlibrc`` are not read. Pictures go into the
+startup files, the configuration of Jupyter, ``PYTHONSTARTUP`` and a ``matplotlibrc`` are not read; that of the current
+folder, which comes before all others, is kept away by :mod:`~ser_core.report.kernel_start`. Pictures go into the
 notebook, whatever ``MPLBACKEND`` says.
 """
 

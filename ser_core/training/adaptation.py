@@ -1,9 +1,9 @@
 """Adapt network inputs to another corpus without its labels, for the protocol ``cross``.
 
 The paper leaves this to future work. ``corpus`` and ``speaker`` scale every channel by its mean and standard deviation
-over all frames of a corpus or of a speaker (functionals: over all utterances). Eq. 4 takes them over one utterance
-instead. Differences between corpora as a whole, such as microphone and room, are removed. Differences between
-utterances, such as level, remain.
+over all frames of a corpus or of a speaker (functionals and encoders: over all utterances; where an input has two
+levels of the recordings, each for itself). Eq. 4 takes them over one utterance instead. Differences between corpora as
+a whole, such as microphone and room, are removed. Differences between utterances, such as level, remain.
 
 ``coral`` whitens the training inputs and gives them the covariance of the target (B. Sun, J. Feng, K. Saenko, "Return
 of Frustratingly Easy Domain Adaptation", AAAI 2016, Algorithm 1, with its unit regulariser). The test inputs remain
@@ -23,7 +23,7 @@ import numpy as np
 
 from ser_core import features
 from ser_core._utils.errors import SerError
-from ser_core.features import inputs
+from ser_core.features import inputs, whisper
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,10 @@ KINDS = {
     "coral": "covariance aligned (CORAL)",
 }
 """Name of an adaptation to its description in tables."""
-ADAPTABLE = (*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means", "egemaps", "compare")
+ADAPTABLE = (
+    *(*features.CHANNELS, "mfcc40", "mfcc_chroma", "functionals", "means", "egemaps", "compare"),
+    *("functionals_levels", "egemaps_levels", "compare_levels", *whisper.COMBINATIONS),
+)
 """Feature sets with channels: one value per frame, or one per utterance."""
 
 
@@ -147,19 +150,23 @@ def adapted_inputs(
     dict
         subset to float32 [utterances, *shape]
     """
-    settings = spec.settings
-    is_vector = len(inputs.input_shape(settings)) == 1
+    settings, shape = spec.settings, inputs.input_shape(spec.settings)
+    is_vector = inputs.get_input(settings.features).frames == 1  # without a time axis
     if spec.adapt != "coral" and not is_vector:
         settings, raw = replace(settings, znorm=False), _scaled(spec, sides, raw)
     adapted = {
         subset: np.stack([inputs.to_input(values, settings) for values in utterances])
         for subset, utterances in raw.items()
     }
-    if spec.adapt == "coral":
+    if spec.adapt == "coral" and is_vector and len(shape) == 2:  # each level for itself
+        levels = [{subset: x[:, level] for subset, x in adapted.items()} for level in range(shape[0])]
+        aligned = [_aligned(x, len(sides.train), centred=False) for x in levels]
+        adapted = {subset: np.stack([x[subset] for x in aligned], axis=1) for subset in adapted}
+    elif spec.adapt == "coral":
         adapted = _aligned(adapted, len(sides.train), centred=spec.znorm)
     elif is_vector:
-        scaled = _scaled(spec, sides, {subset: list(x) for subset, x in adapted.items()})
-        adapted = {subset: np.stack(utterances) for subset, utterances in scaled.items()}
+        scaled = _scaled(spec, sides, {subset: [x.ravel() for x in rows] for subset, rows in adapted.items()})
+        adapted = {subset: np.stack(utterances).reshape(-1, *shape) for subset, utterances in scaled.items()}
     return {subset: adapted[subset] for subset in wanted}
 
 

@@ -1,0 +1,35 @@
+"""Start a kernel: ``python -P -m ser_core.report.kernel_start -f FILE``.
+
+Matplotlib reads a ``matplotlibrc`` of the current folder when it is imported, before the file that ``MATPLOTLIBRC``
+names. It is therefore imported in a folder that has none but its own. With ``-P`` no module of the current folder takes
+the place of one of the kernel; IPython adds the folder for the cells.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def import_matplotlib() -> None:
+    """Import matplotlib with its own settings, wherever the process is; without effect where it is not installed."""
+    found = find_spec("matplotlib")
+    if not (found and found.origin):
+        return
+    before = os.getcwd()
+    os.chdir(Path(found.origin).parent / "mpl-data")
+    try:
+        import matplotlib  # noqa: F401
+    finally:
+        os.chdir(before)
+
+
+def main() -> None:
+    """Import matplotlib, and run the kernel until it is stopped."""
+    import_matplotlib()
+    from ipykernel import kernelapp
+
+    kernelapp.launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()
