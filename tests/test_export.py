@@ -53,20 +53,22 @@ def test_the_examples_name_missing_files_in_one_line(form, given, line):
 
 
 @pytest.mark.parametrize(
-    ("form", "int8", "tolerance", "example", "runtime"),
+    ("form", "kind", "tolerance", "example", "runtime"),
     [
-        ("onnx", False, 1e-4, "onnx_alone", "onnxruntime"),
-        ("tflite", False, 1e-4, "tflite_alone", "ai_edge_litert"),
-        ("tflite", True, 0.6, "tflite_alone", "ai_edge_litert"),
+        ("onnx", "", 1e-4, "onnx_alone", "onnxruntime"),
+        ("onnx", "half", 0.02, "onnx_alone", "onnxruntime"),
+        ("tflite", "", 1e-4, "tflite_alone", "ai_edge_litert"),
+        ("tflite", "int8", 0.6, "tflite_alone", "ai_edge_litert"),
     ],
 )
 def test_each_format_alone_gives_the_probabilities_of_keras(
-    network, utterances, tmp_path, monkeypatch, form, int8, tolerance, example, runtime
+    network, utterances, tmp_path, monkeypatch, form, kind, tolerance, example, runtime
 ):
+    int8, half = kind == "int8", kind == "half"
     monkeypatch.setattr(export, "CHECKED", 4)
     monkeypatch.setattr(export, "TIMED", 2)
     path = tmp_path / f"a.{form}"
-    report = export.export(network, form, int8=int8, output=path)
+    report = export.export(network, form, int8=int8, half=half, output=path)
     assert (
         report["utterances"] == 4
         and report["largest_difference"] < tolerance
@@ -75,6 +77,11 @@ def test_each_format_alone_gives_the_probabilities_of_keras(
     assert report["same_emotion"] >= (2 if int8 else 4) and report["milliseconds"] > 0 and 0 <= report["accuracy"] <= 1
     if int8:
         assert report["bytes"] < 0.5 * report["bytes_keras"] and report["largest_difference"] > 0
+    if half:
+        export.to_onnx(saved_models.load_model(network), tmp_path / "whole.onnx")
+        weights = saved_models.load_model(network).network.count_params()
+        assert (tmp_path / "whole.onnx").stat().st_size - report["bytes"] == pytest.approx(2 * weights, rel=0.1)
+        assert report["largest_difference"] > 0
     table = utterances.iloc[:2]
     for recording, row in zip(table["path"], expected(network, table)):
         command = [sys.executable, "-c", MODULES, f"ser_core.inference.examples.{example}", str(path), recording]
@@ -93,6 +100,52 @@ def test_a_keras_copy_is_loaded_with_its_labels(network, tmp_path, monkeypatch):
     assert again.facts == saved_models.load_model(network).facts
 
 
+def test_a_keras_copy_has_no_state_of_an_optimizer(network, tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.setattr(export, "CHECKED", 2)
+    monkeypatch.setattr(export, "TIMED", 2)
+    source = tmp_path / "trained.keras"
+    trained = keras.models.load_model(network, compile=False)
+    trained.compile("adam", "sparse_categorical_crossentropy")
+    trained.fit(np.zeros((2, *trained.input_shape[1:])), np.zeros(2), verbose=0)
+    trained.save(source, include_optimizer=False)
+    source.with_suffix(".json").write_text(network.with_suffix(".json").read_text())
+    report = export.export(source, "keras", output=tmp_path / "copy.keras")
+    assert source.stat().st_size > 2 * report["bytes"] and report["largest_difference"] == 0.0
+    assert report["bytes"] == pytest.approx(network.stat().st_size, rel=0.05)
+    assert report["bytes_keras"] == pytest.approx(report["bytes"], rel=0.02)
+    assert not keras.models.load_model(tmp_path / "copy.keras").compiled
+
+
+def test_config_json_names_labels_rate_features_and_licence(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "CHECKED", 2)
+    monkeypatch.setattr(export, "TIMED", 2)
+    for form, file in (("onnx", "a.onnx"), ("keras", "b.keras")):
+        report = export.export(network, form, output=tmp_path / file)
+        assert report["config"] == str(tmp_path / "config.json")
+    config = json.loads((tmp_path / "config.json").read_text())
+    labels = list(corpora.labels("demo"))
+    assert [config["id2label"][str(number)] for number in range(config["num_labels"])] == labels
+    assert config["label2id"] == {label: number for number, label in enumerate(labels)}
+    assert (config["sampling_rate"], config["temperature"]) == (16_000, 1.3)
+    assert config["license"] == "MIT (synthetic speech)" and config["files"] == ["a.onnx", "b.keras"]
+    assert config["features"]["shape"] == [400, 42] and config["architectures"] == ["cnn_bilstm_attention_lite"]
+
+
+@pytest.mark.parametrize("there", ["[1]", '{"model_type": "wav2vec2"}', "damaged", "another"])
+def test_another_config_json_stays_as_it_is(network, tmp_path, monkeypatch, there):
+    monkeypatch.setattr(export, "CHECKED", 2)
+    monkeypatch.setattr(export, "TIMED", 2)
+    if there == "another":
+        (tmp_path / "x.onnx").write_bytes(b"")
+        there = json.dumps({"model_type": "ser-core", "hash": "f" * 16, "files": ["x.onnx"]})
+    (tmp_path / "config.json").write_text(there)
+    shown = CliRunner().invoke(cli.main, ["export", str(network), "-o", str(tmp_path)])
+    assert shown.exit_code == 0 and "config.json: not written" in shown.stdout
+    assert (tmp_path / "config.json").read_text() == there and (tmp_path / f"{network.stem}.onnx").is_file()
+
+
 def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, tmp_path):
     trained = saved_models.load_model(network)
     export.to_onnx(trained, tmp_path / "a.onnx")
@@ -106,6 +159,8 @@ def test_onnx_and_keras_agree_on_a_hundred_real_utterances(network, real_data, t
     [
         (("nothing",), "nothing"),
         (("NETWORK", "--int8"), "--int8"),
+        (("NETWORK", "--int8"), "depend on the batch"),
+        (("NETWORK", "--half", "--format", "tflite"), "--half: only for --format onnx"),
         (("NETWORK", "-o", "a.tflite"), "must end with .onnx"),
         (("NETWORK", "--format", "keras", "-o", "NETWORK"), "another name"),
     ],

@@ -34,7 +34,9 @@ def predict(source, *, model: str | Path | None = None) -> Prediction:
     return Predictor(model).predict(source)
 
 
-def export(model: str | Path, format: str = "onnx", *, int8: bool = False, output: Path | None = None) -> dict:
+def export(
+    model: str | Path, format: str = "onnx", *, int8: bool = False, half: bool = False, output: Path | None = None
+) -> dict:
     """Export a trained network and compare the file with the Keras network.
 
     Parameters
@@ -45,8 +47,10 @@ def export(model: str | Path, format: str = "onnx", *, int8: bool = False, outpu
         ``onnx``, ``tflite`` or ``keras``.
     int8 : bool, default False
         8-bit weights, for TFLite only.
+    half : bool, default False
+        16-bit weights, for ONNX only: half the size, and computed with in 32 bits.
     output : Path, optional
-        File to write.
+        File to write, or a folder for it.
 
     Returns
     -------
@@ -60,4 +64,4 @@ def export(model: str | Path, format: str = "onnx", *, int8: bool = False, outpu
     """
     from ser_core.inference.export import export
 
-    return export(model, format, int8=int8, output=output)
+    return export(model, format, int8=int8, half=half, output=output)

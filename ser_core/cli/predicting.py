@@ -205,21 +205,27 @@ def stream_line(prediction: Prediction) -> str:
     help="File format.",
 )
 @click.option("--int8", is_flag=True, help="TFLite with 8-bit weights (dynamic range).")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write [named after the model]")
+@click.option("--half", is_flag=True, help="ONNX with 16-bit weights, which halves the file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write, or a folder [named after the model]"
+)
 @as_json
-def export(model: str, form: str, int8: bool, output: Path | None, as_json: bool) -> None:
+def export(model: str, form: str, int8: bool, half: bool, output: Path | None, as_json: bool) -> None:
     """Export a trained network and check the exported file.
 
     MODEL is the hash of a result or a .keras file; the format is ONNX, TFLite or Keras. The check compares the file
-    with the Keras network on up to 100 utterances, and reports size and latency.
+    with the Keras network on up to 100 utterances, and reports size and latency. A config.json beside names its labels,
+    sampling rate, features and licence.
     """
     from ser_core.inference import export as exporting
 
-    report = exporting.export(model, form, int8=int8, output=output)
+    report = exporting.export(model, form, int8=int8, half=half, output=output)
     if as_json:
         return emit(report)
     click.echo(f"{report['file']}: written and compared with Keras on {report['utterances']} utterances")
     click.echo(f"({report['utterances_of']})")
+    if not report["config"]:
+        click.echo("config.json: not written, the one that is there is not of this network; export into another folder")
     click.echo(f"{'':14}{'bytes':>12}{'ms':>10}{'accuracy':>12}{'difference':>14}{'same emotion':>16}")
     for name, suffix in (("keras float32", "_keras"), (report["format"], "")):
         size, latency = report["bytes" + suffix], report["milliseconds" + suffix]

@@ -10,6 +10,11 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 
+HALVED_FROM = 256
+"""Fewest values of a constant that is worth storing in 16 bits."""
+HALF_LARGEST = 65_504.0
+"""Largest number that 16 bits hold."""
+
 
 class Graph:
     """Collect the nodes and constants of a graph in order, and number their names."""
@@ -17,15 +22,22 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list = []
         self.constants: list = []
+        self.half = False  # whether large constants that are added from now on are stored in 16 bits
         self.images: dict[str, str] = {}  # name of a sequence to the name of the same values as an image
 
     def constant(self, value, kind=np.float32) -> str:
-        """Add a constant, by default as float32, and return its name."""
-        from onnx import numpy_helper
+        """Add a constant, by default as float32, and return its name.
 
+        With ``half`` a large one is stored in 16 bits and cast to float32, which a runtime does once, when it loads.
+        """
+        from onnx import TensorProto, numpy_helper
+
+        values = np.ascontiguousarray(value, dtype=kind)
+        small = values.size < HALVED_FROM or kind is not np.float32 or np.abs(values).max() > HALF_LARGEST
+        halved = self.half and not small
         name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
-        return name
+        self.constants.append(numpy_helper.from_array(values.astype(np.float16) if halved else values, name))
+        return self.add("Cast", name, to=TensorProto.FLOAT) if halved else name
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes) -> str:
         """Add a node with one output, and return the name of the output."""

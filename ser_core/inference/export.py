@@ -1,5 +1,7 @@
 """Export trained networks as ONNX, TFLite or Keras files, and compare each with the Keras network.
 
+A ``config.json`` for people and for the hub lies beside (:mod:`ser_core.inference.hub_config`).
+
 ONNX includes the features and takes the waveform. TFLite and Keras take the features [1, frames, channels]. Labels,
 rate, spec, temperature and licence are in the ONNX file's metadata under ``ser``; for the others they are in a JSON
 file of the same name.
@@ -8,7 +10,9 @@ file of the same name.
 import importlib.util
 import json
 import shutil
+import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +24,7 @@ from ser_core._utils.console import quiet_loading, silence_stderr
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import sources
 from ser_core.features import inputs
-from ser_core.inference import saved_models
+from ser_core.inference import hub_config, saved_models
 from ser_core.inference.networks import window_seconds
 from ser_core.metrics.temperature_scaling import apply_temperature
 
@@ -32,7 +36,9 @@ TIMED = 30
 """Timed calls of each network."""
 
 
-def export(model: str | Path, format: str, *, int8: bool = False, output: Path | None = None) -> dict:
+def export(
+    model: str | Path, format: str, *, int8: bool = False, half: bool = False, output: Path | None = None
+) -> dict:
     """Write a trained network in another format and compare it with the Keras network.
 
     Parameters
@@ -42,14 +48,17 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
     format : str
         One of :data:`FORMATS`.
     int8 : bool, default False
-        Store the weights in 8 bits (dynamic range); TFLite only.
+        Store the weights in 8 bits (dynamic range); TFLite only: in ONNX an answer would depend on its batch.
+    half : bool, default False
+        Store the weights in 16 bits; ONNX only.
     output : Path, optional
-        The file to write; by default named after the model, in the current folder.
+        The file to write, or a folder for it; by default named after the model, in the current folder.
 
     Returns
     -------
     dict
-        ``file``, ``format``, ``utterances_of`` (the corpus), and the fields of :func:`compare_with_keras`.
+        ``file``, ``config`` (see :mod:`ser_core.inference.hub_config`; None where it was not written), ``format``,
+        ``utterances_of`` (the corpus), and the fields of :func:`compare_with_keras`.
 
     Raises
     ------
@@ -59,25 +68,40 @@ def export(model: str | Path, format: str, *, int8: bool = False, output: Path |
     if format not in FORMATS:
         raise SerError(f"format {format!r}: unknown; choose among {', '.join(FORMATS)}")
     if int8 and format != "tflite":
-        raise SerError("--int8: only for --format tflite")
+        raise SerError(
+            "--int8: only for --format tflite; an ONNX file of 8 bits is slower, and its answers depend on the batch; "
+            "--half halves it"
+            if format == "onnx"
+            else "--int8: only for --format tflite"
+        )
+    if half and format != "onnx":
+        raise SerError("--half: only for --format onnx")
     _check_package(format)
     network = saved_models.load_model(model)
-    path = Path(output or f"{network.path.stem}{'-int8' if int8 else ''}{FORMATS[format]}")
-    if path.suffix != FORMATS[format]:
-        raise SerError(f"{path}: the name must end with {FORMATS[format]}")
-    if path.resolve() == network.path.resolve():
-        raise SerError(f"{path}: is the trained network itself; choose another name with -o")
+    path = _output_path(network, format, output, f"{'-int8' if int8 else ''}{'-half' if half else ''}")
     if format == "onnx":
-        to_onnx(network, path)
+        to_onnx(network, path, half=half)
     elif format == "tflite":
         to_tflite(network, path, int8=int8)
     else:
-        with replace_atomically(path, size=network.path.stat().st_size) as temporary:
-            shutil.copyfile(network.path, temporary)
-        _write_facts(network, path)
+        to_keras(network, path)
+    config = hub_config.write(network_facts(network), path)
     table, corpus = comparison_utterances(network)
-    name = "tflite, int8" if int8 else format
-    return {"file": str(path), "format": name, "utterances_of": corpus} | compare_with_keras(network, path, table)
+    report = {"file": str(path), "config": config and str(config), "utterances_of": corpus}
+    report["format"] = f"{format}{', int8' if int8 else ''}{', float16' if half else ''}"
+    return report | compare_with_keras(network, path, table)
+
+
+def _output_path(network: saved_models.SavedModel, format: str, output: Path | None, kind: str) -> Path:
+    """Return the file to write; SerError for another ending, or the network itself."""
+    path = Path(output or f"{network.path.stem}{kind}{FORMATS[format]}")
+    if path.is_dir():
+        path = path / f"{network.path.stem}{kind}{FORMATS[format]}"
+    if path.suffix != FORMATS[format]:
+        raise SerError(f"{path}: the name must end with {FORMATS[format]}, or be a folder that exists")
+    if path.resolve() == network.path.resolve():
+        raise SerError(f"{path}: is the trained network itself; choose another name with -o")
+    return path
 
 
 def _check_package(format: str) -> None:
@@ -115,7 +139,43 @@ def _write_facts(network: saved_models.SavedModel, path: Path) -> None:
     write_atomically(path.with_suffix(".json"), (json.dumps(network_facts(network)) + "\n").encode())
 
 
-def to_onnx(network: saved_models.SavedModel, path: Path) -> None:
+def to_keras(network: saved_models.SavedModel, path: Path) -> None:
+    """Write a network as a Keras file without the state of its optimizer, which is twice as large as the weights.
+
+    Keras stores that state whatever ``include_optimizer`` says; a network that was loaded without it has none.
+
+    Parameters
+    ----------
+    network : SavedModel
+        The trained network.
+    path : Path
+        The file to write; a JSON file of the same name goes with it.
+    """
+    with replace_atomically(path, FORMATS["keras"], size=network.path.stat().st_size) as temporary:
+        if _is_compiled(network.path):
+            saved_models.read_keras(network.path, as_it_is=True).save(temporary)
+        else:
+            shutil.copyfile(network.path, temporary)
+    _write_facts(network, path)
+
+
+def _is_compiled(path: Path) -> bool:
+    """Return whether a ``.keras`` file, a ZIP archive, says how the network was trained."""
+    with zipfile.ZipFile(path) as archive:
+        return bool(json.loads(archive.read("config.json")).get("compile_config"))
+
+
+def _bare_size(network: saved_models.SavedModel) -> int:
+    """Return the size of the Keras file without the state of an optimizer, bytes."""
+    if not _is_compiled(network.path):
+        return network.path.stat().st_size
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / "bare.keras"
+        saved_models.read_keras(network.path, as_it_is=True).save(bare)
+        return bare.stat().st_size
+
+
+def to_onnx(network: saved_models.SavedModel, path: Path, *, half: bool = False) -> None:
     """Write a network with its features as ONNX: waveform in, calibrated probabilities and attention out.
 
     Parameters
@@ -124,6 +184,8 @@ def to_onnx(network: saved_models.SavedModel, path: Path) -> None:
         The trained network.
     path : Path
         The file to write.
+    half : bool, default False
+        Store the weights in 16 bits; they are computed with in 32.
 
     Raises
     ------
@@ -134,7 +196,7 @@ def to_onnx(network: saved_models.SavedModel, path: Path) -> None:
 
     graph = onnx_graph.model(
         network.network, network.settings, temperature=network.temperature, labels=len(network.labels),
-        facts=json.dumps(network_facts(network)),
+        facts=json.dumps(network_facts(network)), half=half,
     )  # fmt: skip
     write_atomically(path, graph.SerializeToString())
 
@@ -245,7 +307,8 @@ def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> d
     -------
     dict
         ``utterances``, ``largest_difference`` (of a probability), ``same_emotion`` (utterances), ``accuracy`` and
-        ``accuracy_keras`` (fractions; only where the network has all emotions), ``bytes``, ``bytes_keras``,
+        ``accuracy_keras`` (fractions; only where the network has all emotions), ``bytes``, ``bytes_keras`` (without the
+        state of an optimizer),
         ``milliseconds`` and ``milliseconds_keras`` (median for one utterance, from the input of each format).
     """
     settings = network.settings
@@ -274,7 +337,7 @@ def compare_with_keras(network: saved_models.SavedModel, path: Path, table) -> d
     middle = len(given) // 2
     return result | {
         "bytes": path.stat().st_size,
-        "bytes_keras": network.path.stat().st_size,
+        "bytes_keras": _bare_size(network),
         "milliseconds": _milliseconds(run, given[middle][None]),
         "milliseconds_keras": _milliseconds(keras_run, features[middle][None]),
     }

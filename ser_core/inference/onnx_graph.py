@@ -192,12 +192,13 @@ def _lstm(graph: Graph, layer, x: str, backward=None) -> str:
     kernels = graph.constant(np.stack([_gates(lstm.cell.kernel) for lstm in directions]))
     recurrent = graph.constant(np.stack([_gates(lstm.cell.recurrent_kernel) for lstm in directions]))
     zeros = np.zeros(4 * units, np.float32)
-    biases = [np.r_[_gates(lstm.cell.bias) if lstm.use_bias else zeros, zeros] for lstm in directions]
+    both = [np.r_[_gates(lstm.cell.bias) if lstm.use_bias else zeros, zeros] for lstm in directions]
+    biases = graph.constant(np.stack(both))
     steps = graph.add("Transpose", x, perm=[1, 0, 2])
     direction = "bidirectional" if len(directions) == 2 else "reverse" if layer.go_backwards else "forward"
     every, last = f"t{len(graph.nodes)}", f"t{len(graph.nodes)}_last"
     node = helper.make_node(
-        "LSTM", [steps, kernels, recurrent, graph.constant(np.stack(biases))], [every, last], name=every,
+        "LSTM", [steps, kernels, recurrent, biases], [every, last], name=every,
         hidden_size=units, direction=direction,
     )  # fmt: skip
     graph.nodes.append(node)
@@ -323,7 +324,8 @@ def _probabilities(graph: Graph, layer, given: list[str], temperature: float) ->
     return graph.add("Softmax", logits, axis=-1, output="probabilities")
 
 
-def model(network, settings: features.FeatureSettings, *, temperature: float, labels: int, facts: str):
+def model(network, settings: features.FeatureSettings, *, temperature: float, labels: int, facts: str,
+          half: bool = False):  # fmt: skip
     """Build the ONNX model of a network, from the waveform to probabilities.
 
     Parameters
@@ -338,6 +340,8 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
         Number of labels.
     facts : str
         JSON text, stored in the metadata under ``ser``.
+    half : bool, default False
+        Store the weights in 16 bits; they are computed with in 32.
 
     Returns
     -------
@@ -351,7 +355,9 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
         For features or a layer that cannot be written as ONNX.
     """
     graph = Graph()
-    outputs = add_network(graph, network, add_features(graph, "waveform", settings), temperature)
+    features_name = add_features(graph, "waveform", settings)
+    graph.half = half
+    outputs = add_network(graph, network, features_name, temperature)
     return _finished(graph, "waveform", ["batch", "samples"], outputs, labels, facts)
 
 

@@ -196,7 +196,7 @@ def hub_licence(licence: str) -> str:
     >>> hub_licence("CC BY-NC-SA 4.0"), hub_licence("free for research")
     ('cc-by-nc-sa-4.0', 'other')
     """
-    match = re.fullmatch(r"CC (BY(?:-(?:NC|SA|ND))*) ([0-9.]+)", licence)
+    match = re.fullmatch(r"CC (BY(?:-[A-Z]{2})*) ([0-9.]+)", licence)
     return f"cc-{match[1]}-{match[2]}".lower() if match else "other"
 
 
