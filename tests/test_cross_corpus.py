@@ -1,6 +1,8 @@
 """Tables and figure of notebook 07, from made-up rows."""
 
+import itertools
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -40,6 +42,33 @@ def test_the_matrix_has_plain_rows_alone(made):
         cross_corpus.direction(plain),
         "TESS → EmoDB",
     }
+
+
+def test_the_markdown_has_a_matrix_per_adaptation_for_systems_of_three_corpora_or_more(made, tmp_path):
+    assert cross_corpus.matrix_markdown(*made) == "", "only TESS trains"
+    rows = [
+        made_row(tmp_path, skill=skill, size=140, model="svm", protocol="cross", corpus=a, test_corpus=b, adapt=adapt)
+        for a, b in itertools.permutations(("ravdess", "tess", "emodb"), 2)
+        for skill, adapt in ((0.2, "none"), (0.6, "corpus"))
+    ]
+    pooled = pooling.pool_results(rows, tmp_path)
+    text = cross_corpus.matrix_markdown(pooled, tmp_path)
+    off, on = text.split("Adaptation corpus (scaled by each corpus)")
+    assert "Adaptation none (as trained)" in off and "coral" not in text
+    for part, adapt in ((off, "none"), (on, "corpus")):
+        own = [one for one in pooled if (one.spec["corpus"], one.spec["adapt"]) == ("tess", adapt)]
+        found = {one.spec["test_corpus"]: comparison.describe_score(one, "uar") for one in own}
+        lines = [
+            next(row for row in part.splitlines() if row.startswith(start)) for start in ("| trained on", "| TESS")
+        ]
+        heads, entries = ([cell.strip() for cell in row.strip("|").split("|")] for row in lines)
+        line = dict(zip(heads, entries, strict=True))
+        assert line == {
+            "trained on": "TESS", "tested on TESS": "–",
+            "tested on RAVDESS": found["ravdess"], "tested on EmoDB": found["emodb"],
+        }  # fmt: skip
+    assert re.search(r"Adaptation: of \d differences \d significant", text)
+    assert all(f"| TESS → {name} |" in text.split("emotions in common")[1] for name in ("EmoDB", "RAVDESS"))
 
 
 def test_a_network_that_gives_one_answer_is_seen_to_do_so(made):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ QUICK: dict[str, Any] = {"epochs": 2, "augment": ""}
 """Fields that ``SER_QUICK=1`` sets; ``leaky`` keeps one augmentation, because it needs augmented copies."""
 LEAKY = {"ravdess": 300, "ravtess": 300}
 """Corpus to the paper's number of epochs, used for its fold under ``leaky``."""
+FOUR = {"ravdess": 6, "tess": 2, "nemo": 4, "emodb": 5}
+"""Corpora of the multilingual matrix to their numbers of folds under ``cross``: English twice, Polish, German."""
 ADAPTED = ("corpus", "speaker", "coral")
 """Kinds of adaptation to the target corpus that are compared under ``cross``."""
 
@@ -158,7 +161,7 @@ def _published() -> Parts:
             *expand(replace(common, protocol="random"), fold=range(6)),
         ],
         "protocols": _protocols(common, plain, folds=2, leaky_epochs=LEAKY | {"ravtess": 30}),
-        "cross": _cross(plain, folds=2),
+        "cross": [*_cross(plain, folds=2), *multilingual("linear_functionals")],
         "robustness": list(expand(plain, fold=range(6), condition=degradation.STANDARD)),
         "comparison": _published_comparison(common, plain),
         "ablation": [
@@ -227,6 +230,23 @@ def _cross(plain: Spec, folds: int) -> list[Spec]:
         for fold in range(folds)
         for choice in (*({"padding": [kind]} for kind in PADDINGS), *({"adapt": [kind]} for kind in ADAPTED))
         for spec in crossed(replace(plain, fold=fold), "ravdess", "tess", **choice)
+    ]
+
+
+def multilingual(model: str) -> list[Spec]:
+    """Return the runs of one system between every two of the four corpora, without and with adaptation.
+
+    Examples
+    --------
+    >>> runs = multilingual("linear_functionals")
+    >>> len(runs), len({(run.corpus, run.test_corpus) for run in runs})
+    (102, 12)
+    """
+    return [
+        spec
+        for first, second in combinations(FOUR, 2)
+        for spec in crossed(Spec(model=model, augment="", **_precision(model)), first, second, adapt=("none", "corpus"))
+        for spec in expand(spec, fold=range(FOUR[spec.corpus]))
     ]
 
 

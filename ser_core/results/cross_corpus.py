@@ -33,6 +33,7 @@ from ser_core.results.formatting import (
     score_columns,
     system_title,
     text_frame,
+    to_markdown,
 )
 from ser_core.results.pooling import select_clean
 from ser_core.results.records import PooledResult
@@ -73,9 +74,9 @@ def other_pairs(results: Iterable[RunResult], specs: Iterable[Spec]) -> list[Run
     return [result for result in cross if (result.spec["corpus"], result.spec["test_corpus"]) not in pairs]
 
 
-def is_plain(result: PooledResult) -> bool:
-    """Return whether a result has zero padding and no adaptation."""
-    return all(result.spec[name] == usual for name, usual in PLAIN.items())
+def is_plain(result: PooledResult, adapt: str = PLAIN["adapt"]) -> bool:
+    """Return whether a result has zero padding and no adaptation, or another one that is named."""
+    return all(result.spec[name] == usual for name, usual in (PLAIN | {"adapt": adapt}).items())
 
 
 def short_title(corpus: str) -> str:
@@ -88,14 +89,16 @@ def direction(result: PooledResult) -> str:
     return f"{short_title(result.spec['corpus'])} → {short_title(result.spec['test_corpus'])}"
 
 
-def cross_matrix(pooled: list[PooledResult], score: str = "uar") -> pd.DataFrame:
+def cross_matrix(pooled: list[PooledResult], score: str = "uar", adapt: str = "none") -> pd.DataFrame:
     """Tabulate a score for every pair of corpora of a system.
 
     Parameters
     ----------
     pooled : list of PooledResult
-        of one system; the plain ones are used
+        of one system; those with zero padding are used
     score : str, default "uar"
+    adapt : str, default "none"
+        adaptation of the results that are used
 
     Returns
     -------
@@ -103,7 +106,7 @@ def cross_matrix(pooled: list[PooledResult], score: str = "uar") -> pd.DataFrame
         one row per pair: ``trained_on``, ``tested_on`` (titles), ``score``, ``score_low``, ``score_high`` (fractions)
     """
     rows = []
-    for result in filter(is_plain, pooled):
+    for result in (result for result in pooled if is_plain(result, adapt)):
         value, low, high = score_columns(result, score).values()
         titles = {
             "trained_on": short_title(result.spec["corpus"]),
@@ -285,3 +288,32 @@ def changes_sentence(changes: list[Change], what: str) -> str:
     return f"{what}: of {len(tested)} differences {len(named)} significant at 5 % after Holm" + (
         f": {'; '.join(named)}." if named else "."
     )
+
+
+def matrix_markdown(pooled: list[PooledResult], folder) -> str:
+    """Format the matrix of every system that was measured between three corpora or more, with adaptation off and on.
+
+    Parameters
+    ----------
+    pooled : list of PooledResult
+        of any protocol; those of ``cross`` on clean recordings are used
+    folder : path
+        of their predictions
+
+    Returns
+    -------
+    str
+        Markdown; "" without such a system
+    """
+    blocks = []
+    for name, own in rows_by_system(pooled).items():
+        if len({result.spec["corpus"] for result in filter(is_plain, own)}) < 3:
+            continue
+        blocks.append(f"**Every corpus to every other, protocol `cross`, UAR in percent: {name}**\n")
+        for kind, description in adaptation.KINDS.items():
+            table = cross_matrix(own, adapt=kind)
+            if not table.empty:
+                blocks.append(f"Adaptation {kind} ({description}):\n\n{to_markdown(format_matrix(table))}")
+        blocks.append(f"{changes_sentence(adaptation_changes(own, folder, 'adapt'), 'Adaptation')}\n")
+        blocks.append(to_markdown(format_emotions(shared_emotions(own))))
+    return "\n".join(blocks)

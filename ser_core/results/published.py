@@ -6,7 +6,7 @@ from ser_core import corpora, models
 from ser_core.claims import paper
 from ser_core.experiments.grids import A5, LITE
 from ser_core.experiments.result import RunResult
-from ser_core.results import ablations, configurations, ladder_text, tables
+from ser_core.results import ablations, configurations, cross_corpus, ladder_text, tables
 from ser_core.results.comparison import (
     AGAINST,
     LEGEND,
@@ -43,7 +43,7 @@ def _block(title: str, pooled: list[PooledResult], folder, *notes: str) -> str:
 
 
 def readme_markdown(results: list[RunResult], folder) -> str:
-    """Format all published results: leaderboards, the paper's tables, the readings of its text, the single changes.
+    """Format all published results: leaderboards, the paper's tables and readings, cross-corpus, single changes.
 
     Results whose epoch is the best on test, a leak, are shown among the readings only.
     """
@@ -52,6 +52,7 @@ def readme_markdown(results: list[RunResult], folder) -> str:
         leaderboard_markdown(pooled, folder),
         published_markdown(pooled, folder),
         readings_markdown(results, folder),
+        cross_corpus.matrix_markdown(pooled, folder),
     )
     return "\n".join(filter(None, [*blocks, ablations.ablation_markdown(pooled, folder)]))
 
