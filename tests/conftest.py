@@ -69,6 +69,7 @@ SLOW = {
         "speedups",
         "storage",
         "sweep",
+        "voice_page",
     )
 }
 """Files whose tests train networks or start many processes."""

@@ -44,7 +44,7 @@ def export(
     model : str or Path
         Hash of a result, or a ``.keras`` file.
     format : str, default "onnx"
-        ``onnx``, ``tflite`` or ``keras``.
+        ``onnx``, ``tflite``, ``keras``, or ``html``: one page that answers in a browser.
     int8 : bool, default False
         8-bit weights, for TFLite only.
     half : bool, default False

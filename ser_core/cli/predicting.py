@@ -195,11 +195,12 @@ def stream_line(prediction: Prediction) -> str:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("network", metavar="[MODEL]", required=False)
+@model_option
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["onnx", "tflite", "keras"]),
+    type=click.Choice(["onnx", "tflite", "keras", "html"]),
     default="onnx",
     show_default=True,
     help="File format.",
@@ -209,17 +210,37 @@ def stream_line(prediction: Prediction) -> str:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write, or a folder [named after the model]"
 )
+@click.option("--runtime", type=click.Path(path_type=Path), help="HTML: onnxruntime-web, as `npm pack` wrote it.")
+@click.option("--registry", help="HTML: address of the npm registry [npm_config_registry]")
 @as_json
-def export(model: str, form: str, int8: bool, half: bool, output: Path | None, as_json: bool) -> None:
+def export(
+    network: str | None, model: str | None, form: str, int8: bool, half: bool, output: Path | None,
+    runtime: Path | None, registry: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Export a trained network and check the exported file.
 
     MODEL is the hash of a result or a .keras file; the format is ONNX, TFLite or Keras. The check compares the file
     with the Keras network on up to 100 utterances, and reports size and latency. A config.json beside names its labels,
     sampling rate, features and licence.
+
+    HTML is one page that answers in a browser, without a server. MODEL may then also be an exported .onnx file, or the
+    name of the page to write.
     """
     from ser_core.inference import export as exporting
 
-    report = exporting.export(model, form, int8=int8, half=half, output=output)
+    if form == "html" and network and output is None and network.lower().endswith((".html", ".htm")):
+        output, network = Path(network), None
+    if network and model:
+        raise SerError("MODEL and --model: give one of them")
+    if form == "html":
+        if int8 or half:
+            raise SerError("--int8 and --half: not for --format html; a page holds the network as it was exported")
+        return _export_page(network or model, output, runtime, registry, as_json)
+    if runtime or registry:
+        raise SerError("--runtime and --registry: only for --format html")
+    if not (network or model):
+        raise SerError("MODEL: give the hash of a result or a .keras file")
+    report = exporting.export(network or model or "", form, int8=int8, half=half, output=output)
     if as_json:
         return emit(report)
     click.echo(f"{report['file']}: written and compared with Keras on {report['utterances']} utterances")
@@ -232,3 +253,16 @@ def export(model: str, form: str, int8: bool, half: bool, output: Path | None, a
         accuracy = f"{100 * report['accuracy' + suffix]:.1f} %" if "accuracy" in report else "–"
         compared = "" if suffix else f"{report['largest_difference']:>14.1e}{report['same_emotion']:>16}"
         click.echo(f"{name:14}{size:>12,}{latency:>10.2f}{accuracy:>12}{compared}")
+
+
+def _export_page(
+    model: str | None, output: Path | None, runtime: Path | None, registry: str | None, as_json: bool
+) -> None:
+    """Write the page of ``ser export --format html``, and say what it holds."""
+    from ser_core.inference.web_page import write_page
+
+    report = write_page(model, output, runtime=runtime, registry=registry)
+    if as_json:
+        return emit(report)
+    click.echo(f"{report['file']}: {report['bytes'] / 1e6:.1f} MB, {report['network']}, {report['runtime']}")
+    click.echo("Open it in a browser, from the disk or a mail attachment; it needs no server and no connection.")

@@ -1,6 +1,7 @@
 """Export trained networks as ONNX, TFLite or Keras files, and compare each with the Keras network.
 
 A ``config.json`` for people and for the hub lies beside (:mod:`ser_core.inference.hub_config`).
+A page (HTML) is written by :mod:`ser_core.inference.web_page`.
 
 ONNX includes the features and takes the waveform. TFLite and Keras take the features [1, frames, channels]. Labels,
 rate, spec, temperature and licence are in the ONNX file's metadata under ``ser``; for the others they are in a JSON
@@ -46,7 +47,7 @@ def export(
     model : str or Path
         A result's hash, or a ``.keras`` file with its JSON file.
     format : str
-        One of :data:`FORMATS`.
+        One of :data:`FORMATS`, or ``html``.
     int8 : bool, default False
         Store the weights in 8 bits (dynamic range); TFLite only: in ONNX an answer would depend on its batch.
     half : bool, default False
@@ -58,15 +59,16 @@ def export(
     -------
     dict
         ``file``, ``config`` (see :mod:`ser_core.inference.hub_config`; None where it was not written), ``format``,
-        ``utterances_of`` (the corpus), and the fields of :func:`compare_with_keras`.
+        ``utterances_of`` (the corpus), and the fields of :func:`compare_with_keras`. For ``html`` see
+        :func:`ser_core.inference.web_page.write_page`.
 
     Raises
     ------
     SerError
         Where the model or a package is missing, or a layer or the input cannot be exported.
     """
-    if format not in FORMATS:
-        raise SerError(f"format {format!r}: unknown; choose among {', '.join(FORMATS)}")
+    if format not in (*FORMATS, "html"):
+        raise SerError(f"format {format!r}: unknown; choose among {', '.join(FORMATS)}, html")
     if int8 and format != "tflite":
         raise SerError(
             "--int8: only for --format tflite; an ONNX file of 8 bits is slower, and its answers depend on the batch; "
@@ -76,7 +78,11 @@ def export(
         )
     if half and format != "onnx":
         raise SerError("--half: only for --format onnx")
-    _check_package(format)
+    if format == "html":
+        from ser_core.inference.web_page import write_page
+
+        return write_page(model, output)
+    check_package(format)
     network = saved_models.load_model(model)
     path = _output_path(network, format, output, f"{'-int8' if int8 else ''}{'-half' if half else ''}")
     if format == "onnx":
@@ -104,7 +110,7 @@ def _output_path(network: saved_models.SavedModel, format: str, output: Path | N
     return path
 
 
-def _check_package(format: str) -> None:
+def check_package(format: str) -> None:
     """Raise an error where the package of a format is missing."""
     package = {"onnx": "onnx", "tflite": "ai_edge_litert"}.get(format)
     if package and importlib.util.find_spec(package) is None:

@@ -114,7 +114,8 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     demo = any(name.startswith("demo") for name in plan.corpora)
     badge = "demo" if demo else ""
     cards = [_card(source, home, badge, failures.get(source.stem, "")) for source in sources]
-    _remove_stale_pages(report, sources)
+    voice = _voice_page(report, home / "notebooks")
+    _remove_stale_pages(report, sources, voice)
     rows = profile_rows(plan)
     folder = store.published_dir() if plan.published else store.store_dir()
     pooled = pool_results([row for row in rows if row.spec["keep"] != ORACLE], folder)  # the leak: among the readings
@@ -125,6 +126,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         note=DEMO if demo else "",
         badge=badge,
         cards=cards,
+        voice=voice,
         pooled=pooled,
         corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
@@ -151,9 +153,24 @@ def _card(source: Path, home: Path, badge: str, failure: str) -> dict:
     return card | {"page": page.name, "picture": thumbnail(executed)}
 
 
-def _remove_stale_pages(report: Path, sources: list[Path]) -> None:
-    """Remove pages of notebooks that no longer exist."""
-    current = {f"{source.stem}.html" for source in sources} | {"index.html"}
+def _voice_page(report: Path, notebooks: Path) -> str:
+    """Write the page that answers in a browser and return its name; "" where the cache has no runtime for it."""
+    from ser_core.inference import predict, web_page, web_runtime
+
+    if web_runtime.kept_runtime() is None or not predict.PRETRAINED.is_file():
+        return ""
+    page, stamp = report / "voice.html", notebooks / "voice.page"
+    made_from = [predict.PRETRAINED, *sorted(web_page.PAGE.iterdir()), *sorted(web_page.PAGE.parent.glob("*.py"))]
+    key = sha256(b"".join(path.read_bytes() for path in made_from)).hexdigest()
+    if not (page.is_file() and stamp.is_file() and stamp.read_text() == key):
+        web_page.write_page(None, page)
+        write_atomically(stamp, key.encode())
+    return page.name
+
+
+def _remove_stale_pages(report: Path, sources: list[Path], voice: str) -> None:
+    """Remove pages of notebooks that no longer exist, and the page of the voice where it was not made."""
+    current = {f"{source.stem}.html" for source in sources} | {"index.html", voice}
     for page in report.glob("*.html"):
         if page.name not in current:
             page.unlink()

@@ -276,6 +276,7 @@ def index_html(
     boards: Iterable[dict] = (),
     doubt: dict | None = None,
     note: str = "",
+    voice: str = "",
 ) -> str:
     """Return the index page of a report.
 
@@ -302,6 +303,8 @@ def index_html(
         Readings of the paper's text: ``sentence``, ``figure`` and ``table`` (a frame of text).
     note : str, default ""
         A paragraph set apart below ``lead``.
+    voice : str, default ""
+        File name of the page that answers in a browser.
     """
     from markupsafe import Markup
 
@@ -312,6 +315,7 @@ def index_html(
         badge=badge,
         lead=lead,
         note=note,
+        voice=voice,
         cards=cards,
         boards=list(boards),
         ladders=[(_figure_address(figure), sentence) for figure, sentence in ladders],
