@@ -20,7 +20,7 @@ FRONT_DOOR = {
     ),
     "api.experiments": (
         *("list_models", "build_model", "run", "make_spec", "sweep", "load_results", "compare", "evaluate"),
-        "check_claims",
+        *("check_claims", "leaderboard"),
     ),
     "api.inference": ("predict", "export"),
     "inference.predict": ("Predictor",),

@@ -3,6 +3,7 @@
 import pytest
 from made_rows import made_rows
 
+from ser_core._utils.errors import SerError
 from ser_core.metrics import significance
 from ser_core.results import leaderboard, pooling
 
@@ -69,3 +70,24 @@ def test_results_on_the_demo_corpus_are_called_so(tmp_path):
     (found,) = leaderboard.leaderboards(pooling.pool_results(rows, tmp_path), tmp_path)
     assert "demo" in leaderboard.leaderboard_sentence(found, tmp_path)
     assert len(leaderboard.reference_lines(found)) == 1  # people heard the real corpus
+
+
+def test_own_results_are_ranked_among_the_published_ones_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_RUNS", str(tmp_path))
+    published = tmp_path / "published"
+    published.mkdir()
+    made_rows(published, folds=6, skill=0.3, augment="")
+    made_rows(published, folds=6, model="a1")
+    own = tmp_path / "store"
+    own.mkdir()
+    first = made_rows(own, folds=6, skill=0.95, model="ser_core.models.mel:base_cnn")
+    second = made_rows(own, folds=5, skill=0.05, model="ser_core.models.mel:base_cnn", epochs=9)
+    found = leaderboard.own_leaderboard({"small": first, "wider": second}, "ravdess")
+    assert [one.spec["model"] for one in found.ranked][0] == "small" and len(found.ranked) == 3
+    assert [one.spec["model"] for one in found.partial] == ["wider"]
+    assert found.reference.spec["model"] == "cnn_bilstm_attention" and found.verdict(0) == "better"
+    other = leaderboard.own_leaderboard({"small": first}, "ravdess", reference="a1")
+    assert other.reference.spec["model"] == "a1"
+    assert "compared with A1: CNN, MFCC" in leaderboard.leaderboard_sentence(other, tmp_path)
+    with pytest.raises(SerError, match="nothing was measured on all folds"):
+        leaderboard.own_leaderboard({}, "tess")

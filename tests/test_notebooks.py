@@ -43,7 +43,7 @@ def tree(notebook):
 
 
 def test_notebooks_are_numbered_without_gap():
-    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{number:02}_" for number in range(12)]
+    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{number:02}_" for number in range(14)]
 
 
 def test_the_first_notebook_links_to_all_others():

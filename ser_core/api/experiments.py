@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +171,37 @@ def compare(results, first: str, second: str, *, corpus: str | None = None, prot
     from ser_core.results.records import compare
 
     return compare(results, first, second, corpus=corpus, protocol=protocol)
+
+
+def leaderboard(
+    own: Mapping[str, Iterable] | None = None, *, corpus: str, protocol: str = "speaker", reference: str | None = None
+):
+    """Rank your results among the published ones of a corpus, or the stored ones where none is published.
+
+    Parameters
+    ----------
+    own : dict, optional
+        Name to show, to the results of :func:`run` on all folds.
+    corpus : str
+        Their corpus.
+    protocol : str, default "speaker"
+    reference : str, optional
+        System that the others are compared with, by default the paper's network.
+
+    Returns
+    -------
+    Leaderboard
+        :mod:`ser_core.results.leaderboard` makes a table and a sentence of it.
+
+    Raises
+    ------
+    SerError
+        Where nothing was measured on all folds.
+    """
+    from ser_core.experiments.grids import A5
+    from ser_core.results.leaderboard import own_leaderboard
+
+    return own_leaderboard(own or {}, corpus, protocol, reference or A5)
 
 
 def evaluate(

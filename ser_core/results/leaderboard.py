@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ser_core import corpora
+from ser_core._utils.errors import SerError
 from ser_core.claims import paper
+from ser_core.experiments import store
 from ser_core.experiments.grids import A5
+from ser_core.experiments.result import RunResult
 from ser_core.metrics import significance
 from ser_core.results.comparison import corrected_p_values, paired_difference
 from ser_core.results.formatting import (
@@ -32,8 +36,9 @@ from ser_core.results.formatting import (
     text_frame,
     to_markdown,
 )
-from ser_core.results.pooling import select_clean
+from ser_core.results.pooling import pool_results, select_clean
 from ser_core.results.records import Comparison, PooledResult
+from ser_core.training.selection import ORACLE
 
 BETTER, WORSE, ALIKE, REFERENCE, UNTESTED = "better", "worse", "no significant difference", "reference", "not tested"
 
@@ -47,7 +52,7 @@ class Leaderboard:
     corpus, protocol : str
     ranked : tuple of PooledResult
     reference : PooledResult or None
-        the paper's network under its best setting; None where it has no result on all folds
+        the paper's network, or another system, under its best setting; None where it has no result on all folds
     changes : tuple of (Comparison or None)
         paired differences from the reference
     p : tuple of (float or None)
@@ -83,7 +88,9 @@ class Leaderboard:
         return BETTER if change.uar.difference > 0 else WORSE
 
 
-def leaderboards(pooled: list[PooledResult], folder: str | Path, protocol: str = "speaker") -> list[Leaderboard]:
+def leaderboards(
+    pooled: list[PooledResult], folder: str | Path, protocol: str = "speaker", reference: str = A5
+) -> list[Leaderboard]:
     """Rank the results of every corpus under a protocol.
 
     Parameters
@@ -93,6 +100,8 @@ def leaderboards(pooled: list[PooledResult], folder: str | Path, protocol: str =
     folder : path
         of their predictions
     protocol : str, default "speaker"
+    reference : str, default A5
+        system that the others are compared with
 
     Returns
     -------
@@ -103,14 +112,14 @@ def leaderboards(pooled: list[PooledResult], folder: str | Path, protocol: str =
     for result in select_clean(pooled):
         if result.ok and result.spec["protocol"] == protocol:
             groups.setdefault(result.spec["corpus"], []).append(result)
-    boards = [_rank(corpus, protocol, group, folder) for corpus, group in groups.items()]
+    boards = [_rank(corpus, protocol, group, folder, reference) for corpus, group in groups.items()]
     return sorted((board for board in boards if board.ranked), key=lambda board: -len(board.ranked))
 
 
-def _rank(corpus: str, protocol: str, group: list[PooledResult], folder: str | Path) -> Leaderboard:
+def _rank(corpus: str, protocol: str, group: list[PooledResult], folder: str | Path, system: str) -> Leaderboard:
     complete = [result for result in group if len(result.folds) == result.folds_total]
     ranked = sorted(complete, key=lambda result: -result.scores["uar"])
-    reference = next((result for result in ranked if result.spec["model"] == A5), None)
+    reference = next((result for result in ranked if result.spec["model"] == system), None)
     changes = [
         paired_difference(reference, result, folder) if reference and result is not reference else None
         for result in ranked
@@ -118,6 +127,44 @@ def _rank(corpus: str, protocol: str, group: list[PooledResult], folder: str | P
     partial = sorted((result for result in group if result not in complete), key=lambda r: -r.scores["uar"])
     p = corrected_p_values(changes, "uar")
     return Leaderboard(corpus, protocol, tuple(ranked), reference, tuple(changes), tuple(p), tuple(partial))
+
+
+def own_leaderboard(
+    own: Mapping[str, Iterable[RunResult]], corpus: str, protocol: str = "speaker", reference: str = A5
+) -> Leaderboard:
+    """Rank your own results among the published ones of a corpus, or the stored ones where none is published.
+
+    Parameters
+    ----------
+    own : dict
+        name to show, to the results of all folds
+    corpus : str
+    protocol : str, default "speaker"
+    reference : str, default A5
+        system that the others are compared with, or one of your names
+
+    Returns
+    -------
+    Leaderboard
+        your results with fewer folds are in ``partial``
+
+    Raises
+    ------
+    SerError
+        where nothing was measured on all folds
+    """
+    corpus, folder = corpora.canonical_name(corpus), store.store_dir()
+    rows: list[RunResult] = []
+    for place in (store.published_dir(), folder):
+        found = [run for run in store.load_rows(place) if run.spec["corpus"] == corpus and ":" not in run.spec["model"]]
+        rows = rows or [run for run in found if run.spec["protocol"] == protocol and run.spec["keep"] != ORACLE]
+    pooled = pool_results(rows, folder)
+    for name, results in own.items():
+        pooled += [replace(one, spec=one.spec | {"model": name}) for one in pool_results(results, folder)]
+    boards = leaderboards([one for one in pooled if one.spec["corpus"] == corpus], folder, protocol, reference)
+    if not boards:
+        raise SerError(f"{corpus}, protocol {protocol}: nothing was measured on all folds; run every fold")
+    return boards[0]
 
 
 def leaderboard_table(board: Leaderboard) -> pd.DataFrame:
@@ -148,15 +195,17 @@ def leaderboard_table(board: Leaderboard) -> pd.DataFrame:
     return numeric_frame(rows, ("rank", "parameters", "folds", "folds_total"))
 
 
-def format_leaderboard(table: pd.DataFrame) -> pd.DataFrame:
-    """Format :func:`leaderboard_table` as text."""
+def format_leaderboard(table: pd.DataFrame, reference: str = "A5") -> pd.DataFrame:
+    """Format :func:`leaderboard_table` as text; ``reference`` is the short name of the system compared with."""
     rows = [
         {
             "rank": str(row.rank),
             "system": row.system,
             "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
-            "points above A5 [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
-            "compared with A5": row.verdict if is_missing(row.p) else f"{row.verdict} (p {format_p_value(row.p)})",
+            f"points above {reference} [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
+            f"compared with {reference}": row.verdict
+            if is_missing(row.p)
+            else f"{row.verdict} (p {format_p_value(row.p)})",
             "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
             "weights": DASH if is_missing(row.parameters) or not row.parameters else format_count(row.parameters),
             "folds and seeds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds),
@@ -164,7 +213,7 @@ def format_leaderboard(table: pd.DataFrame) -> pd.DataFrame:
         }
         for row in table.itertuples()
     ]
-    left = {"system", "compared with A5", "setting", "folds and seeds"}
+    left = {"system", f"compared with {reference}", "setting", "folds and seeds"}
     return text_frame(rows, right=set(rows[0]) - left if rows else ())
 
 
@@ -177,9 +226,9 @@ def leaderboard_sentence(board: Leaderboard, folder: str | Path) -> str:
     text = f"On {title}{'' if 'demo' in title.lower() else demo}, protocol {board.protocol}, "
     text += f"{_named(best, board)} is best of {len(board.ranked)}: UAR {score} % (chance {100 * best.chance:.1f} %)"
     if best is board.reference:
-        text += "; it is the paper's network itself"
+        text += "; it is the paper's network itself" if best.spec["model"] == A5 else ""
     elif board.reference and board.changes[0]:
-        text += f", {format_difference(board.changes[0].uar)} points compared with the paper's network"
+        text += f", {format_difference(board.changes[0].uar)} points compared with {_reference_name(board)}"
         text += f" ({_certainty(board.p[0])})"
     following = next((result for result in board.ranked[1:] if result.spec["model"] != best.spec["model"]), None)
     if following is None or following is board.reference:
@@ -188,6 +237,11 @@ def leaderboard_sentence(board: Leaderboard, folder: str | Path) -> str:
     if lead is None or lead.uar.difference is None:
         return f"{text}."
     return f"{text}. It leads {_named(following, board)} by {format_difference(lead.uar)} ({_certainty(lead.uar.p)})."
+
+
+def _reference_name(board: Leaderboard) -> str:
+    model = board.reference.spec["model"] if board.reference else A5
+    return "the paper's network" if model == A5 else system_title(model)
 
 
 def _certainty(p: float | None) -> str:
