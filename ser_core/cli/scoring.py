@@ -101,6 +101,8 @@ def folds(
         speakers = sorted(frame.loc[frame[fold] == "test", "speaker"].unique())
         sizes = ", ".join(f"{subset} {counts.get(subset, 0):,}" for subset in ("train", "validation", "test"))
         click.echo(f"  fold {fold}: {sizes}; {len(speakers)} test speakers: {', '.join(speakers)}")
+    for line in assignment.describe_balance(frame, corpus, test_corpus):
+        click.echo(f"  note: {line}")
 
 
 def _write_folds(

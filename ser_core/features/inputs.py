@@ -15,7 +15,7 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features import FeatureSettings, encoders, mel_image, opensmile_sets, whisper
+from ser_core.features import FeatureSettings, encoders, mel_image, opensmile_sets, whisper, without_speech
 
 CHUNK, CHUNK_STEP = 128, 64
 """Length of a chunk of the log-mel image and distance between chunks, frames."""
@@ -120,6 +120,8 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "mfcc_chroma": _mfcc_chroma,
     "means": _means,
     "waveform": _waveform,
+    "without_speech": without_speech.seven_numbers,
+    "first_250ms": without_speech.first_moments,
     **{name: partial(opensmile_sets.functionals, name=name) for name in opensmile_sets.SETS},
     **{
         f"{name}_levels": opensmile_sets.by_level(partial(opensmile_sets.functionals, name=name))
@@ -268,6 +270,10 @@ INPUTS: dict[str, Input] = {
     "functionals_levels": _two_levels("functionals of 42 channels", "functionals_levels", _FUNCTIONALS),
     "egemaps_levels": _two_levels("eGeMAPS", "egemaps_levels", 88, extra="opensmile"),
     "compare_levels": _two_levels("ComParE 2016", "compare_levels", 6373, extra="opensmile"),
+    "without_speech": _vector(
+        "length, level, noise floor and edges", "without_speech", len(without_speech.NUMBERS)
+    ),
+    "first_250ms": _vector("first 250 ms: 14 channels", "first_250ms", 2 * without_speech.FIRST_CHANNELS),
     **{name: _layers(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},

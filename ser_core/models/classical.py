@@ -1,4 +1,4 @@
-"""Build classical systems: an SVM on functionals, a Gaussian mixture or hidden Markov model per emotion.
+"""Build classical systems: an SVM, a forest, a Gaussian mixture or hidden Markov model per emotion.
 
 A learner has ``fit(x, y, groups, strata)`` and ``predict_proba(x)``. ``x`` holds float32 inputs of
 :data:`ser_core.features.inputs.INPUTS`, ``y`` class indices, ``groups`` the speaker of each utterance, ``strata`` the
@@ -148,6 +148,37 @@ def _spread(values: np.ndarray, present: np.ndarray, classes: int) -> np.ndarray
     full = np.zeros((len(values), classes))
     full[:, present] = values
     return full
+
+
+class RandomForest:
+    """Classify vectors by a random forest with fixed settings, which needs no scaling and chooses nothing.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+    """
+
+    TREES, SMALLEST_LEAF = 200, 5
+
+    def __init__(self, classes: int, seed: int):
+        self.classes, self.seed = classes, seed
+        self.chosen: dict[str, Any] = {}
+
+    def fit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None) -> "RandomForest":
+        """Fit to vectors [utterances, size] and class indices; speakers have no effect."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        forest = RandomForestClassifier(
+            self.TREES, min_samples_leaf=self.SMALLEST_LEAF, class_weight="balanced", random_state=self.seed, n_jobs=1
+        )
+        self.forest = forest.fit(x, y)
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]: means over the trees."""
+        return _spread(self.forest.predict_proba(x), self.forest.classes_, self.classes)
 
 
 def true_frames(x: np.ndarray) -> list[np.ndarray]:

@@ -140,6 +140,14 @@ MODELS: dict[str, Model] = {
         "GMM", f"{_CLASSICAL}:GaussianMixtures", "39", "[9]; one diagonal mixture per emotion", "standard", recipe=_RAW,
         kind="learner",
     ),
+    "without_speech": Model(
+        "Without speech: seven numbers", f"{_CLASSICAL}:RandomForest", "without_speech",
+        "length, level, noise floor, edges; a lower bound", "standard", recipe=_RAW, kind="learner",
+    ),
+    "first_250ms": Model(
+        "Without speech: first 250 ms", f"{_CLASSICAL}:RandomForest", "first_250ms",
+        "mostly the silence before speech; a lower bound", "standard", recipe=_RAW, kind="learner",
+    ),
     "hmm": Model(
         "HMM", f"{_CLASSICAL}:HiddenMarkovModels", "39", "[9]; five left-to-right states per emotion", "standard",
         recipe=_RAW, kind="learner",

@@ -1,7 +1,8 @@
 """Acoustic cues of a recording that have nothing to do with speech, and what they predict.
 
 Length, silence at the ends, level, DC offset and sampling rate may differ between emotions or corpora. A network can
-then use them instead of the voice.
+then use them instead of the voice. So can it use what peak normalisation writes into the silence
+(:mod:`ser_core.features.without_speech`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 CUES = ("seconds", "leading_silence", "trailing_silence", "peak_dbfs", "rms_dbfs", "dc_offset", "rate", "channels")
 QUIET_DB = 40.0
 """Frames this far below the loudest one count as silence at the ends (dB)."""
+WITHOUT_SPEECH = {
+    "without_speech": "length, level, noise floor and edges",
+    "first_250ms": "the first 250 ms",
+}
+"""Inputs without speech, and what they are in words."""
+LEVELS = {False: "as recorded", True: "peak normalised"}
+"""Whether recordings are normalised, in words."""
 MIN_RECORDINGS = 24
 """Smallest number of recordings for which a classifier is fitted on the cues."""
 
@@ -92,22 +100,66 @@ def predict_from_cues(examined: pd.DataFrame, duplicated: dict[str, Any]) -> lis
         sex = examined["sex"].to_numpy() if "sex" in examined else None
         folds = inner_folds(np.zeros(len(truth), int), speakers.to_numpy(), 0, sex)
         prediction = cross_val_predict(forest, values, truth, cv=folds)
-        scored = uncertainty.score_predictions(
-            examined[["speaker", "text"]].assign(truth=truth, prediction=prediction), labels
-        )
-        uar, chance = scored.scores["uar"], 1 / len(labels)
-        interval, unit = scored.intervals.uar, scored.intervals.unit
-        no_variance = interval is None and unit != "none"  # all units have the same score
+        frame = examined[["speaker", "text"]].assign(truth=truth, prediction=prediction)
         strongest = CUES[int(forest.fit(values, truth).feature_importances_.argmax())]
-        results.append(
-            {
-                "target": target,
-                "uar": uar,
-                "interval": interval and list(interval.limits),
-                "over": unit,
-                "chance": chance,
-                "strongest": strongest,
-                "warning": uar > chance if no_variance else bool(interval and interval.low > chance),
-            }
-        )
+        results.append({"target": target, **_above_chance(frame, labels), "strongest": strongest})
     return results
+
+
+def predict_without_speech(examined: pd.DataFrame, *, progress: bool = True) -> list[dict[str, Any]]:
+    """Measure how well a baseline without speech predicts the emotion, as recorded and after peak normalisation.
+
+    The random forest of the model ``without_speech`` is cross-validated over speakers. Features are cached.
+
+    Parameters
+    ----------
+    examined : DataFrame
+        one row per recording: ``id``, ``path``, ``speaker``, ``text``, ``emotion`` and, where known, ``sex``
+    progress : bool
+        show progress bars on a terminal
+
+    Returns
+    -------
+    list of dict
+        per input and level ``input`` (a key of :data:`WITHOUT_SPEECH`), ``normalised``, ``uar``, ``interval`` (95 %, or
+        None), ``over`` (its unit), ``chance`` (fractions) and ``warning`` (the UAR is above chance). Empty for one
+        emotion, fewer than 24 recordings or one speaker
+    """
+    from ser_core.features import FeatureSettings, cache, inputs
+    from ser_core.models.classical import RandomForest, inner_folds
+
+    labels = sorted(set(examined["emotion"])) if len(examined) else []
+    if len(labels) < 2 or len(examined) < MIN_RECORDINGS or examined["speaker"].nunique() < 2:
+        return []
+    truth = examined["emotion"].map(labels.index).to_numpy()
+    sex = examined["sex"].to_numpy() if "sex" in examined else None
+    folds = inner_folds(np.zeros(len(truth), int), examined["speaker"].to_numpy(), 0, sex)
+    results = []
+    for name in WITHOUT_SPEECH:
+        for normalise in LEVELS:
+            frames = inputs.get_input(name).frames
+            settings = FeatureSettings(features=name, frames=frames, normalise=normalise)
+            x = cache.input_matrix(cache.jobs_for(examined, settings), settings, progress=progress)
+            prediction = np.empty(len(truth), dtype=int)
+            for train, held_out in folds.split(x, truth):
+                forest = RandomForest(len(labels), 0).fit(x[train], truth[train], truth[train])
+                prediction[held_out] = forest.predict_proba(x[held_out]).argmax(axis=1)
+            frame = examined[["speaker", "text"]].assign(
+                truth=examined["emotion"], prediction=[labels[index] for index in prediction]
+            )
+            results.append({"input": name, "normalised": normalise} | _above_chance(frame, labels))
+    return results
+
+
+def _above_chance(frame: pd.DataFrame, labels: list[str]) -> dict[str, Any]:
+    """Return the UAR of predictions, its interval, and whether it is above chance."""
+    scored = uncertainty.score_predictions(frame, labels)
+    uar, chance, interval = scored.scores["uar"], 1 / len(labels), scored.intervals.uar
+    no_variance = interval is None and scored.intervals.unit != "none"  # all units have the same score
+    return {
+        "uar": uar,
+        "interval": interval and list(interval.limits),
+        "over": scored.intervals.unit,
+        "chance": chance,
+        "warning": uar > chance if no_variance else bool(interval and interval.low > chance),
+    }

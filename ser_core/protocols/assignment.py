@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
-from ser_core.protocols import splits
+from ser_core.protocols import balance, splits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,36 @@ def utterance_sides(corpus: str, protocol: str, test_corpus: str | None = None) 
         subset = {clip: name for name in splits.SIDES for clip in getattr(split, name)}
         frame[str(fold)] = [subset.get(clip, "none") for clip in frame["id"]]
     return frame
+
+
+def describe_balance(frame: pd.DataFrame, corpus: str, test_corpus: str | None = None) -> list[str]:
+    """Say which subsets have speakers of one sex, or lack an emotion.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        that of :func:`utterance_sides`
+    corpus : str
+    test_corpus : str, optional
+
+    Returns
+    -------
+    list of str
+        sentences of :func:`ser_core.protocols.balance.sentences`
+    """
+    sexes: dict[str, str] = {}
+    for name in (corpus, test_corpus):
+        if name:
+            table = load_utterances(name)
+            sexes |= dict(zip(table["speaker"], table["sex"], strict=True))
+    known = frame.assign(sex=[sexes.get(speaker, "unknown") for speaker in frame["speaker"]])
+    folds = [
+        {"fold": int(column), "one_sex": balance.one_sex(part), "lacking": balance.lacking_emotions(part)}
+        for column in frame
+        if column.isdigit()
+        for part in [known.assign(side=frame[column])]
+    ]
+    return balance.sentences(folds)
 
 
 def shared_labels(corpus: str, target: str) -> tuple[str, ...]:

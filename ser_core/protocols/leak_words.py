@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ser_core.features import usable
-from ser_core.protocols import speakers
+from ser_core.protocols import acoustic_cues, balance, speakers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,13 @@ def in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) 
         warnings.append(
             f"sentences both in test and elsewhere: {_shortened(result['sentences'])}{folds_with('sentences')}"
         )
+    warnings += balance.sentences(per_fold)
     for cue in result["cues"]:
         (warnings if cue["warning"] else notes).append(_cue_sentence(cue))
+    for name, words in acoustic_cues.WITHOUT_SPEECH.items():
+        if group := [row for row in result["without_speech"] if row["input"] == name]:
+            warned = any(row["warning"] for row in group)
+            (warnings if warned else notes).append(_without_speech_sentence(words, group))
     for kind in ("speakers", "sentences"):
         key = f"validation_{kind}"
         names = sorted({name for fold in per_fold for name in fold[key]})
@@ -68,13 +73,25 @@ def in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) 
 
 def _cue_sentence(cue: dict[str, Any]) -> str:
     """Return what the cues predict as a sentence, with UAR and interval in percent."""
-    low_high = cue["interval"]
-    interval = f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else ""
     return (
         f"length, silence at the ends, level, rate and DC alone predict the {cue['target']} at a UAR of "
-        f"{100 * cue['uar']:.1f} %{interval}, chance {100 * cue['chance']:.1f} % (strongest: "
+        f"{_percent(cue)}, chance {100 * cue['chance']:.1f} % (strongest: "
         f"{cue['strongest'].replace('_', ' ')})"
     )
+
+
+def _percent(row: dict[str, Any]) -> str:
+    """Return a UAR with its interval, in percent."""
+    low_high = row["interval"]
+    interval = f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else ""
+    return f"{100 * row['uar']:.1f} %{interval}"
+
+
+def _without_speech_sentence(words: str, group: list[dict[str, Any]]) -> str:
+    """Return what a baseline without speech predicts at every level as a sentence."""
+    scores = [f"{_percent(row)} {acoustic_cues.LEVELS[row['normalised']]}" for row in group]
+    chance = f"chance {100 * group[0]['chance']:.1f} %"
+    return f"without speech, {words} predict the emotion at a UAR of {' and '.join(scores)}, {chance}"
 
 
 def _in_folds(numbers: list[int], per_fold: list[dict]) -> str:

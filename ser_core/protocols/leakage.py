@@ -4,7 +4,7 @@ Leaks: a speaker both in test and elsewhere; the same recording both in test and
 samples or its waveform (:mod:`ser_core.protocols.duplicates`), or as an augmented copy.
 
 Warnings: sentences both in test and elsewhere; copies both in training and validation; acoustic cues that predict the
-emotion, or the corpus, without speech content.
+emotion, or the corpus, without speech content; a subset with speakers of one sex, or without an emotion.
 
 Notes: what validation shares with training, which a protocol may allow.
 """
@@ -23,7 +23,7 @@ from ser_core._utils.paths import expand
 from ser_core._utils.segments import sources
 from ser_core.corpora import folder
 from ser_core.features import usable
-from ser_core.protocols import acoustic_cues, assignment, duplicates, splits
+from ser_core.protocols import acoustic_cues, assignment, balance, duplicates, splits
 from ser_core.protocols.leak_words import in_words
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def audit_protocol(
 
 
 def _recordings(name: str) -> pd.DataFrame:
-    """Return ``id``, ``path`` ("" without audio) and ``published`` (SHA-256 or "") of the recordings of a corpus."""
+    """Return ``id``, ``path`` ("" without audio), ``sex`` and ``published`` (SHA-256 or "") of recordings."""
     try:
         table = corpora.load(name)
     except SerError:
@@ -120,7 +120,7 @@ def _recordings(name: str) -> pd.DataFrame:
         listed = corpora.manifest(name)
         published = dict(zip(listed["id"], listed["sha256"]))
     limits = [column for column in ("start", "end") if column in table]
-    found = table[["id", "path", *limits]].assign(published=[published.get(key) or "" for key in table["id"]])
+    found = table[["id", "path", "sex", *limits]].assign(published=[published.get(key) or "" for key in table["id"]])
     return _without_unusable(found)
 
 
@@ -255,8 +255,10 @@ def audit_split(
     -------
     dict
         ``utterances``; ``recordings`` (number examined); ``folds`` (per fold its sizes, ``speakers`` and ``sentences``
-        both in test and elsewhere, ``copies``, ``augmented``); ``speakers`` and ``sentences`` (of all folds);
-        ``copies`` (every pair, with the folds that it leaks in); ``cues``; in words ``leaks``, ``warnings`` and
+        both in test and elsewhere, ``copies``, ``augmented``, ``one_sex``, ``lacking``);
+        ``speakers`` and ``sentences`` (of all folds);
+        ``copies`` (every pair, with the folds that it leaks in); ``cues`` and ``without_speech`` (see
+        :mod:`ser_core.protocols.acoustic_cues`); in words ``leaks``, ``warnings`` and
         ``notes``; ``ok`` (no leak)
     """
     originals = table[table["utterance"] == table["id"]]
@@ -273,6 +275,7 @@ def audit_split(
         "sentences": sorted({name for fold in per_fold for name in fold["sentences"]}),
         "copies": pairs,
         "cues": acoustic_cues.predict_from_cues(examined, duplicated) if cues else [],
+        "without_speech": acoustic_cues.predict_without_speech(examined, progress=progress) if cues else [],
         "folds": [fold | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]} for fold in per_fold],
     }
     return result | in_words(result, table, per_fold)
@@ -335,6 +338,8 @@ def _audit_fold(table: pd.DataFrame, number: int, subset: dict[str, str], pairs:
         ],
         "augmented": len(augmented),
         "augmented_of": augmented[:3],
+        "one_sex": balance.one_sex(table),
+        "lacking": balance.lacking_emotions(table),
         "validation_speakers": shared(parts["validation"], parts["train"], "speaker"),
         "validation_sentences": shared(parts["validation"], parts["train"], "text"),
     }
