@@ -65,6 +65,7 @@ SLOW = {
         "models",
         "notebook_models",
         "onnx_graph",
+        "optimizers",
         "run",
         "speedups",
         "storage",

@@ -86,6 +86,9 @@ def lengths() -> Iterator[Odd]:
     yield Odd("zeros behind.wav", wav + bytes(512))
     yield Odd("a tag behind.wav", wav + b"TAG" + bytes(125))
     yield Odd("joined.wav", wav + wav, word="another recording follows")
+    second = b"data" + struct.pack("<I", 3_200) + b"\1\2" * 1_600
+    yield Odd("two data chunks.wav", wav + second, word="a second chunk of samples follows")
+    yield Odd("exabytes.caf", with_length(written("CAF"), "CAF", lambda n: 2**60), word="no length")
     empty = with_length(wav, "WAV", lambda n: 0)[:44] + b"LIST" + struct.pack("<I", 4) + b"INFO"
     yield Odd("empty, with a chunk behind.wav", empty, None, "0.000 s")
 

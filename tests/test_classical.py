@@ -75,6 +75,42 @@ def test_inner_folds_give_each_sex_its_share():
         assert np.mean(sexes[held_out] == "f") == 0.5 and len(set(groups[held_out])) == 4
 
 
+@pytest.mark.parametrize("y", [[0, 0, 1, 1, 1, 1], [1, 1, 2, 2, 2, 2], [0, 1, 1, 1, 1, 1], [0, 2, 2, 2]])
+@pytest.mark.parametrize("speakers", [1, 2, 3])
+@pytest.mark.parametrize("name", ["svm", "linear_functionals"])
+def test_few_speakers_with_unequal_emotions_are_learnt(y, speakers, name):
+    y = np.array(y)
+    groups = np.array([f"s{i * speakers // len(y)}" for i in range(len(y))])  # some speakers have one emotion
+    x = np.random.default_rng(0).normal(size=(len(y), 4)).astype(np.float32) + 3.0 * y[:, None]
+    try:
+        for train, held_out in classical.inner_splits(y, groups, 0):
+            assert len(set(y[train])) > 1 and not set(train) & set(held_out)
+        learner = models.build_learner(name, 3, 0).fit(x, y, groups)
+    except SerError as error:
+        assert "too few to choose the settings" in str(error) and len(y) == 4 or speakers == 2
+        return
+    probabilities = learner.predict_proba(x)
+    assert probabilities.shape == (len(y), 3) and np.allclose(probabilities.sum(axis=1), 1)
+    assert np.all(probabilities[:, np.setdiff1d(np.arange(3), y)] == 0)
+
+
+@pytest.mark.parametrize("y", [[0, 0, 0, 0], [0], [0, 1]])
+def test_what_cannot_be_chosen_is_one_line(y):
+    y = np.array(y)
+    with pytest.raises(SerError, match=f"{len(y)} training utterances of {len(set(y))} emotion"):
+        models.build_learner("svm", 2, 0).fit(np.zeros((len(y), 3), np.float32), y, np.array(["a"] * len(y)))
+
+
+def test_inner_splits_are_the_inner_folds_where_these_can_be_used():
+    _, y, groups = clouds()
+    splits = classical.inner_splits(y, groups, 0)
+    folds = list(classical.inner_folds(y, groups, 0).split(y, y))
+    assert len(splits) == len(folds) == 4
+    assert all(
+        np.array_equal(a, b) for one, two in zip(splits, folds, strict=True) for a, b in zip(one, two, strict=True)
+    )
+
+
 def test_c_is_chosen_by_speakers_not_by_utterances():
     """The label depends on the speaker only: by utterances any C is perfect, by speakers none is."""
     random = np.random.default_rng(0)

@@ -271,6 +271,30 @@ def test_csv_with_segments(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        ("path,emotion,speaker,emotion", "column emotion is named twice"),
+        ("path,emotion,Path,take", "column path is named twice"),
+        ("path,emotion,onset,duration", "column onset would be ignored"),
+        ("path,emotion,start_ms,end_ms", "column start_ms would be ignored"),
+        ("path,emotion,Start Time,End Time", "column start time would be ignored"),
+        ("path,emotion,xmin,xmax", "start and end, in seconds"),
+    ],
+)
+def test_csv_columns_that_would_be_ignored_are_refused(tmp_path, header, word):
+    (tmp_path / "list.csv").write_text(f"{header}\na.wav,happy,1,2\n")
+    with pytest.raises(SerError, match=word):
+        corpora.load(f"csv:{tmp_path / 'list.csv'}")
+
+
+@pytest.mark.parametrize("header", ["path,emotion,start,start_frame", "path,emotion,frame,note", "path,emotion,,"])
+def test_csv_columns_beside_the_limits_are_no_fault(tmp_path, header):
+    (tmp_path / "list.csv").write_text(f"{header}\na.wav,happy,0.1,2\n")
+    with pytest.raises(SerError, match="none of its 1 files exists"):
+        corpora.load(f"csv:{tmp_path / 'list.csv'}")
+
+
 def test_csv_of_whole_recordings_has_no_columns_of_segments(tmp_path):
     plant(tmp_path, "a.wav", "b.wav")
     (tmp_path / "list.csv").write_text("path,emotion,start,end\na.wav,sad,0,\nb.wav,happy,,NaT\n")

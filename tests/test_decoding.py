@@ -101,6 +101,18 @@ def test_one_percent_of_what_a_header_promises_may_be_missing(share):
         assert len(samples) == (len(data) - 44) // 2 and "header names" in container["notes"][0]
 
 
+@pytest.mark.parametrize("fork", ["._", ".AppleDouble"])
+def test_a_resource_fork_in_the_current_folder_changes_nothing(fork, tmp_path, monkeypatch):
+    tagged, untagged = made_recordings.written("MP3"), made_recordings.untagged_mp3("VARIABLE")
+    wanted = [audio.decode(data)[0] for data in (tagged, untagged)]
+    (tmp_path / "._").touch() if fork == "._" else (tmp_path / fork).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for data, samples in zip((tagged, untagged), wanted, strict=True):
+        assert np.array_equal(audio.decode(data)[0], samples)
+    with pytest.raises(SerError, match="not audio"):
+        audio.decode(b"<html></html>" * 100)
+
+
 def test_frame_sizes_are_those_of_the_standard():
     # ISO 11172-3, 2.4.3.1: 144 x bit rate / sampling rate (+ 1), layer I 4 x (12 x bit rate / sampling rate + padding)
     assert mpeg.frame_size(bytes([0xFF, 0xFB, 0x90, 0])) == 144 * 128_000 // 44_100 == 417

@@ -133,14 +133,14 @@ def test_docs_explain_every_fidelity():
 
 def test_corpora_and_profiles_in_commands_exist():
     from ser_core.corpora import formats
-    from ser_core.experiments import grids, presets
+    from ser_core.experiments import grids, presets, searches
 
     for line in quoted(DOCS):
         for name in re.findall(r"--corpus (\S+)|data (?:fetch|verify) (\S+)", line):
             name = "".join(name)
             assert name in corpora.CORPORA or name.partition(":")[0] in formats.KINDS, line
         for name in re.findall(r"(?:--profile |PROFILE=|ser sweep |ser publish )(\w+)", line):
-            assert name in presets.PROFILES or name in grids.NAMES, line
+            assert name in {*presets.PROFILES, *grids.NAMES, *searches.SEARCHES}, line
 
 
 # The shell command

@@ -8,6 +8,8 @@ Here every stream is read to its end, and a promised length is judged afterwards
 import contextlib
 import functools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +28,8 @@ _SEEK_EXACTLY = ("WAV", "WAVEX", "RF64", "FLAC", "AIFF")
 """Containers whose decoder finds a sample by its number; the others are read from the beginning."""
 _MPEG = ("MP3", "MPEG")
 _PRINTING = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+_FORKS = ("._", ".AppleDouble")
+"""Of the current folder: where libsndfile looks for the resource fork of a file without a name (MP3 in memory)."""
 _STREAMS = {b"OggS": b"OggS\0\2", b"fLaC": b"fLaC\0\0\0\x22"}
 """The beginning of every stream, for containers in which streams can be joined."""
 
@@ -126,7 +130,25 @@ def _quiet(needed: bool) -> contextlib.AbstractContextManager[None]:
 
 def _forward(file: Any, **settings: Any) -> Any:
     """Open a file that soundfile reads forwards."""
-    return _forward_class()(file, **settings)
+    import soundfile
+
+    try:
+        return _forward_class()(file, **settings)
+    except soundfile.LibsndfileError:
+        if not any(map(os.path.exists, _FORKS)):
+            raise
+        return _forward_by_path(file, **settings)
+
+
+def _forward_by_path(file: Any, **settings: Any) -> Any:
+    """Open a copy of a file by its path: in memory libsndfile takes :data:`_FORKS` for a part of it."""
+    with tempfile.TemporaryDirectory(prefix="ser-", ignore_cleanup_errors=True) as folder:
+        path = os.path.join(folder, "recording")
+        file.seek(0)
+        with open(path, "wb") as copy:
+            shutil.copyfileobj(file, copy)
+        file.seek(0)
+        return _forward_class()(path, **settings)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 Recorders and pipes write lengths that are not true. The rule, the same for all six:
 
-- **No length**: 0, or within 64 KiB below 2 GiB or 4 GiB, or beyond 2^62 bytes. Programs that write to a pipe and
+- **No length**: 0, or within 64 KiB below 2 GiB or 4 GiB, or beyond 2^50 bytes. Programs that write to a pipe and
   recorders that died leave such values. Everything up to the end of the file is the recording. (Not for a 0 that
   further chunks follow: such a file is empty.)
 - **Too long** by at most 1 %, or by at most the length of the header: phone recorders count the header in, or lose a
@@ -28,6 +28,10 @@ _BLANK = 64 * 1024
 _FARTHEST = 1_000
 """Chunks that are looked at in search of the samples."""
 _TAGS = (b"ID3", b"TAG", b"APE", b"LYR")
+_FOLLOWING = {b"RIFF": "another recording", b"FORM": "another recording"} | dict.fromkeys(
+    (b"data", b"SSND"), "a second chunk of samples"
+)
+"""What may begin behind the samples, and has samples of its own."""
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_REST = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 
@@ -99,8 +103,8 @@ def check_length(file: Source, size: int, name: str) -> Correction:
     if _samples_follow(file, samples.first + claimed, size):
         return _corrected(samples, present, _disagreement(claimed, present))
     end = samples.first + claimed + claimed % 2
-    if _read(file, end, 4) in (b"RIFF", b"FORM"):
-        return Correction(note="another recording follows in the file; only the first was read", stop=end)
+    if what := _FOLLOWING.get(_read(file, end, 4)):
+        return Correction(note=f"{what} follows in the file; only the first was read", stop=end)
     return Correction()
 
 
@@ -114,7 +118,7 @@ def names_no_length(claimed: int) -> bool:
     >>> [names_no_length(size) for size in (0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF, -1, 192_000, 3_000_000_000)]
     [True, True, True, True, True, False, False]
     """
-    return claimed <= 0 or claimed >= 2**62 or any(end - _BLANK <= claimed <= end for end in (2**31, 2**32))
+    return claimed <= 0 or claimed >= 2**50 or any(end - _BLANK <= claimed <= end for end in (2**31, 2**32))
 
 
 def _samples_follow(file: Source, at: int, size: int) -> bool:

@@ -117,7 +117,9 @@ class RenamedOption(click.Option):
             self.opts = every_name
 
 
-PROTOCOL_HELP = "speaker (or speaker-independent), speaker-text, random, leaky, official, cross (or cross-corpus)"
+PROTOCOL_HELP = (
+    "speaker (or speaker-independent), speaker-text, reslstm-5, random, leaky, official, cross (or cross-corpus)"
+)
 """Names of the protocols, for help texts."""
 
 force_option = click.option(
@@ -228,6 +230,10 @@ def _training_options() -> list[Callable]:
             "--learning-rate",
             type=float,
             help="Such as 0.001 (II.D.5) or 0.0001 (III.A) [as in the model's source, else 0.001]",
+        ),
+        click.option("--weight-decay", type=float, help="L2 weight decay, of Adam [0]"),
+        click.option(
+            "--restarts", type=int, help="Epochs after which the rate restarts, a cosine down to 1 % [0: constant]"
         ),
         click.option(
             "--precision",

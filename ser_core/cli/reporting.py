@@ -12,6 +12,8 @@ from ser_core._utils.errors import SerError
 from ser_core.cli.base import RenamedOption, as_json, emit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ser_core.experiments.result import RunResult
 
 execute_option = click.option(
@@ -62,8 +64,9 @@ def report(profile: str | None, fresh: bool) -> None:
     help="md: Markdown, fitted to the width of a terminal; model-index: the header of a Hugging Face model card.",
 )
 @click.option("--model", "systems", help="These systems alone, separated by commas; not with md.")
+@click.option("--search", help="A search over settings alone (reslstm), chosen by validation and by the test.")
 @as_json
-def tables(readme: bool, store: bool, form: str, systems: str | None, as_json: bool) -> None:
+def tables(readme: bool, store: bool, form: str, systems: str | None, search: str | None, as_json: bool) -> None:
     """Print the published results as tables, with the paper's claims.
 
     They are the ladder of protocols, Tables II to VI, and the ablations. CSV has one row per system and setting of
@@ -85,6 +88,8 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, as_json: b
         raise SerError(f"--readme and --format {form}: leave out one; that page is Markdown")
     folder = store_module.store_dir() if store else store_module.published_dir()
     every = store_module.load_rows(folder)
+    if search is not None:
+        return _show_search(search, every, folder, form)
     results = [result for result in every if result.spec["keep"] != ORACLE]  # a leak
     if systems:
         results = _only(results, systems)
@@ -106,6 +111,22 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, as_json: b
         changed = rendering.update_readme(paths.root() / "runs" / "published" / "README.md", text)
         return click.echo(f"runs/published/README.md: {'updated' if changed else 'unchanged'}")
     _show(text)
+
+
+def _show_search(name: str, results: list[RunResult], folder: Path, form: str) -> None:
+    """Print a search, scored both ways."""
+    from ser_core.results import searches
+
+    found = searches.named_search(name, results, folder)
+    if form == "json":
+        chosen = [run.hash for run in found.by_validation]
+        best = {"uar": found.by_test.scores["uar"], "runs": [run.hash for run in found.by_test.results]}
+        return emit(
+            {"by_validation": {"uar": found.uar, "runs": chosen}, "by_test": best, "added": found.difference.to_json()}
+        )
+    if form != "md":
+        raise SerError(f"--search and --format {form}: leave out one; a search is Markdown or JSON")
+    _show(searches.search_markdown(found))
 
 
 def _only(results: list[RunResult], systems: str) -> list[RunResult]:

@@ -111,7 +111,7 @@ def sweep(
 
     Without NAME they are the folds and seeds of the options. NAME is a table of the paper (table2, table4, table5,
     table6), or all (these tables and more), to which the other options apply. Or it is a profile (demo, quick, paper,
-    published), whose runs are fixed.
+    published), or a search over settings (reslstm): their runs are fixed.
 
     Stored results are reused. A run that fails gives a result with its error and exit code 1; the others continue.
     """
@@ -140,7 +140,7 @@ def _sweep_specs(
     """Return the specs of a sweep from the options of ``ser sweep``."""
     from ser_core import corpora
     from ser_core._utils import paths
-    from ser_core.experiments import grids, presets
+    from ser_core.experiments import grids, presets, searches
     from ser_core.experiments import sweep as sweeping
     from ser_core.protocols import splits
 
@@ -153,11 +153,13 @@ def _sweep_specs(
             fields.setdefault("protocol", "cross")
         return list(grids.grid_specs(name, folds=fold_numbers, seeds=numbers(seeds, "seeds"), **fields))
     if name:
-        if name not in presets.PROFILES:
-            known = ", ".join((*grids.NAMES, *presets.PROFILES))
+        if name not in presets.PROFILES and name not in searches.SEARCHES:
+            known = ", ".join((*grids.NAMES, *presets.PROFILES, *searches.SEARCHES))
             raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
         if fields or folds or models:
             raise SerError(f"profile {name}: its runs are fixed; leave out the other options")
+        if name in searches.SEARCHES:
+            return searches.search_specs(name)
         return list(presets.get_profile(name, quick=paths.quick()).specs)
     if models and choices["model"]:
         raise SerError("--model and --models: give one of the two")

@@ -8,7 +8,7 @@ from file names such as ``<speaker>_...``, otherwise it is ``unknown``. The ``sp
 ``csv:PATH``: a UTF-8 table with a header and the columns ``path`` (relative to the CSV) and ``emotion``. The columns
 ``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong), ``take``, and ``start`` and ``end`` of a
 segment (seconds) are optional. The separator is a comma, semicolon or tab. Listed files that do not exist are
-``missing``.
+``missing``. A column named twice, and limits of segments under other names or in other units, are refused.
 
 Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the labels of the other
 corpora, so that a network trained on one of them can be tested. Any other name is kept, in lower case.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -235,6 +236,7 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     if not {"path", "emotion"} <= set(columns):
         found = header.strip()[:200]
         raise SerError(f"{where}: the first line must name the columns path and emotion, found {found!r}")
+    _check_columns(columns, where)
     lines = []
     for number, values in rows[1:]:
         if not any(value.strip() for value in values):
@@ -245,6 +247,24 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     if not lines:
         raise SerError(f"{where}: no line below the header")
     return lines
+
+
+LIMITS = re.compile(
+    r"(start|end|begin|onset|offset|stop|xmin|xmax|tmin|tmax)([ _-]?(time|s|ms|sec|seconds|samples?|frames?))?"
+)
+"""Columns that tools give the limits of a segment by other names or in other units."""
+
+
+def _check_columns(columns: list[str], where: Path) -> None:
+    """Refuse a column that is named twice, and limits of segments that would be ignored."""
+    twice = sorted({column for column in columns if column and columns.count(column) > 1})
+    if twice:
+        raise SerError(f"{where}: the column {twice[0]} is named twice; leave one")
+    others = [column for column in columns if LIMITS.fullmatch(column)]
+    if others and not {"start", "end"} & set(columns):
+        raise SerError(
+            f"{where}: the column {others[0]} would be ignored; the limits of a segment are start and end, in seconds"
+        )
 
 
 def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ser_core import audio
 from ser_core._utils.errors import SerWarning
+from ser_core._utils.segments import sources
 from ser_core.experiments.data import Subsets
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
@@ -17,6 +19,9 @@ from ser_core.protocols import speakers
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SOURCE_RATES = {"reslstm-5": 48_000}
+"""Protocol of a published system to the sampling rate of its recordings, Hz."""
 
 
 def describe(spec: Spec, table: pd.DataFrame, sides: Subsets) -> dict[str, Any]:
@@ -37,8 +42,19 @@ def describe(spec: Spec, table: pd.DataFrame, sides: Subsets) -> dict[str, Any]:
     tables = {spec.corpus: table} | ({spec.test_corpus: sides.tested} if spec.test_corpus else {})
     unusable = {name: part.attrs["unusable"] for name, part in tables.items() if part.attrs.get("unusable")}
     left_out = [f"left out of {name}: {usable.describe(reasons)}" for name, reasons in unusable.items()]
-    notes = (*left_out, *lacking_emotions(sides), *speakers.describe_alike(table))
+    notes = (*left_out, *lacking_emotions(sides), *speakers.describe_alike(table), *_narrower(spec, table))
     return {"notes": notes, "unusable": unusable}
+
+
+def _narrower(spec: Spec, table: pd.DataFrame) -> tuple[str, ...]:
+    """Return a line where the recordings have a lower sampling rate than those of the protocol's source."""
+    wanted = SOURCE_RATES.get(spec.protocol, 0)
+    if not wanted:
+        return ()
+    _, rate, _ = audio.decode(sources(table)[0])
+    if rate >= wanted:
+        return ()
+    return (f"recordings of {rate:,} Hz; the source of the protocol had {wanted:,} Hz",)
 
 
 def untrained(sides: Subsets) -> list[int]:

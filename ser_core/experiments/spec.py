@@ -12,6 +12,7 @@ from ser_core.audio.augmentation import TECHNIQUES, Ranges, parse_techniques
 from ser_core.features import CHANNELS, FeatureSettings, cache, inputs
 from ser_core.protocols import splits
 from ser_core.training import adaptation, batch_norm, fit
+from ser_core.training.optimizers import OPTIMIZERS
 from ser_core.training.selection import KEEP
 
 CODE_VERSION = 1
@@ -73,6 +74,8 @@ class Spec:
     adapt: str = "none"  # to the test corpus, without its labels: one of training.adaptation.KINDS
     keep: str = "loss"  # which epoch: one of training.selection.KEEP; "oracle" is a leak, for study
     batch_norm: str = "moving"  # one of training.batch_norm.KINDS: statistics of batch normalisation after dropout
+    weight_decay: float = 0.0  # L2, of Adam
+    restarts: int = 0  # epochs after which the learning rate restarts (cosine down to 1 %); 0: it is constant
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -101,12 +104,18 @@ class Spec:
         _check_choice("protocol", self.protocol, splits.PROTOCOLS)
         _check_choice("precision", self.precision, fit.PRECISIONS)
         _check_choice("keep", self.keep, KEEP)
-        _check_choice("optimizer", self.optimizer, fit.OPTIMIZERS)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for name in ("frames", "rate", "copies", "epochs", "patience", "batch", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SerError(f"{name} {getattr(self, name)}: must be above 0 and finite")
             if getattr(self, name) > MOST.get(name, float("inf")):
                 raise SerError(f"{name} {getattr(self, name)}: must be at most {MOST[name]:,}")
+        if not (0 <= self.weight_decay < 1 and 0 <= self.restarts <= MOST["epochs"]):
+            raise SerError(
+                f"weight_decay {self.weight_decay}, restarts {self.restarts}: must be 0 or above, weight_decay below 1"
+            )
+        if self.weight_decay and self.optimizer != "adam":
+            raise SerError(f"weight_decay {self.weight_decay}: is that of adam; {self.optimizer} has its own")
         inputs.input_shape(self.settings)
         if self.features in CHANNELS and self.frames < 8:
             raise SerError(f"frames {self.frames}: must be at least 8, since three poolings by 2 must leave one step")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ser_core._utils.errors import SerError
+
 C_CHOICES = (0.1, 1.0, 10.0, 100.0)
 """Values of C among which the SVM chooses."""
 INNER_FOLDS = 4
@@ -52,6 +54,53 @@ def inner_folds(y: np.ndarray, groups: np.ndarray, seed: int, strata: np.ndarray
     for _, speaker in speakers:
         fold.setdefault(speaker, len(fold) % min(INNER_FOLDS, len(set(groups))))
     return PredefinedSplit([fold[speaker] for speaker in groups.tolist()])
+
+
+def inner_splits(
+    y: np.ndarray, groups: np.ndarray, seed: int, strata: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the inner folds that can be used: those that train at least two classes.
+
+    A single speaker with fewer than two utterances of a class gets folds over utterances that are not stratified.
+
+    Parameters
+    ----------
+    y, groups, seed, strata
+        as in :func:`inner_folds`
+
+    Returns
+    -------
+    list of (int [training utterances], int [held-out utterances])
+        places among the utterances
+
+    Raises
+    ------
+    SerError
+        for utterances of one class, or so few that every fold would train one class alone
+
+    Examples
+    --------
+    >>> [(train.tolist(), held_out.tolist()) for train, held_out in inner_splits(
+    ...     np.array([0, 1, 0, 0]), np.array(["a", "a", "b", "b"]), seed=0)]  # speaker b has one class
+    [([0, 1], [2, 3])]
+    """
+    from sklearn.model_selection import KFold
+
+    classes, counts = np.unique(y, return_counts=True)
+    if len(set(groups)) > 1:
+        splitter = inner_folds(y, groups, seed, strata)
+    elif counts.min() > 1:
+        splitter = inner_folds(np.searchsorted(classes, y), groups, seed)
+    else:
+        splitter = KFold(max(2, min(INNER_FOLDS, len(y))), shuffle=True, random_state=seed) if len(y) > 1 else None
+    every = list(splitter.split(y[:, None], y)) if splitter else []
+    usable = [(train, held_out) for train, held_out in every if len(set(y[train])) > 1]
+    if not usable:
+        raise SerError(
+            f"{len(y)} training utterances of {len(classes)} emotion(s) and {len(set(groups))} speaker(s): too few to "
+            "choose the settings of a classical system; use another fold or protocol, or more recordings"
+        )
+    return usable
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -129,7 +178,7 @@ class SupportVectorMachine:
         machine = SVC(decision_function_shape="ovr", break_ties=True, cache_size=500, random_state=self.seed)
         search = GridSearchCV(
             make_pipeline(StandardScaler(), machine), {"svc__C": C_CHOICES}, scoring=uar_scorer,
-            cv=inner_folds(y, groups, self.seed, strata),
+            cv=inner_splits(y, groups, self.seed, strata),
         )  # fmt: skip
         self.search = search.fit(x, y)
         self.chosen = {"C": search.best_params_["svc__C"], "inner_uar": round(float(search.best_score_), 6)}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_core.models.classical import inner_folds, softmax, uar_scorer
+from ser_core.models.classical import inner_splits, softmax, uar_scorer
 
 LEVELS = ("as recorded", "peak normalised")
 """What the rows of an input with two levels are computed from."""
@@ -84,7 +84,7 @@ class LinearClassifier:
         x = x[:, None] if x.ndim == 2 else x
         with threadpool_limits(1):
             scores: dict[Choice, list[float]] = {}
-            for train, held_out in inner_folds(y, groups, self.seed, strata).split(x, y):
+            for train, held_out in inner_splits(y, groups, self.seed, strata):
                 for choice, score in self._search(x, y, train, held_out):
                     scores.setdefault(choice, []).append(score)
             best = max(scores, key=lambda choice: float(np.mean(scores[choice])))  # the first of equals

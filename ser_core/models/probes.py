@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_core.models.classical import inner_folds, uar_scorer
+from ser_core.models.classical import inner_splits, uar_scorer
 
 C_CHOICES = (0.001, 0.01, 0.1)
 """Inverse strengths of the penalty; smaller than for classical systems, as an utterance has hundreds of inputs."""
@@ -63,7 +63,7 @@ class LinearProbe:
             ("regression", LogisticRegression(max_iter=1000)),
         ])  # fmt: skip
         choices = {"layer__kw_args": [{"layer": i} for i in range(x.shape[1])], "regression__C": C_CHOICES}
-        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_folds(y, groups, self.seed, strata))
+        search = GridSearchCV(probe, choices, scoring=uar_scorer, cv=inner_splits(y, groups, self.seed, strata))
         with threadpool_limits(1):  # small matrices: several threads of BLAS are ten times as slow
             self.search = search.fit(x, y)
         best = search.best_params_
@@ -154,7 +154,7 @@ class AttentionProbe:
         counts = np.maximum(1, true_steps(x).sum(axis=1))
         linear = LinearProbe(self.classes, self.seed).fit(x.sum(axis=1) / counts[:, None, None], y, groups, strata)
         self.layer = linear.chosen["layer"]
-        train, held_out = next(inner_folds(y, groups, self.seed, strata).split(x, y))
+        train, held_out = inner_splits(y, groups, self.seed, strata)[0]
         layer = np.ascontiguousarray(x[:, :, self.layer])
         self.network, best_epoch = fit_network(
             lambda: attention_network((x.shape[1], x.shape[3]), self.classes),

@@ -67,6 +67,19 @@ def assign_speakers(table: pd.DataFrame, *, folds: int | None = None, protocol: 
     return folds_of_groups(speakers, [groups[speaker] for speaker in sorted(groups)], folds)
 
 
+def refuse_other_speakers(table: pd.DataFrame) -> pd.DataFrame:
+    """Refuse a corpus whose speakers a protocol does not name.
+
+    Raises
+    ------
+    SerError
+        always: the corpora that it names have frozen folds
+    """
+    raise SerError(
+        f"protocol reslstm-5: names the actors of RAVDESS, {table['corpus'].iloc[0]} has others; use --protocol speaker"
+    )
+
+
 def split_texts(table: pd.DataFrame) -> dict[str, int]:
     """Split the texts of a corpus into two halves.
 

@@ -198,8 +198,8 @@ def audit_corpus(corpus: str, *, progress: bool = False) -> tuple[list[dict[str,
     rows: list[dict[str, Any]] = []
     cues: list[dict[str, Any]] = []
     for protocol in splits.PROTOCOLS:
-        if protocol in ("cross", "official"):  # needs two corpora, or one that comes with folds
-            continue
+        if protocol in ("cross", "official") or not splits.can_split(corpus, protocol):
+            continue  # needs two corpora, one that comes with folds, or the speakers that it names
         try:
             result = audit_protocol(corpus, protocol, cues=not rows, progress=progress)
         except SerError as error:

@@ -3,7 +3,7 @@
 ``speaker`` is the default everywhere: no speaker is both in test and elsewhere. ``speaker-text`` also keeps sentences
 apart. ``random`` stratifies over utterances, as most published figures do. ``leaky`` does the same over utterances and
 augmented copies together, to show the effect of such a leak. ``official`` takes the folds that a corpus comes with.
-``cross`` tests on another corpus.
+``cross`` tests on another corpus. ``reslstm-5`` is ``speaker`` with the actors of one published system.
 
 The folds of the known corpora are frozen in ``ser_core/protocols/folds/*.csv``, which anyone can read and compare.
 Columns whose name is not a number are matched with the utterance table. Each numbered column gives the subset of an
@@ -37,6 +37,7 @@ SIDES = ("train", "validation", "test")
 PROTOCOLS: dict[str, str] = {
     "speaker": "no speaker both in test and elsewhere",
     "speaker-text": "no speaker and no sentence both in test and elsewhere",
+    "reslstm-5": "no speaker both in test and elsewhere; the five RAVDESS folds of ResLSTM-SA",
     "random": "six folds stratified over utterances; every speaker is in training, validation and test",
     "leaky": "augmented before splitting: copies of test utterances are in training; included to show the leak",
     "official": "the folds that the corpus comes with, such as a published partition",
@@ -46,6 +47,7 @@ PROTOCOLS: dict[str, str] = {
 RULES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "speaker": fold_rules.assign_speakers,
     "speaker-text": fold_rules.assign_speakers_and_texts,
+    "reslstm-5": fold_rules.refuse_other_speakers,
     "random": fold_rules.assign_utterances,
 }
 """Protocol to the function that computes its folds where none are frozen."""
@@ -148,6 +150,15 @@ def frozen_folds(corpus: str, protocol: str) -> pd.DataFrame | None:
         return None
     with file.open(encoding="utf-8") as handle:
         return pd.read_csv(handle, dtype=str, comment="#")
+
+
+def can_split(corpus: str, protocol: str) -> bool:
+    """Return whether a protocol may have folds on a corpus: ``reslstm-5`` names the actors of RAVDESS.
+
+    >>> can_split("ravdess", "reslstm-5"), can_split("tess", "reslstm-5"), can_split("tess", "speaker")
+    (True, False, True)
+    """
+    return RULES.get(protocol) is not fold_rules.refuse_other_speakers or frozen_folds(corpus, protocol) is not None
 
 
 def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from ser_core import corpora, models
 from ser_core.claims import paper
 from ser_core.experiments.grids import A5, LITE
 from ser_core.experiments.result import RunResult
-from ser_core.results import ablations, configurations, cross_corpus, ladder_text, tables
+from ser_core.results import ablations, configurations, cross_corpus, ladder_text, searches, tables
 from ser_core.results.comparison import (
     AGAINST,
     LEGEND,
@@ -52,6 +52,7 @@ def readme_markdown(results: list[RunResult], folder) -> str:
         leaderboard_markdown(pooled, folder),
         published_markdown(pooled, folder),
         readings_markdown(results, folder),
+        searches.searches_markdown(results, folder),
         cross_corpus.matrix_markdown(pooled, folder),
     )
     return "\n".join(filter(None, [*blocks, ablations.ablation_markdown(pooled, folder)]))

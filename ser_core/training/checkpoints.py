@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core._utils.atomic import replace_atomically, write_atomically
+from ser_core.training.optimizers import adam_with_decay
 from ser_core.training.selection import kept_epochs
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -65,6 +66,7 @@ class Checkpoint:
         """Return (model, progress), or None where nothing usable is found; what is unusable is removed."""
         import keras
 
+        adam_with_decay()  # so that a network that it trains can be loaded
         try:
             state = json.loads(self.state.read_text())
             model = keras.models.load_model(self.folder / state.pop("last"), compile=True)

@@ -17,18 +17,13 @@ from ser_core._utils import backend
 from ser_core._utils.errors import SerError
 from ser_core.training import batch_norm, speedups
 from ser_core.training.checkpoints import CURVES, DIGITS, Checkpoint, TrainingProgress
+from ser_core.training.optimizers import make_optimizer, restarted_rate
 from ser_core.training.selection import last_improvement
 
 THREADS = 1
 """TensorFlow threads per process: runs go in parallel, and one thread gives the same sums every time."""
 EVALUATION_BATCH = 128
 PRECISIONS = ("float32", "mixed_bfloat16")
-OPTIMIZERS = {
-    "adam": ("Adam", {}),
-    "rmsprop": ("RMSprop", {}),
-    "sgd": ("SGD", {"momentum": 0.8, "weight_decay": 0.001}),  # decoupled from the gradient
-}
-"""Optimizer by name: the class in ``keras.optimizers``, and its settings besides the learning rate."""
 MINIMUM_DEVIATION = 0.1
 """Least deviation of a pixel, as a share of the image's (the root of the mean variance)."""
 LOSS = "sparse_categorical_crossentropy"
@@ -41,11 +36,13 @@ class TrainingConfig:
     epochs: int = 300  # at most
     patience: int = 20  # epochs without improvement; the paper gives none
     batch: int = 32
-    optimizer: str = "adam"  # one of OPTIMIZERS
+    optimizer: str = "adam"  # one of optimizers.OPTIMIZERS
     learning_rate: float = 0.001  # II.D.5; III.A says 0.0001
     precision: str = "float32"  # or "mixed_bfloat16": products in bfloat16, weights in float32
     seed: int = 0
     batch_norm: str = "moving"  # or "precise": statistics recomputed after every epoch; see batch_norm
+    weight_decay: float = 0.0  # L2, of Adam, on all trainable parameters
+    restarts: int = 0  # epochs after which the learning rate restarts (cosine down to 1 %); 0: it is constant
 
 
 def prepare_backend(seed: int) -> None:
@@ -256,11 +253,8 @@ def _uar(network, x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _compile(model, config: TrainingConfig) -> None:
-    import keras
-
-    kind, settings = OPTIMIZERS[config.optimizer]
     model.compile(
-        optimizer=getattr(keras.optimizers, kind)(config.learning_rate, **settings),
+        optimizer=make_optimizer(config.optimizer, config.learning_rate, config.weight_decay),
         loss=losses(model),
         metrics={model.output_names[0]: ["accuracy"]} if len(model.outputs) > 1 else ["accuracy"],
         jit_compile=False,
@@ -269,6 +263,8 @@ def _compile(model, config: TrainingConfig) -> None:
 
 def _epoch(model, x: np.ndarray, y, config: TrainingConfig, number: int) -> dict:
     """Train one epoch in the order drawn for its ``number``, from 0, and return Keras' history of it."""
+    if config.restarts:
+        model.optimizer.learning_rate = restarted_rate(config.learning_rate, number, config.restarts)
     order = np.random.default_rng([config.seed, number]).permutation(len(x))
     target = {name: column[order] for name, column in y.items()} if isinstance(y, dict) else y[order]
     return model.fit(**speedups.batches(x[order], target, size=config.batch), shuffle=False, verbose=0).history

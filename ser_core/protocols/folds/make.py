@@ -23,6 +23,9 @@ EMOBOX_TEST_ACTORS = (
 
 EmoBox names no validation set. Ours is the test actors of the next fold, so that we train on 16 actors, EmoBox on 20.
 """
+RESLSTM_TEST_ACTORS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22))
+RESLSTM_VALIDATION_ACTORS = ((3, 6), (10, 11), (8, 17), (1, 14), (2, 5))
+"""Actors of the five RAVDESS folds of ResLSTM-SA (Krasnoproshin and Vashkevich 2026, public notebook)."""
 TESS_VALIDATION_WORDS = 34
 """Words of an actress that are held out for validation."""
 
@@ -39,6 +42,22 @@ def ravdess_speaker() -> pd.DataFrame:
     group = _emobox_groups()
     speakers = pd.DataFrame({"speaker": sorted(group)})
     return fold_rules.folds_of_groups(speakers, [group[s] for s in speakers["speaker"]], len(EMOBOX_TEST_ACTORS))
+
+
+def ravdess_reslstm() -> pd.DataFrame:
+    """Return the five folds of ResLSTM-SA, with the actors that its authors name for test and validation."""
+    import pandas as pd
+
+    def subset(actor: int, fold: int) -> str:
+        if actor in RESLSTM_TEST_ACTORS[fold]:
+            return "test"
+        return "validation" if actor in RESLSTM_VALIDATION_ACTORS[fold] else "train"
+
+    rows = [
+        {"speaker": f"{actor:02d}"} | {str(fold): subset(actor, fold) for fold in range(len(RESLSTM_TEST_ACTORS))}
+        for actor in range(1, 25)
+    ]
+    return pd.DataFrame(rows)
 
 
 def ravdess_speaker_text() -> pd.DataFrame:
@@ -112,6 +131,10 @@ def make() -> dict[str, tuple[str, pd.DataFrame]]:
     crossed = "fold 2k + h tests the speakers of fold k with half h of the texts; the others train with the other half"
     files = {
         "ravdess-speaker": ("test actors: EmoBox, Interspeech 2024; validation: the next fold's", ravdess_speaker()),
+        "ravdess-reslstm-5": (
+            "test and validation actors: ResLSTM-SA, Krasnoproshin and Vashkevich 2026",
+            ravdess_reslstm(),
+        ),
         "tess-speaker": ("one actress to the other; validation: held-out words of the other", tess_speaker()),
         "ravdess-speaker-text": (crossed, ravdess_speaker_text()),
         "tess-speaker-text": (
