@@ -117,10 +117,11 @@ def record(tab):
 def same(shown, prediction, tolerance):
     """Check a record of the page against a prediction; a window of digital silence is in no average."""
     expected = prediction.record()
-    differing = {"confidence", "probabilities", "windows", "file", "distance", "sure"}
+    differing = {"confidence", "probabilities", "windows", "file", "distance"}
     assert {k: v for k, v in shown.items() if k not in differing} == {
         k: v for k, v in expected.items() if k not in differing
     }
+    assert shown["distance"] == (expected["distance"] and pytest.approx(expected["distance"], rel=0.01))
     assert shown["probabilities"] == pytest.approx(expected["probabilities"], abs=tolerance)
     assert [w["start"] for w in shown.get("windows", [])] == [w["start"] for w in expected.get("windows", [])]
     for one, other in zip(shown.get("windows", []), prediction.windows):

@@ -64,6 +64,38 @@ def cut_network(content: bytes) -> NetworkPart | None:
     return NetworkPart(made, cut[1], settings)
 
 
+def read_facts(content: bytes) -> dict | None:
+    """Read what an exported file says of its network; None where it is another or a damaged file.
+
+    Parameters
+    ----------
+    content : bytes
+        An ONNX model.
+    """
+    try:
+        facts = json.loads(dict(_pair(value) for number, value in _fields(content) if number == METADATA)["ser"])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def replace_facts(content: bytes, facts: dict) -> bytes:
+    """Replace what an exported file says of its network; every other byte stays.
+
+    Parameters
+    ----------
+    content : bytes
+        An ONNX model that :func:`read_facts` can read.
+    facts : dict
+        JSON-able.
+    """
+    made = _field(1, b"ser") + _field(2, json.dumps(facts).encode())
+    return b"".join(
+        _field(number, made if number == METADATA and _pair(value)[0] == "ser" else value)
+        for number, value in _fields(content)
+    )
+
+
 def _settings(spec: dict) -> FeatureSettings | None:
     """Return the settings of the features in a stored spec; None for those that are not frame features."""
     name = spec.get("features", spec.get("channels"))

@@ -17,6 +17,7 @@ import numpy as np
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import printable
+from ser_core.inference.domain import UNLIKE, describe, read_domain
 from ser_core.inference.networks import KerasNetwork, OnnxNetwork
 
 if TYPE_CHECKING:
@@ -68,17 +69,24 @@ class Prediction:
     confidence: float  # its probability
     probabilities: dict[str, float]  # label to probability, calibrated; sum to 1
     seconds: float  # length of the recording
-    sure: bool  # confidence of at least CONFIDENT
+    sure: bool  # confidence of at least CONFIDENT, and not unlike the training recordings
     attention: np.ndarray  # float [steps], sum to 1; equal where the network takes the mean over time, else empty
     attention_times: np.ndarray  # float [steps], s: the middle of each step
     windows: tuple[WindowPrediction, ...]  # one for a short recording
     notes: tuple[str, ...]  # how it was prepared, in words
     attends: bool = True  # whether the attention is learnt; otherwise it says nothing about the recording
+    distance: float | None = None  # from the training recordings; 1 is the limit; None where it is not known
+
+    @property
+    def unlike_training(self) -> bool | None:
+        """Whether it is unlike the training recordings, so that the network's accuracy is not known."""
+        return None if self.distance is None else self.distance > 1.0
 
     def record(self) -> dict:
         """Return the prediction as a JSON-able dict, as ``ser predict --json`` prints it."""
         record = {name: getattr(self, name) for name in ("file", "emotion", "confidence", "probabilities", "seconds")}
-        record |= {"sure": self.sure, "notes": list(self.notes)}
+        record |= {"sure": self.sure, "unlike_training": self.unlike_training, "distance": self.distance}
+        record["notes"] = list(self.notes)
         if len(self.windows) > 1:
             record["windows"] = [
                 {"start": w.start, "end": w.end, "probabilities": w.probabilities} for w in self.windows
@@ -133,6 +141,7 @@ class Predictor:
         self.demo: bool = bool(facts["demo"])
         self.licence: str = facts["licence"]
         self.attends: bool = facts["attends"]
+        self._domain = read_domain(facts.get("domain"))
 
     def predict(self, source, *, name: str | None = None) -> Prediction:
         """Predict the emotion of one recording.
@@ -200,11 +209,11 @@ class Predictor:
 
         return Stream(self, hop_seconds)
 
-    def _starts(self, count: int, size: int) -> list[int]:
-        """Return the first samples of the windows; the last one ends with the recording, on the grid of the steps."""
-        hop, step = round(WINDOW_HOP * self.rate), round(STEP_SECONDS * self.rate)
-        last = -(-max(0, count - size) // step) * step
-        return [*range(0, last, hop), last]
+    def _distance(self, piece: np.ndarray) -> float | None:
+        """Return how far a window is from the training recordings; None for silence, and where it is not known."""
+        if self._domain is None or is_silent(piece):
+            return None
+        return self._domain.distance(describe(piece, self.rate))
 
     def _classify(
         self,
@@ -216,19 +225,21 @@ class Predictor:
     ) -> Prediction:
         """Predict from mono samples at the network's rate, the first of them at ``start`` seconds."""
         size = round(self.window_seconds * self.rate)
-        starts = self._starts(len(samples), size)
+        starts = window_starts(len(samples), size, self.rate)
         lengths = [min(size, len(samples) - first) for first in starts]
         silent: list[bool] = []
+        distances: list[float | None] = []
         outputs = []
         for batch in range(0, len(starts), AT_ONCE):  # a long recording is decoded as its windows come up
             pieces = [samples[first : first + size] for first in starts[batch : batch + AT_ONCE]]
             silent += [is_silent(piece) for piece in pieces]
+            distances += [self._distance(piece) for piece in pieces]
             outputs.append(self._run(pieces, name))
-        return self._assemble(outputs, name, seconds, start, starts, lengths, silent, file_notes)
+        return self._assemble(outputs, name, seconds, start, starts, lengths, silent, distances, file_notes)
 
     def _assemble(
         self, outputs: list, name: str, seconds: float, start: float, starts: list[int], lengths: list[int],
-        silent: list[bool], file_notes: tuple[str, ...] = (),
+        silent: list[bool], distances: list[float | None], file_notes: tuple[str, ...] = (),
     ) -> Prediction:  # fmt: skip
         """Make a prediction from the network's outputs for windows at ``starts``, all in samples."""
         probabilities = np.concatenate([p for p, _ in outputs])
@@ -238,6 +249,9 @@ class Predictor:
         average = probabilities[counted].mean(axis=0)
         mean: dict[str, float] = dict(zip(self.labels, (average / average.sum()).tolist()))
         emotion = max(mean, key=mean.__getitem__)
+        known = [value for value in distances if value is not None]
+        distance = float(np.mean(known)) if known else None
+        unlike = distance is not None and distance > 1.0
         weights = self._join_attention(attention, starts, counted)
         windows = tuple(
             WindowPrediction(start + first / self.rate, start + (first + length) / self.rate,
@@ -246,10 +260,10 @@ class Predictor:
         )  # fmt: skip
         return Prediction(
             file=name, emotion=emotion, confidence=mean[emotion], probabilities=mean, seconds=seconds,
-            sure=mean[emotion] >= CONFIDENT and not all(silent), attention=weights,
+            sure=mean[emotion] >= CONFIDENT and not all(silent) and not unlike, attention=weights,
             attention_times=start + STEP_SECONDS * (np.arange(len(weights)) + 0.5) - 0.005,
-            windows=windows, notes=self._notes(starts[-1] + lengths[-1], silent) + file_notes,
-            attends=bool(self.attends),
+            windows=windows, notes=self._notes(starts[-1] + lengths[-1], silent, unlike) + file_notes,
+            attends=bool(self.attends), distance=distance,
         )  # fmt: skip
 
     def _run(self, pieces: list[np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -280,11 +294,13 @@ class Predictor:
             total[offset : offset + len(weights)] += weights * counts
         return total / total.sum()
 
-    def _notes(self, count: int, silent: list[bool]) -> tuple[str, ...]:
+    def _notes(self, count: int, silent: list[bool], unlike: bool) -> tuple[str, ...]:
         """Say how a recording of ``count`` samples was prepared."""
         notes, size = [], round(self.window_seconds * self.rate)
         if self.demo:
             notes.append("demo network, trained on synthetic speech: it says nothing about people")
+        if unlike:
+            notes.append(UNLIKE)
         if count < size:
             notes.append(f"padded to {self.window_seconds:g} s")
         if len(silent) > 1:
@@ -294,6 +310,26 @@ class Predictor:
         elif any(silent):
             notes.append(f"{sum(silent)} silent window{'s' if sum(silent) > 1 else ''} left out")
         return tuple(notes)
+
+
+def window_starts(count: int, size: int, rate: int) -> list[int]:
+    """Return the first samples of the windows; the last one ends with the recording, on the grid of the steps.
+
+    Parameters
+    ----------
+    count, size : int
+        Samples of the recording, and of a window.
+    rate : int, Hz
+        Sampling rate.
+
+    Examples
+    --------
+    >>> window_starts(96_000, 64_000, 16_000)
+    [0, 32000]
+    """
+    hop, step = round(WINDOW_HOP * rate), round(STEP_SECONDS * rate)
+    last = -(-max(0, count - size) // step) * step
+    return [*range(0, last, hop), last]
 
 
 def is_silent(samples: np.ndarray) -> bool:

@@ -102,7 +102,8 @@ class Stream:
         scale = 1.0 / peak if peak > 0 and (self._features.settings.normalise or not silent) else 1.0
         values = self._features.update(window, first, scale)
         outputs = predictor._checked([self._network.run(values[None])], "stream")
-        return predictor._assemble([outputs], "stream", seconds, start, [0], [len(window)], [silent])
+        distance = predictor._distance(window)
+        return predictor._assemble([outputs], "stream", seconds, start, [0], [len(window)], [silent], [distance])
 
     def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
         """Return a chunk in mono at the network's rate, resampled without seams."""

@@ -16,15 +16,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
-from ser_core.inference import predict, web_runtime
+from ser_core.inference import domain, predict, web_runtime
 from ser_core.inference.limits import limit_texts
 from ser_core.inference.networks import OnnxNetwork
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("sound.js", "predict.js", "page.js")
+SCRIPTS = ("sound.js", "domain.js", "predict.js", "page.js")
 """Parts of the page's script, in order, after the runtime."""
 LARGEST = 20_000_000
 """Maximum size of a page in bytes."""
@@ -46,7 +48,7 @@ def write_page(
     model : str or Path, optional
         An exported ``.onnx`` file, a ``.keras`` file or the hash of a result; None is the pretrained network.
     output : Path, optional
-        The file to write; by default ``voice.html``.
+        The file to write, or a folder for it; by default ``voice.html``.
     runtime : Path, optional
         A package of onnxruntime-web or its folder; see :func:`ser_core.inference.web_runtime.get_runtime`.
     registry : str, optional
@@ -63,8 +65,9 @@ def write_page(
         Where the network, the runtime or the name of the file cannot be used, or the page would be too large.
     """
     path = Path(output or "voice.html")
+    path = path / "voice.html" if path.is_dir() else path
     if path.suffix.lower() not in (".html", ".htm"):
-        raise SerError(f"{path}: the name must end with .html")
+        raise SerError(f"{path}: the name must end with .html, or be a folder that exists")
     content, facts = read_network(model)
     page = page_html(content, facts, web_runtime.get_runtime(runtime, registry)).encode()
     if len(page) > LARGEST:
@@ -156,6 +159,8 @@ def page_facts(facts: dict[str, Any]) -> dict[str, Any]:
     """
     own = {name: facts[name] for name in ("labels", "rate", "window_seconds", "demo", "limits")}
     return own | {
+        "domain": domain_facts(facts.get("domain"), facts["rate"]),
+        "unlike": domain.UNLIKE,
         "about": f"{facts['name']}. Nothing that you record or choose leaves this page, and it needs no connection.",
         "hop": predict.WINDOW_HOP,
         "step": predict.STEP_SECONDS,
@@ -164,6 +169,32 @@ def page_facts(facts: dict[str, Any]) -> dict[str, Any]:
         "shortest": audio.SHORTEST,
         "longest": audio.LONGEST,
     }
+
+
+def domain_facts(stored: Any, rate: int) -> dict[str, Any] | None:
+    """Return what the page must know to say that a recording is unlike the training recordings, JSON-able.
+
+    Parameters
+    ----------
+    stored : dict or None
+        The statistics in the metadata of the network.
+    rate : int, Hz
+        Its sampling rate.
+
+    Returns
+    -------
+    dict or None
+        The statistics, with the mel filters (of each the first bin and its weights); None without statistics.
+    """
+    if domain.read_domain(stored) is None:
+        return None
+    filters = []
+    for weights in domain.filters(rate).T.astype(float):
+        used = np.flatnonzero(weights)
+        first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        filters.append((first, weights[first:end].tolist()))
+    frame = domain.frame_length(rate)
+    return stored | {"filters": filters, "frame": frame, "pause": domain.PAUSE_DB, "floor": domain.FLOOR}
 
 
 def runtime_script(module: str) -> str:

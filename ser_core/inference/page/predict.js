@@ -52,18 +52,22 @@ async function predict(session, { samples, seconds }, name, facts, progress) {
   const mean = facts.labels.map((_, k) => counted.reduce((sum, window) => sum + window.probabilities[k], 0));
   const total = mean.reduce((a, b) => a + b, 0), average = mean.map((value) => value / total);
   const best = average.indexOf(Math.max(...average));
+  const distance = facts.domain && heard.length ? meanOf(heard.map(({ piece }) => distanceOf(piece, facts.rate, facts.domain))) : null;
+  const unlike = distance === null ? null : distance > 1;
   const record = {
     file: name, emotion: facts.labels[best], confidence: average[best], probabilities: labelled(facts.labels, average),
-    seconds, sure: average[best] >= facts.confident && heard.length > 0, notes: notesOf(samples, windows, size, facts),
+    seconds, sure: average[best] >= facts.confident && heard.length > 0 && !unlike, unlike_training: unlike, distance,
+    notes: notesOf(samples, windows, size, unlike, facts),
   };
   if (windows.length > 1)
     record.windows = windows.map(({ start, end, probabilities }) => ({ start, end, probabilities: labelled(facts.labels, probabilities) }));
   return record;
 }
 
-function notesOf(samples, windows, size, facts) {
+function notesOf(samples, windows, size, unlike, facts) {
   const notes = [], silent = windows.filter((window) => window.silent).length;
   if (facts.demo) notes.push("demo network, trained on synthetic speech: it says nothing about people");
+  if (unlike) notes.push(facts.unlike);
   if (samples.length < size) notes.push(`padded to ${facts.window_seconds} s`);
   if (windows.length > 1) notes.push(`averaged over ${windows.length} windows of ${facts.window_seconds} s`);
   if (silent === windows.length) notes.push("silent");

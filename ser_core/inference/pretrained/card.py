@@ -9,6 +9,7 @@ import pandas as pd
 from ser_core import features, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.experiments.store import load_predictions, load_rows
+from ser_core.inference.pretrained import domain_table
 from ser_core.metrics import temperature_scaling, uncertainty
 from ser_core.metrics.uncertainty import Scored
 
@@ -151,6 +152,7 @@ def card_markdown(choice: dict, folder: Path) -> str:
         _selection(choice),
         _scores(figures),
         _calibration(choice, figures),
+        domain_table.card_section(choice.get("domain")),
         _uses(),
         _origin(choice),
     )

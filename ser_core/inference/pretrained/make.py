@@ -5,7 +5,8 @@
    Learners, such as a support vector machine, and networks with fewer folds are not compared.
 2. Train it on all of RAVDESS for the median of the folds' best epochs, all else as in the folds, seed 0.
 3. Fit its temperature on the folds' validation predictions.
-4. Write ``model.onnx``, ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to
+4. Write ``model.onnx`` with the statistics of its training recordings
+   (:mod:`ser_core.inference.domain_fit`), ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to
    ``<runs>/shipped/``, which is not committed.
 
 ``python -m ser_core.inference.pretrained.make card`` only rewrites the card from the published results that
@@ -29,7 +30,7 @@ from ser_core._utils.paths import runs_dir
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.store import load_predictions, load_rows, published_dir
-from ser_core.inference import export, saved_models
+from ser_core.inference import domain_fit, export, saved_models
 from ser_core.metrics import temperature_scaling
 from ser_core.training.selection import ORACLE
 
@@ -251,6 +252,7 @@ def write_onnx(choice: dict, network: saved_models.SavedModel) -> None:
         Where the file is too large.
     """
     export.to_onnx(network, MODEL)
+    domain_fit.fit_exported(MODEL, CORPUS)
     if MODEL.stat().st_size > LARGEST:
         raise SerError(f"{MODEL}: {MODEL.stat().st_size} bytes; at most {LARGEST} are allowed")
     table, _ = export.comparison_utterances(network)
