@@ -5,9 +5,9 @@
    Learners, such as a support vector machine, and networks with fewer folds are not compared.
 2. Train it on all of RAVDESS for the median of the folds' best epochs, all else as in the folds, seed 0.
 3. Fit its temperature on the folds' validation predictions.
-4. Write ``model.onnx`` with the statistics of its training recordings
-   (:mod:`ser_core.inference.domain_fit`), ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to
-   ``<runs>/shipped/``, which is not committed.
+4. Write ``model.onnx`` with the statistics of its training recordings (:mod:`ser_core.inference.domain_fit`),
+   ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to ``<runs>/shipped/``,
+   which is not committed. ``python -m ser_core.inference.pretrained.domain_table`` then measures what they mark.
 
 ``python -m ser_core.inference.pretrained.make card`` only rewrites the card from the published results that
 ``choice.json`` names, without TensorFlow or recordings. ``... choose`` only prints the choice by the current results.
