@@ -293,7 +293,7 @@ def _fit(
         return _fit_network(spec, sides.train, (x["train"], y), held_out, len(index), checkpoint, progress)
     known = {name: np.tile(sides.train[name], copies) for name in ("speaker", "sex")}
     validation = (x["validation"], target["validation"])
-    return {spec.keep: _fit_learner(spec, (x["train"], y), validation, known, sides.labels)}
+    return {spec.keep: _fit_learner(spec, (x["train"], y), validation, known, sides.validation, sides.labels)}
 
 
 def _answers(network) -> Callable[[np.ndarray], np.ndarray]:
@@ -342,8 +342,11 @@ def _heads(spec: Spec, table, y: np.ndarray) -> dict[str, np.ndarray]:
     return heads
 
 
-def _fit_learner(spec: Spec, train, held_out, known: dict[str, np.ndarray], labels) -> Fitted:
-    """Fit a classical or probing system; one that needs no validation learns the validation speakers in the end."""
+def _fit_learner(spec: Spec, train, held_out, known: dict[str, np.ndarray], others, labels) -> Fitted:
+    """Fit a classical or probing system; one that needs no validation learns the validation speakers in the end.
+
+    ``known`` has the speakers and their sex of the training utterances, ``others`` those of the validation utterances.
+    """
     from threadpoolctl import threadpool_limits
 
     clock = time.perf_counter()
@@ -354,7 +357,8 @@ def _fit_learner(spec: Spec, train, held_out, known: dict[str, np.ndarray], labe
         learner = fit.fit_learner(learner, x, y, known["speaker"], known["sex"])
         if getattr(learner, "uses_all_speakers", False):
             validation = learner.predict_proba(held_out[0])
-            learner.refit(np.concatenate([x, held_out[0]]), np.concatenate([y, held_out[1]]))
+            everyone = [np.concatenate([known[name], others[name]]) for name in ("speaker", "sex")]
+            learner.refit(np.concatenate([x, held_out[0]]), np.concatenate([y, held_out[1]]), *everyone)
             learner.chosen["fitted_to"] = "training and validation utterances"
     return Fitted(
         learner.predict_proba, getattr(learner, "parameters", None), {}, None, None,

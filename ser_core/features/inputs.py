@@ -15,7 +15,7 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features import FeatureSettings, encoders, mel_image, opensmile_sets, whisper, without_speech
+from ser_core.features import FeatureSettings, encoders, mel_image, opensmile_sets, voice, whisper, without_speech
 
 CHUNK, CHUNK_STEP = 128, 64
 """Length of a chunk of the log-mel image and distance between chunks, frames."""
@@ -27,6 +27,9 @@ PERCENTILES = (5, 25, 50, 75, 95)
 """Percentiles among the functionals."""
 STEPS = 25
 """Steps of 160 ms in an encoder's input: 4 s."""
+
+TEACHER = "whisper_tiny_en_base"
+"""Encoders whose vector teaches the distilled network."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,14 @@ def _with_functionals(samples: np.ndarray, rate: int, *, name: str) -> np.ndarra
     return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
 
 
+def _voice_and_whisper(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Compute the voice functionals at every speed, and a last row with the vectors of both encoders, zero-padded."""
+    vector = whisper.utterance_vector(samples, rate, names=whisper.COMBINATIONS[TEACHER])
+    rows = [*voice.at_speeds(samples, rate), vector]
+    width = max(map(len, rows))
+    return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
+
+
 RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "base": features.raw_channels,
     "wide": lambda samples, rate: features.raw_channels(samples, rate, with_wide=True),
@@ -133,6 +144,8 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     **{name: partial(encoders.layer_means, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
+    "voice": voice.at_speeds,
+    "voice_whisper": _voice_and_whisper,
     **{name: partial(whisper.utterance_vector, names=names) for name, names in whisper.COMBINATIONS.items()},
 }
 """Functions from (samples, rate in Hz) to the raw features that are cached: float32, ``*_steps`` float16."""
@@ -144,8 +157,8 @@ ENCODER = {raw: name for name in encoders.CHECKPOINTS for raw in (name, f"{name}
 
 def weights_fingerprint(raw: str) -> str | None:
     """Identify the pretrained weights that raw features depend on; None where they depend on the samples alone."""
-    if raw in whisper.COMBINATIONS:
-        return whisper.fingerprint(raw)
+    if raw in whisper.COMBINATIONS or raw == "voice_whisper":
+        return whisper.fingerprint(TEACHER if raw == "voice_whisper" else raw)
     return encoders.fingerprint(ENCODER[raw]) if raw in ENCODER else None
 
 
@@ -274,6 +287,16 @@ INPUTS: dict[str, Input] = {
         "length, level, noise floor and edges", "without_speech", len(without_speech.NUMBERS)
     ),
     "first_250ms": _vector("first 250 ms: 14 channels", "first_250ms", 2 * without_speech.FIRST_CHANNELS),
+    "voice": Input(
+        f"{voice.SIZE:,} voice functionals, three speeds", "voice", lambda values, settings: values,
+        lambda frames: (len(voice.SPEEDS), voice.SIZE), normalise=False,
+    ),
+    "voice_whisper": Input(
+        f"{voice.SIZE:,} voice functionals, three speeds, and a teacher's vector", "voice_whisper",
+        lambda values, settings: values,
+        lambda frames: (len(voice.SPEEDS) + 1, max(voice.SIZE, whisper.vector_size(TEACHER))), normalise=False,
+        extra="encoders",
+    ),
     **{name: _layers(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": _layers_and_functionals(name) for name in encoders.CHECKPOINTS},

@@ -96,7 +96,9 @@ class LinearClassifier:
         self.chosen["inner_uar"] = round(float(np.mean(scores[best])), 6)
         return self.refit(x, y)
 
-    def refit(self, x: np.ndarray, y: np.ndarray) -> LinearClassifier:
+    def refit(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None
+    ) -> LinearClassifier:
         """Fit to utterances with what was chosen before."""
         from threadpoolctl import threadpool_limits
 

@@ -119,7 +119,7 @@ class AttentionProbe:
         after ``fit``: trainable parameters of the network
     """
 
-    trained = True  # its ``fit`` takes a function that trains networks
+    trained = "early stopping"  # its ``fit`` takes ``training.fit.fit_in_memory``
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed

@@ -12,6 +12,7 @@ FIDELITY = {
     "near": "public sources fix most of it",
     "reconstruction": "only an abstract is known; the idea is built",
     "standard": "a standard method",
+    "original": "made for this suite",
     "own": "user-defined",
 }
 """Fidelity of a model to its source, and what it means."""
@@ -135,6 +136,15 @@ MODELS: dict[str, Model] = {
     ),
     "linear_compare": Model(
         "Linear classifier, ComParE", features="compare_levels", source="Schuller et al. 2016", **_LINEAR_CLASSIFIER
+    ),
+    "voice_network": Model(
+        "Small network, voice functionals", f"{_MODELS}.voice_network:VoiceNetwork", "voice",
+        "this suite; trained from scratch", "original", recipe=_RAW, kind="learner",
+    ),
+    "voice_network_distilled": Model(
+        "Small network, voice functionals, distilled", f"{_MODELS}.voice_network:DistilledVoiceNetwork",
+        "voice_whisper", f"this suite; taught by {whisper.title('whisper_tiny_en_base')}", "original", recipe=_RAW,
+        kind="learner",
     ),
     "gmm": Model(
         "GMM", f"{_CLASSICAL}:GaussianMixtures", "39", "[9]; one diagonal mixture per emotion", "standard", recipe=_RAW,

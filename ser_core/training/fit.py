@@ -346,7 +346,10 @@ def fit_in_memory(build, train, validation, **config):
 
 
 def fit_learner(learner, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None):
-    """Fit a classical or probing system, and return it; a probe that trains a network gets :func:`fit_in_memory`."""
-    if getattr(learner, "trained", False):
-        return learner.fit(x, y, groups, strata, fit_network=fit_in_memory)
+    """Fit a classical or probing system, and return it; one that trains networks is given the function that does."""
+    from ser_core.training import mixing
+
+    trainers = {"early stopping": fit_in_memory, "mixing": mixing.fit_mixed}
+    if trained := getattr(learner, "trained", None):
+        return learner.fit(x, y, groups, strata, fit_network=trainers[trained])
     return learner.fit(x, y, groups, strata)

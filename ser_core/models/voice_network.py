@@ -1,0 +1,180 @@
+"""Build the small network on voice functionals: from scratch, or taught by a frozen speech encoder.
+
+The input is :mod:`ser_core.features.voice`: a row for the recording as it is, and one for each copy at another speed.
+Two perceptrons with one hidden layer are trained with :mod:`ser_core.training.mixing`, and their probabilities are
+averaged. Nothing is stopped or kept on validation speakers, so in the end these are learnt too.
+
+The distilled form has a further input row, which only training uses: the vector of a Whisper encoder. In every
+training set, a logistic regression on that vector answers for speakers that it was not fitted to. Its answers are part
+of the targets. A tested speaker is never among those that it was fitted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_core.features import voice, whisper
+from ser_core.models.classical import inner_folds, softmax
+
+if TYPE_CHECKING:
+    import keras
+
+NETWORKS = 2
+"""Perceptrons whose probabilities are averaged."""
+UNITS = 128
+LIMIT = 4.0
+"""Standard scores of the inputs are limited to this."""
+INPUT_DROPOUT, DROPOUT = 0.2, 0.5
+TEACHER_C = 0.01
+"""Inverse strength of the penalty of the teacher's logistic regressions."""
+TEACHER_SHARE = 0.7
+"""Share of the teacher's answers in the targets."""
+
+
+def perceptron(size: int, classes: int) -> keras.Model:
+    """Build a perceptron with one hidden layer, uncompiled.
+
+    Parameters
+    ----------
+    size : int
+        number of inputs
+    classes : int
+        number of emotions
+
+    Returns
+    -------
+    keras.Model
+        from float32 [batch, size] to probabilities [batch, classes]
+    """
+    import keras
+
+    given = keras.Input((size,))
+    x = keras.layers.Dropout(INPUT_DROPOUT)(given)
+    x = keras.layers.Dense(UNITS)(x)
+    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Dropout(DROPOUT)(x)
+    return keras.Model(given, keras.layers.Dense(classes, activation="softmax")(x), name="voice_network")
+
+
+class VoiceNetwork:
+    """Classify voice functionals by small networks, trained from scratch.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    chosen : dict
+        after ``fit``: what the row says of the training
+    parameters : int
+        after ``fit``: number of trainable weights
+    """
+
+    uses_all_speakers = True  # ``refit`` also takes the validation speakers: nothing is stopped or kept on them
+    trained = "mixing"  # its ``fit`` takes ``training.mixing.fit_mixed``
+
+    def __init__(self, classes: int, seed: int):
+        self.classes, self.seed = classes, seed
+        self.chosen: dict[str, Any] = {"networks": NETWORKS, "teacher": "none"}
+
+    def fit(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None, *,
+        fit_network: Callable[..., Any],
+    ) -> VoiceNetwork:  # fmt: skip
+        """Fit to inputs [utterances, rows, size], class indices, speakers and their sex.
+
+        ``fit_network`` is :func:`ser_core.training.mixing.fit_mixed`.
+        """
+        self.fit_network = fit_network
+        return self.refit(x, y, groups, strata)
+
+    def refit(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None
+    ) -> VoiceNetwork:
+        """Fit again, to other utterances."""
+        from ser_core.models import count_parameters
+
+        copies = self._functionals(x).astype(np.float64)
+        self.mean = copies.mean(axis=(0, 1))
+        self.deviation = copies.std(axis=(0, 1)) + 1e-6
+        scores = self._scores(x)
+        targets = self.targets(x, y, groups, strata)
+        self.networks = [
+            self.fit_network(
+                lambda: perceptron(scores.shape[-1], self.classes), scores, targets, seed=self.seed * NETWORKS + number
+            )
+            for number in range(NETWORKS)
+        ]
+        self.parameters = sum(map(count_parameters, self.networks))
+        return self
+
+    def targets(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None
+    ) -> np.ndarray:
+        """Return what the networks are to answer: float [utterances, classes]."""
+        return np.eye(self.classes)[y]
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]; only the row of the recording as it is counts."""
+        scores = self._scores(x[:, :1])[:, 0]
+        return np.mean([network.predict(scores, batch_size=256, verbose=0) for network in self.networks], axis=0)
+
+    def _functionals(self, x: np.ndarray) -> np.ndarray:
+        return x[:, : len(voice.SPEEDS), : voice.SIZE]
+
+    def _scores(self, x: np.ndarray) -> np.ndarray:
+        scores = (self._functionals(x) - self.mean) / self.deviation
+        return np.clip(scores, -LIMIT, LIMIT).astype(np.float32)
+
+
+class DistilledVoiceNetwork(VoiceNetwork):
+    """Classify voice functionals by small networks, taught by Whisper encoders.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+    teacher : str, default "whisper_tiny_en_base"
+        one of ``whisper.COMBINATIONS``: the encoders whose vectors are in the last row of the input
+    """
+
+    def __init__(self, classes: int, seed: int, teacher: str = "whisper_tiny_en_base"):
+        super().__init__(classes, seed)
+        self.teacher = teacher
+        self.chosen["teacher"] = whisper.title(teacher)
+
+    def targets(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the labels, mixed with the teacher's answers for speakers that it was not fitted to."""
+        from threadpoolctl import threadpool_limits
+
+        sizes = [2 * whisper.CHECKPOINTS[name].size for name in whisper.COMBINATIONS[self.teacher]]
+        row = x[:, len(voice.SPEEDS), : sum(sizes)].astype(np.float64)
+        answers = np.zeros((len(y), self.classes))
+        with threadpool_limits(1):
+            for train, held_out in inner_folds(y, groups, self.seed, strata).split(x, y):
+                for vectors in np.split(row, np.cumsum(sizes)[:-1], axis=1):
+                    answers[held_out] += self._teach(vectors[train], y[train], vectors[held_out])
+        return (1 - TEACHER_SHARE) * np.eye(self.classes)[y] + TEACHER_SHARE * softmax(answers)
+
+    def _teach(self, vectors: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """Fit one logistic regression, and return its logarithms of probabilities, at least -30."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+
+        scaler = StandardScaler().fit(vectors)
+        regression = LogisticRegression(C=TEACHER_C, class_weight="balanced", max_iter=300, random_state=self.seed)
+        regression.fit(scaler.transform(vectors), y)
+        logarithms = np.full((len(asked), self.classes), -30.0)
+        with np.errstate(divide="ignore"):
+            logarithms[:, regression.classes_] = regression.predict_log_proba(scaler.transform(asked))
+        return np.maximum(logarithms, -30.0)
