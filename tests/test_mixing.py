@@ -1,6 +1,7 @@
 """Training on mixed copies: properties of the mixture, and a problem that it must learn."""
 
 import numpy as np
+
 from ser_core.training import mixing
 
 

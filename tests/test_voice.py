@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+
 from ser_core.features import voice
 
 RATE = 16_000

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ser_core.features import inputs, voice, whisper
 from ser_core.models import build_learner
 from ser_core.models.classical import inner_folds

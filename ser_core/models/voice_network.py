@@ -95,9 +95,7 @@ class VoiceNetwork:
         self.fit_network = fit_network
         return self.refit(x, y, groups, strata)
 
-    def refit(
-        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None
-    ) -> VoiceNetwork:
+    def refit(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None) -> VoiceNetwork:
         """Fit again, to other utterances."""
         from ser_core.models import count_parameters
 
@@ -115,9 +113,7 @@ class VoiceNetwork:
         self.parameters = sum(map(count_parameters, self.networks))
         return self
 
-    def targets(
-        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None
-    ) -> np.ndarray:
+    def targets(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
         """Return what the networks are to answer: float [utterances, classes]."""
         return np.eye(self.classes)[y]
 
@@ -151,9 +147,7 @@ class DistilledVoiceNetwork(VoiceNetwork):
         self.teacher = teacher
         self.chosen["teacher"] = whisper.title(teacher)
 
-    def targets(
-        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None
-    ) -> np.ndarray:
+    def targets(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
         """Return the labels, mixed with the teacher's answers for speakers that it was not fitted to."""
         from threadpoolctl import threadpool_limits
 

@@ -6,7 +6,7 @@ utterances is drawn from (seed, epoch), and the states of the optimiser and of d
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -349,7 +349,7 @@ def fit_learner(learner, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strat
     """Fit a classical or probing system, and return it; one that trains networks is given the function that does."""
     from ser_core.training import mixing
 
-    trainers = {"early stopping": fit_in_memory, "mixing": mixing.fit_mixed}
+    trainers: dict[str, Callable] = {"early stopping": fit_in_memory, "mixing": mixing.fit_mixed}
     if trained := getattr(learner, "trained", None):
         return learner.fit(x, y, groups, strata, fit_network=trainers[trained])
     return learner.fit(x, y, groups, strata)

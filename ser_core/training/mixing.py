@@ -61,9 +61,7 @@ def mixed(x: np.ndarray, targets: np.ndarray, config: MixingConfig, random: np.r
     return wide * x + (1 - wide) * x[partner], share[:, None] * targets + (1 - share[:, None]) * targets[partner]
 
 
-def fit_mixed(
-    build: Callable[[], keras.Model], x: np.ndarray, targets: np.ndarray, **settings: Any
-) -> keras.Model:
+def fit_mixed(build: Callable[[], keras.Model], x: np.ndarray, targets: np.ndarray, **settings: Any) -> keras.Model:
     """Build and train a network.
 
     Parameters
