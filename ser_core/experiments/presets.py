@@ -132,7 +132,10 @@ def _quick() -> Parts:
 
 IMAGES: dict[str, Any] = {"features": "mel_small", "epochs": 15, "augment": ""}
 """Fields of the image networks of Table II in the published results: 64 x 128 mel, 15 epochs."""
-SIX = ("svm_egemaps", "svm_compare", "reslstm_sa", "lstm_attention", "cnn_lstm", "base_cnn", "parallel_cnn_transformer")
+SIX = (
+    "svm_egemaps", "svm_compare", "reslstm_sa", "lstm_attention", "cnn_lstm", "base_cnn", "parallel_cnn_transformer",
+    "linear_functionals", "linear_egemaps", "linear_compare", "voice_network", "voice_network_distilled",
+)  # fmt: skip
 """Systems measured on all six folds, like A1 to A5; the others are measured on two."""
 SHIFTED = ("cnn_lstm", "base_cnn", "parallel_cnn_transformer")
 """Networks with batch normalisation after dropout: also measured with statistics computed without dropout."""
