@@ -59,6 +59,7 @@ SLOW = {
         "batch_norm",
         "browser",
         "cluster",
+        "continuous",
         "fit",
         "labels",
         "makefile",

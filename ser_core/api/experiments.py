@@ -46,8 +46,8 @@ def build_model(model: str | Callable, shape: tuple[int, ...] = (400, 42), class
     return models.build(_model_name(model), shape, classes)
 
 
-def run(spec: Spec | None = None, *, model: str | Callable | None = None, force: bool = False,
-        progress: bool = True, **fields: Any):  # fmt: skip
+def run(spec: Spec | None = None, *, model: str | Callable | None = None, target: str | None = None,
+        force: bool = False, progress: bool = True, **fields: Any):  # fmt: skip
     """Train and evaluate one system on one fold, or return its stored result.
 
     Parameters
@@ -57,6 +57,8 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
     model : str or function, optional
         One of :func:`list_models`, ``package.module:function``, or a function from (shape, classes) to a Keras model.
         A function is identified by its source: after an edit it is trained again.
+    target : str, optional
+        ``arousal``, ``valence`` or ``dominance``: predict this label of the corpus instead of the emotion.
     force : bool, default False
         Recompute a stored result.
     progress : bool, default True
@@ -68,6 +70,7 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
     Returns
     -------
     RunResult
+        With a target, a :class:`ser_core.experiments.continuous.ContinuousResult`.
 
     Raises
     ------
@@ -76,7 +79,12 @@ def run(spec: Spec | None = None, *, model: str | Callable | None = None, force:
     """
     from ser_core.experiments.run import run_spec
 
-    return run_spec(spec or make_spec(model=model, **fields), fresh=force, progress=progress)
+    spec = spec or make_spec(model=model, **fields)
+    if target is not None:
+        from ser_core.experiments.continuous import run_continuous
+
+        return run_continuous(spec, target, fresh=force, progress=progress)
+    return run_spec(spec, fresh=force, progress=progress)
 
 
 def make_spec(*, model: str | Callable | None = None, **fields: Any) -> Spec:

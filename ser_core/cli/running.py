@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ from ser_core.cli.base import (
 )
 
 if TYPE_CHECKING:
+    from ser_core.experiments.continuous import ContinuousResult
     from ser_core.experiments.spec import Spec
 
 
@@ -45,18 +47,71 @@ def list_models(as_json: bool) -> None:
         )
 
 
+target_option = click.option(
+    "--target", help="Predict arousal, valence or dominance instead of the emotion, where the corpus has them."
+)
+
+
+def _score_text(score: Mapping[str, Any]) -> str:
+    """Return a CCC with its interval and the error as text."""
+    interval = score["interval"]
+    limits = f" [{interval[0]:.3f}, {interval[1]:.3f}] over {score['n']} speakers" if interval else ""
+    return f"CCC {score['ccc']:.3f}{limits}, RMSE {score['rmse']:.3f}"
+
+
+def _continuous_line(result: ContinuousResult) -> str:
+    """Return a result on a continuous label as one line for people."""
+    spec = result.spec
+    scale = f" ({result.scale})" if result.scale else ""
+    return (
+        f"{spec['model']} on {spec['corpus']}, {result.target}{scale}, protocol {spec['protocol']}, "
+        f"fold {spec['fold']}, seed {spec['seed']}: {_score_text(result.score)}, {result.n_test} utterances, "
+        f"{result.parameters:,} parameters, best epoch {result.best_epoch} of {result.epochs}"
+    )
+
+
+def _sweep_continuous(specs: Sequence[Spec], target: str, fresh: bool, json_lines: bool, as_json: bool) -> None:
+    """Run specs on a continuous label one after the other, and pool the folds of each setting and seed."""
+    from dataclasses import replace
+
+    from ser_core.experiments import continuous
+
+    groups: dict[Spec, list[ContinuousResult]] = {}
+    for spec in specs:
+        result = continuous.run_continuous(spec, target, fresh=fresh)
+        groups.setdefault(replace(spec, fold=0), []).append(result)
+        if json_lines:
+            emit(result.to_json())
+        elif not as_json:
+            click.echo(_continuous_line(result))
+    if as_json:
+        return emit([result.to_json() for group in groups.values() for result in group])
+    if not json_lines:
+        for spec, group in groups.items():
+            pooled = continuous.pool(group)
+            count = f"{len(pooled['folds'])} folds, {pooled['n_test']} utterances"
+            click.echo(f"{spec.model}, seed {spec.seed}, {count}: {target} {_score_text(pooled)}")
+
+
 @click.command()
 @spec_options
 @click.option("--fold", type=int, help="Number of the fold, from 0 [0]")
 @click.option("--seed", type=int, help="Seed of all random numbers [0]")
+@target_option
 @force_option
 @allow_option
 @as_json
-def run(fresh: bool, as_json: bool, **choices: Any) -> None:
+def run(fresh: bool, as_json: bool, target: str | None, **choices: Any) -> None:
     """Train and evaluate one system on one fold.
 
-    A stored result is printed without being recomputed.
+    A stored result is printed without being recomputed. With --target a network predicts a continuous label of the
+    corpus, scored by its concordance correlation (CCC).
     """
+    if target:
+        from ser_core.experiments import continuous
+
+        found = continuous.run_continuous(make_spec(choices), target, fresh=fresh)
+        return emit(found.to_json()) if as_json else click.echo(_continuous_line(found))
     from ser_core.experiments.run import run_spec
 
     result = run_spec(make_spec(choices), fresh=fresh)
@@ -88,6 +143,7 @@ def run(fresh: bool, as_json: bool, **choices: Any) -> None:
     is_flag=True,
     help="Skip runs whose result is in runs/published.",
 )
+@target_option
 @force_option
 @allow_option
 @as_json_lines
@@ -102,6 +158,7 @@ def sweep(
     workers: int,
     scheduler: str | None,
     unpublished: bool,
+    target: str | None,
     fresh: bool,
     json_lines: bool,
     as_json: bool,
@@ -113,12 +170,17 @@ def sweep(
     table6), or all (these tables and more), to which the other options apply. Or it is a profile (demo, quick, paper,
     published), or a search over settings (reslstm): their runs are fixed.
 
-    Stored results are reused. A run that fails gives a result with its error and exit code 1; the others continue.
+    With --target networks predict a continuous label, and the folds are pooled. Stored results are reused. A run that
+    fails gives a result with its error and exit code 1; the others continue.
     """
     from ser_core.experiments import store
     from ser_core.experiments import sweep as sweeping
 
     specs = _sweep_specs(name, folds, seeds, models, choices)
+    if target:
+        if scheduler or workers > 1 or unpublished:
+            raise SerError("--target: runs one after the other; leave out --workers, --scheduler and --skip-published")
+        return _sweep_continuous(specs, target, fresh, json_lines, as_json)
     if unpublished:
         published = store.published_keys()
         specs = [spec for spec in specs if store.spec_key(spec) not in published]
