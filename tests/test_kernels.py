@@ -16,6 +16,7 @@ import os, sys
 import matplotlib
 print(sys.executable, matplotlib.rcParams["text.usetex"], matplotlib.rcParams["savefig.dpi"], "noise" in globals())
 """
+PICTURE = "from matplotlib import pyplot as plt\nfigure, ax = plt.subplots()\nplt.close(figure)\nfigure"
 
 
 @pytest.fixture
@@ -46,14 +47,21 @@ def hostile_account(tmp_path, monkeypatch):
 
 
 def test_a_notebook_runs_in_this_interpreter_without_the_settings_of_the_account(hostile_account, tmp_path):
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ANSWER)])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in (ANSWER, PICTURE)])
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     source, target = tmp_path / "book.ipynb", tmp_path / "done.ipynb"
     nbformat.write(book, source)
     before = dict(os.environ)
     assert execution.execute(source, target, {}) == ""
     assert dict(os.environ) == before
-    texts = [output["text"] for cell in nbformat.read(target, 4).cells for output in cell.get("outputs", ())]
+    shown = [output for cell in nbformat.read(target, 4).cells for output in cell.get("outputs", ())]
+    assert any("image/png" in output.get("data", {}) for output in shown), "figures are shown in the notebook"
+    texts = [
+        output["text"]
+        for cell in nbformat.read(target, 4).cells
+        for output in cell.get("outputs", ())
+        if "text" in output
+    ]
     assert "".join(texts).split() == [sys.executable, "False", "figure", "False"]
 
 

@@ -9,12 +9,16 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+INLINE = "module://matplotlib_inline.backend_inline"
+"""The backend that shows figures in the notebook."""
+
 
 def import_matplotlib() -> None:
     """Import matplotlib with its own settings, wherever the process is; without effect where it is not installed."""
     found = find_spec("matplotlib")
     if not (found and found.origin):
         return
+    os.environ.setdefault("MPLBACKEND", INLINE)  # as the kernel does itself, but too late for an imported matplotlib
     before = os.getcwd()
     os.chdir(Path(found.origin).parent / "mpl-data")
     try:
