@@ -12,7 +12,7 @@ import soxr
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
-from ser_core.inference import export, predict, saved_models, web_page, web_runtime
+from ser_core.inference import domain, export, predict, saved_models, web_page, web_runtime
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(
@@ -142,7 +142,10 @@ def test_a_recording_is_answered_as_by_the_predictor(tab, sounds, name, toleranc
     assert choose(tab, path) == ""
     expected = predict.Predictor().predict(path)
     same(record(tab), expected, tolerance)
-    assert tab.locator("#emotion").inner_text() == expected.emotion
+    doubt = "" if expected.sure else "uncertain; most likely "
+    assert tab.locator("#emotion").inner_text() == f"{doubt}{expected.emotion}"
+    marked = tab.locator("#notes .unlike")
+    assert marked.all_inner_texts() == ([domain.UNLIKE] if expected.unlike_training else [])
     assert tab.locator("#name").inner_text().startswith(path.name)  # as text, also where it looks like HTML
     assert tab.locator("#bars tr").count() == len(expected.probabilities)
     assert tab.locator("#over-time").is_visible() == (len(expected.windows) > 1)

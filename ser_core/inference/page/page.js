@@ -64,8 +64,8 @@ function show(record, recording) {
   $("result").hidden = false;
   $("answer").classList.toggle("unsure", !record.sure);
   $("name").textContent = `${record.file}, ${clock(record.seconds)}`;
-  $("emotion").textContent = record.emotion;
-  $("confidence").textContent = `confidence ${percent(record.confidence)}${record.sure ? "" : ", uncertain"}`;
+  $("emotion").textContent = record.sure ? record.emotion : `uncertain; most likely ${record.emotion}`;
+  $("confidence").textContent = `confidence ${percent(record.confidence)}`;
   $("notes").replaceChildren();
   for (const note of record.notes) make("li", $("notes"), { textContent: note, className: note === facts.unlike ? "unlike" : "" });
   showBars(record);
