@@ -1,4 +1,4 @@
-"""Training: stops early, keeps the best, and goes on after a kill with the same numbers."""
+"""Training: stops early, keeps the best, and continues after a kill with the same numbers."""
 
 import json
 import os

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -212,6 +213,16 @@ def test_models_in_the_store_are_offered_only_with_their_weights(own_store):
     (own_store / f"{rows[0].hash}.keras").write_bytes(b"")
     models = model_card.available_models()
     assert list(models.values()) == [None, own_store / f"{rows[0].hash}.keras"]
+    assert list(models)[1].startswith("yours, RAVDESS: CNN-BiLSTM-Attention (A5), protocol speaker, fold 0, seed 0 (")
+
+
+def test_a_file_of_the_training_corpus_is_marked(own_store, clip, monkeypatch):
+    content = Path(clip).read_bytes()
+    panel = predictor.PredictorPanel({"pretrained": None}, {})
+    panel.give(content, "a")
+    monkeypatch.setattr(model_card, "_training_digests", lambda: frozenset({sha256(content).hexdigest()}))
+    panel.give(content, "b")
+    assert [one.mark for one in panel.recordings] == ["", "training data"] and "training data" in panel.result.value
 
 
 def test_the_limitations_have_the_score_of_the_stored_results(tmp_path):

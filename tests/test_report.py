@@ -166,7 +166,8 @@ def test_a_changed_recording_changes_the_key_of_a_notebook(tmp_path, monkeypatch
 def test_a_template_escapes_text_and_refuses_a_missing_value():
     from jinja2 import UndefinedError
 
-    values = {"title": "<b>", "style": "", "badge": "", "failure": "'<i>'", "content": "&"}
+    values = {"title": "<b>", "style": "", "script": "", "badge": "", "failure": "'<i>'", "content": "&"}
+    values |= {"before": None, "after": None, "contents": []}
     text = report_html.render("notebook.html.j2", **values)
     assert "<title>&lt;b&gt;</title>" in text and "&#39;&lt;i&gt;&#39;" in text and ">&amp;</main>" in text
     with pytest.raises(UndefinedError, match="content"):
@@ -192,7 +193,8 @@ class Addresses(HTMLParser):
 def assert_self_contained(text, where):
     parser = Addresses()
     parser.feed(text)
-    assert not parser.tags & {"script", "iframe", "object", "embed", "base"}, where
+    assert text.count("<script") == 1 and f"<script>{report_html.SCRIPT.read_text(encoding='utf-8')}</script>" in text
+    assert not parser.tags & {"iframe", "object", "embed", "base"}, where
     for address in parser.addresses:
         inside = address.startswith(("data:", "#")) or re.fullmatch(r"[\w.-]+\.html(#[\w.-]*)?", address)
         assert inside, f"{where}: {address[:80]}"
@@ -213,6 +215,7 @@ def test_pages_are_self_contained(made):
     for path in pages:
         assert_self_contained(path.read_text(encoding="utf-8"), path.name)
     text = page(made, "01_good.html")
+    assert 'href="02_bad.html" rel="next"' in text and 'rel="prev"' not in text
     assert "data:audio/wav;base64," in text and "data:image/png;base64," in text
     assert 'alt="A caption with code: a line."' in text
     assert "http://example.org/page" in text and 'href="02_bad.html"' in text
@@ -250,6 +253,38 @@ def test_no_request_leaves_a_page(made):
                     assert tab.get_by_text("print").first.is_visible()
                 tab.close()
         chromium.close()
+
+
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH: the tables of a page were not used")
+def test_tables_sort_filter_and_download(tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    rows = [f"| s{n} & co | {n % 4}{n}.5 [1.0, 2.0] |" for n in range(10)] + ["| none | – |"]
+    book = nbformat.v4.new_notebook(metadata=KERNEL)
+    text = "\n".join(["## Rows", "", "| system | UAR % |", "| --- | ---: |", *rows])
+    book.cells = [nbformat.v4.new_markdown_cell(text)]
+    nbformat.write(book, tmp_path / "a.ipynb")
+    report_html.export_html(tmp_path / "a.ipynb", tmp_path / "a.html")
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
+        tab = chromium.new_page()
+        tab.goto((tmp_path / "a.html").as_uri())
+        cells = "[...document.querySelectorAll('main tbody tr')].filter(r => !r.hidden).map(r => r.cells[1].innerText)"
+        values = [f"{n % 4}{n}.5 [1.0, 2.0]" for n in range(10)]
+        by_size = sorted(values, key=lambda value: float(value.split()[0]))
+        tab.get_by_role("button", name="UAR %").click()
+        assert tab.evaluate(cells) == [*by_size[::-1], "–"]
+        tab.get_by_role("button", name="UAR %").click()
+        assert tab.evaluate(cells) == [*by_size, "–"]
+        tab.get_by_role("searchbox").fill("s7")
+        assert tab.evaluate(cells) == ["37.5 [1.0, 2.0]"]
+        texts = {}
+        for kind in ("CSV", "LaTeX"):
+            with tab.expect_download() as download:
+                tab.get_by_role("button", name=kind).click()
+            texts[kind] = download.value.path().read_text(encoding="utf-8")
+        chromium.close()
+    assert texts["CSV"] == 'system,UAR %\ns7 & co,"37.5 [1.0, 2.0]"\n'
+    assert "\\begin{tabular}{lr}" in texts["LaTeX"] and "s7 \\& co & 37.5 [1.0, 2.0] \\\\" in texts["LaTeX"]
 
 
 def test_the_headline_table_draws_claim_and_interval(tmp_path):

@@ -1,4 +1,4 @@
-"""A full disk, a read-only folder: one line, old files intact, nothing half-written, and the same command goes on."""
+"""A full disk, a read-only folder: one line, old files intact, nothing half-written, and the same command continues."""
 
 import errno
 import os

@@ -2,7 +2,7 @@
 
 ``~/.keras/keras.json`` and variables such as ``TF_ENABLE_ONEDNN_OPTS`` or ``KERAS_MAX_EPOCHS`` change what a spec
 computes, and the hash of its result would not show it. They are therefore ignored. ``KERAS_BACKEND`` is honoured, and
-stands in the row (:func:`named_backend`).
+is recorded in the row (:func:`named_backend`).
 """
 
 import os

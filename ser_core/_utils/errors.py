@@ -43,7 +43,7 @@ class StorageError(SerError):
 
 
 class SerWarning(UserWarning):
-    """Something that the user should know, in one line; the command goes on. The shell prints it like an error."""
+    """Something that the user should know, in one line; the command continues. The shell prints it like an error."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())

@@ -61,5 +61,5 @@ def quick() -> bool:
 
 
 def allow_unusable() -> bool:
-    """Return whether ``SER_ALLOW_UNUSABLE=1`` (``--allow-unusable``) goes on however many recordings are unusable."""
+    """Return whether ``SER_ALLOW_UNUSABLE=1`` (``--allow-unusable``) continues however many recordings are unusable."""
     return os.environ.get("SER_ALLOW_UNUSABLE", "") == "1"

@@ -1,4 +1,4 @@
-"""Recognise recordings by their name, and what stands in a file's place; nothing is decoded here."""
+"""Recognise recordings by their name, and what has the place of a file; nothing is decoded here."""
 
 import os
 

@@ -2,7 +2,7 @@
 
 libsndfile says how many samples a recording has, but does not always know: a FLAC or MP3 file that was written to a
 pipe does not name its length, and libsndfile estimates it; of several streams joined in one file it reads the first.
-Here every stream is read to its end, and a promised length is judged afterwards (:mod:`ser_core.audio.io`).
+Here every stream is read to its end, and a promised length is checked afterwards (:mod:`ser_core.audio.io`).
 """
 
 import contextlib

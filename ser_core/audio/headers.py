@@ -222,7 +222,7 @@ def _find_riff(file: Source, size: int, order: str) -> Samples | None:
 
 
 def _find_rf64(file: Source, size: int) -> Samples | None:
-    """Find the samples of RF64; their length stands in the chunk ds64 where the chunk data has 2^32 - 1."""
+    """Find the samples of RF64; their length is in the chunk ds64 where the chunk data has 2^32 - 1."""
     large: Field | None = None
     for name, at, length in _chunks(file, 12, size, "<4sI"):
         if name == b"ds64" and length >= 16:

@@ -42,7 +42,7 @@ _LENGTH_CHECKED = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")
 def decode(source: str | os.PathLike | bytes, name: str | None = None) -> tuple[np.ndarray, int, dict]:
     """Read and check a recording at its native rate, with all its channels.
 
-    The recording is decoded to its end, whatever length its header names, and judged then: it is truncated if more
+    The recording is decoded to its end, whatever length its header names, and then checked: it is truncated if more
     than 1 % of what a header promises is missing. :mod:`ser_core.audio.headers` states what stands for no length.
 
     Parameters
@@ -111,7 +111,7 @@ def decode_blocks(source: str | os.PathLike | bytes, name: str | None = None) ->
 
 
 def message_name(source: Any, name: str | None = None) -> str:
-    """Return the name of a recording as it stands in messages: one line."""
+    """Return the name of a recording as messages show it: one line."""
     if name is None and isinstance(source, bytes | bytearray | memoryview):
         return "recording"
     return printable(source if name is None else name)

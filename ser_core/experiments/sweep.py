@@ -79,7 +79,7 @@ def run_sweep(
     SerError
         for a scheduler that does not answer
     StorageError
-        where the store takes no more; the same command goes on once it does
+        where the store takes no more; the same command continues once it does
     """
     from tqdm import tqdm
 

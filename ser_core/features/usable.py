@@ -2,7 +2,7 @@
 
 Published corpora have a silent or a damaged file here and there; one of them must not stop a run over all the others.
 What is left out is counted and named: in the row, by ``ser data verify`` and by ``ser leaks``. Where more than
-:data:`MOST` of a corpus cannot be used, something else is wrong, and the run stops (``--allow-unusable`` goes on).
+:data:`MOST` of a corpus cannot be used, something else is wrong, and the run stops (``--allow-unusable`` continues).
 """
 
 from __future__ import annotations

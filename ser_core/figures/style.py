@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import html
+import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
@@ -47,6 +50,9 @@ STYLE: dict[Any, Any] = {
 
 OWN = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "savefig.directory", "tk.", "webagg.")
 """Beginnings of settings that say how figures are shown, not what they look like; these stay the user's."""
+
+FEW_MARKS = 3000
+"""Points and shapes up to which a figure is shown as SVG."""
 
 Parameters = ParamSpec("Parameters")
 
@@ -95,9 +101,46 @@ def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9.5, 
 
 
 def finish(figure: Figure) -> Figure:
-    """Close a figure and return it, so that a notebook shows it only once."""
+    """Close a figure and return it, so that a notebook shows it only once; with few marks it is also shown as SVG."""
     plt.close(figure)
+    if count_marks(figure) <= FEW_MARKS:
+        figure._repr_svg_ = lambda: figure_svg(figure)  # type: ignore[attr-defined]
     return figure
+
+
+def count_marks(figure: Figure) -> float:
+    """Return the number of points and shapes of a figure; infinite with an image."""
+    count = 0
+    for ax in figure.axes:
+        if ax.images:
+            return float("inf")
+        count += sum(len(line.get_xydata()) for line in ax.lines)
+        count += sum(len(patch.get_path().vertices) for patch in ax.patches)
+        for group in ax.collections:
+            if type(group).__name__ == "QuadMesh":
+                return float("inf")
+            count += max(len(group.get_offsets()), sum(len(path.vertices) for path in group.get_paths()))
+    return count
+
+
+def figure_svg(figure: Figure, about: str = "") -> str:
+    """Return a figure as an SVG element without a fixed size; its text stays text.
+
+    Parameters
+    ----------
+    figure : Figure
+    about : str, default ""
+        alternative text
+    """
+    file = io.StringIO()
+    with usual_style(), plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ser"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", file.getvalue(), flags=re.DOTALL)
+    width = 96 * figure.get_figwidth()
+    opening = f'<svg role="img" aria-label="{html.escape(about)}" '
+    opening += f'style="width:{width:.0f}px;stroke-linejoin:round;stroke-linecap:butt" '
+    text = text[text.index("<svg") :].replace("<svg ", opening, 1)
+    return re.sub(r' width="\S+pt" height="\S+pt"', "", text, count=1)
 
 
 def legend_below(fig: Figure, ax: Any, columns: int) -> None:

@@ -22,6 +22,7 @@ from ser_core.report.state import failed_runs, make_ignored_folder, profile_rows
 
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
+    from ser_core.results.leaderboard import Leaderboard
     from ser_core.results.records import PooledResult
 
 
@@ -106,6 +107,7 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     from ser_core.corpora import inventory
     from ser_core.experiments import store
     from ser_core.report.html import DEMO, index_html
+    from ser_core.results.leaderboard import leaderboards
     from ser_core.results.pooling import pool_results
     from ser_core.training.selection import ORACLE
 
@@ -113,12 +115,13 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     make_ignored_folder(report)
     demo = any(name.startswith("demo") for name in plan.corpora)
     badge = "demo" if demo else ""
-    cards = [_card(source, home, badge, failures.get(source.stem, "")) for source in sources]
+    cards = _cards(sources, home, badge, failures)
     voice = _voice_page(report, home / "notebooks")
     _remove_stale_pages(report, sources, voice)
     rows = profile_rows(plan)
     folder = store.published_dir() if plan.published else store.store_dir()
     pooled = pool_results([row for row in rows if row.spec["keep"] != ORACLE], folder)  # the leak: among the readings
+    boards = leaderboards(pooled, folder)
     text = index_html(
         "Speech emotion recognition: the paper's network, measured",
         f"{paper.AUTHORS}, “{paper.TITLE}”, doi {paper.DOI}: what it claims, and what was measured here, under a "
@@ -131,7 +134,8 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
         corpora=inventory.completeness_table(_corpora(plan, pooled)),
         made=_made(plan, rows),
         ladders=_ladders(pooled, folder),
-        boards=_boards(pooled, folder),
+        boards=_boards(boards, folder),
+        overviews=_overviews(boards[:1], pooled, folder),
         doubt=_benefit_of_the_doubt(rows, folder),
     )
     index = report / "index.html"
@@ -139,18 +143,27 @@ def render(plan, sources: list[Path], home: Path, failures: dict[str, str]) -> P
     return index
 
 
-def _card(source: Path, home: Path, badge: str, failure: str) -> dict:
-    """Render a notebook's page and return its card for the index; without an executed notebook there is no page."""
+def _cards(sources: list[Path], home: Path, badge: str, failures: dict[str, str]) -> list[dict]:
+    """Render the notebooks' pages and return their cards for the index; one that was not executed has no page."""
     from ser_core.report.html import thumbnail, title_and_summary
 
-    executed, page = home / "notebooks" / source.name, home / "report" / f"{source.stem}.html"
-    title, text = title_and_summary(source)
-    card = {"title": title, "text": text, "page": "", "picture": None, "failure": failure}
-    if not executed.is_file():
-        page.unlink(missing_ok=True)
-        return card
-    render_page(executed, page, title, badge, failure)
-    return card | {"page": page.name, "picture": thumbnail(executed)}
+    cards = []
+    for source in sources:
+        executed = home / "notebooks" / source.name
+        title, text = title_and_summary(source)
+        card = {"title": title, "text": text, "page": "", "picture": None, "failure": failures.get(source.stem, "")}
+        if executed.is_file():
+            card |= {"page": f"{source.stem}.html", "picture": thumbnail(executed)}
+        else:
+            (home / "report" / f"{source.stem}.html").unlink(missing_ok=True)
+        cards.append(card)
+    shown = [(source, card) for source, card in zip(sources, cards, strict=True) if card["page"]]
+    for place, (source, card) in enumerate(shown):
+        neighbours = (shown[place - 1][1] if place else None, shown[place + 1][1] if place + 1 < len(shown) else None)
+        around = [{name: one[name] for name in ("page", "title")} if one else None for one in neighbours]
+        page = home / "report" / card["page"]
+        render_page(home / "notebooks" / source.name, page, card["title"], badge, card["failure"], *around)
+    return cards
 
 
 def _voice_page(report: Path, notebooks: Path) -> str:
@@ -191,8 +204,8 @@ def _ladders(pooled: list[PooledResult], folder: Path) -> list[tuple]:
     ]
 
 
-def _boards(pooled: list[PooledResult], folder: Path) -> list[dict]:
-    """Return each corpus's leaderboard: title, sentence, setting, table, and the names of what is not ranked."""
+def _boards(boards: list[Leaderboard], folder: Path) -> list[dict]:
+    """Return of each leaderboard: title, sentence, setting, table, and the names of what is not ranked."""
     from ser_core import corpora
     from ser_core.results import leaderboard
     from ser_core.results.formatting import system_title
@@ -205,7 +218,19 @@ def _boards(pooled: list[PooledResult], folder: Path) -> list[dict]:
             "table": leaderboard.format_leaderboard(leaderboard.leaderboard_table(board)),
             "partial": sorted({system_title(result.spec["model"]) for result in board.partial}),
         }
-        for board in leaderboard.leaderboards(pooled, folder)
+        for board in boards
+    ]
+
+
+def _overviews(boards: list[Leaderboard], pooled: list[PooledResult], folder: Path) -> list[dict]:
+    """Return the claim and every protocol for the best system of each kind, for the corpora of the leaderboards."""
+    from ser_core import corpora
+    from ser_core.report.overview import overview_content
+    from ser_core.results import overview
+
+    return [
+        overview_content(overview.overview(board, pooled, folder), corpora.corpus_title(board.corpus))
+        for board in boards
     ]
 
 
@@ -226,7 +251,15 @@ def _benefit_of_the_doubt(rows: list[RunResult], folder: Path) -> dict | None:
     }
 
 
-def render_page(executed: Path, page: Path, title: str, badge: str, failure: str) -> None:
+def render_page(
+    executed: Path,
+    page: Path,
+    title: str,
+    badge: str,
+    failure: str,
+    before: dict | None = None,
+    after: dict | None = None,
+) -> None:
     """Render an executed notebook, unless its page was made from the same inputs.
 
     Parameters
@@ -235,7 +268,7 @@ def render_page(executed: Path, page: Path, title: str, badge: str, failure: str
         The executed notebook.
     page : Path
         The HTML file to write.
-    title, badge, failure : str
+    title, badge, failure, before, after
         As in :func:`ser_core.report.html.export_html`.
     """
     from ser_core.report.html import export_html
@@ -244,11 +277,12 @@ def render_page(executed: Path, page: Path, title: str, badge: str, failure: str
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             digest.update(path.read_bytes())
-    key = sha256(f"{digest.hexdigest()} {title} {badge} {failure} {metadata.version('nbconvert')}".encode()).hexdigest()
+    around = f"{title} {badge} {failure} {before} {after} {metadata.version('nbconvert')}"
+    key = sha256(f"{digest.hexdigest()} {around}".encode()).hexdigest()
     stamp = executed.with_name(f"{executed.stem}.page")
     if page.is_file() and stamp.is_file() and stamp.read_text() == key:
         return
-    export_html(executed, page, title=title, badge=badge, failure=failure)
+    export_html(executed, page, title=title, badge=badge, failure=failure, before=before, after=after)
     write_atomically(stamp, key.encode())
 
 

@@ -1,6 +1,6 @@
 """Write HTML that can be sent: one self-contained file per notebook, and the index page.
 
-Style sheet and pictures are in the file. A page has no script and loads nothing from elsewhere.
+Style sheet, pictures and the script of the tables are in the file. A page loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from ser_core.results.records import PooledResult
 
 STYLE = Path(__file__).with_name("report.css")
+SCRIPT = Path(__file__).with_name("tables.js")
 TEMPLATES = Path(__file__).with_name("templates")
+
+LADDER = "The ladder: one network under every protocol"
+READINGS = "The paper's network under every measured reading of its text"
+"""Alternative texts of the figures of the index."""
 
 DEMO = (
     "Demo: these figures come from synthetic speech that is embedded in the suite, so that everything runs "
-    "without a download. They show that the machinery works; they neither confirm nor refute a claim about people."
+    "without a download. They show that the software works. They neither confirm nor refute a claim about people."
 )
 
 
@@ -40,17 +45,39 @@ def _style(further: str = "") -> str:
     return Markup(STYLE.read_text(encoding="utf-8") + further)
 
 
+def _script() -> str:
+    """Return the script that sorts, filters and saves tables, for a ``<script>`` element."""
+    from markupsafe import Markup
+
+    return Markup(SCRIPT.read_text(encoding="utf-8"))
+
+
+def _code_style() -> str:
+    """Return the colours of code, in light and in dark."""
+    from pygments.formatters import HtmlFormatter
+
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "github-dark"))
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+
+
 def _png_address(content: bytes) -> str:
     """Return a PNG file as a data address."""
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def export_html(
-    notebook_path: str | Path, html_path: str | Path, *, title: str = "", badge: str = "", failure: str = ""
+    notebook_path: str | Path,
+    html_path: str | Path,
+    *,
+    title: str = "",
+    badge: str = "",
+    failure: str = "",
+    before: dict | None = None,
+    after: dict | None = None,
 ) -> Path:
     """Render an executed notebook as one self-contained HTML file.
 
-    Code is hidden until a box is ticked. There is no script, and outside links become plain text.
+    Code is hidden until a box is ticked. The only script is that of the tables, and outside links become plain text.
 
     Parameters
     ----------
@@ -64,6 +91,8 @@ def export_html(
         A word in the page's header, e.g. "demo".
     failure : str, default ""
         The error line that stopped the notebook, shown at the top.
+    before, after : dict, optional
+        ``page`` and ``title`` of the neighbouring pages.
 
     Returns
     -------
@@ -72,19 +101,22 @@ def export_html(
     """
     import nbformat
     from markupsafe import Markup
-    from pygments.formatters import HtmlFormatter
 
     from ser_core._utils.atomic import write_atomically
-    from ser_core.report.notebook_page import ReportExporter
+    from ser_core.report.notebook_page import ReportExporter, sections
 
     content, _ = ReportExporter().from_notebook_node(nbformat.read(notebook_path, as_version=4))
     html_path = Path(html_path)
     page = render(
         "notebook.html.j2",
         title=title or html_path.stem,
-        style=_style(HtmlFormatter(style="default").get_style_defs(".highlight")),
+        style=_style(_code_style()),
+        script=_script(),
         badge=badge,
         failure=failure,
+        before=before,
+        after=after,
+        contents=sections(content),
         content=Markup(content),
     )
     write_atomically(html_path, page.encode())
@@ -274,6 +306,7 @@ def index_html(
     made: Iterable[tuple[str, str]],
     ladders: Iterable[tuple] = (),
     boards: Iterable[dict] = (),
+    overviews: Iterable[dict] = (),
     doubt: dict | None = None,
     note: str = "",
     voice: str = "",
@@ -299,6 +332,8 @@ def index_html(
         Figures and conclusions of :mod:`ser_core.results.ladder_text`.
     boards : iterable of dict
         Leaderboards: ``title``, ``sentence``, ``setting``, ``table`` (a frame of text) and ``partial`` (names).
+    overviews : iterable of dict
+        Made by :func:`ser_core.report.overview.overview_content`.
     doubt : dict, optional
         Readings of the paper's text: ``sentence``, ``figure`` and ``table`` (a frame of text).
     note : str, default ""
@@ -308,18 +343,22 @@ def index_html(
     """
     from markupsafe import Markup
 
+    from ser_core.figures.style import figure_svg
+
     return render(
         "index.html.j2",
         title=title,
         style=_style(),
+        script=_script(),
         badge=badge,
         lead=lead,
         note=note,
         voice=voice,
         cards=cards,
         boards=list(boards),
-        ladders=[(_figure_address(figure), sentence) for figure, sentence in ladders],
-        doubt=doubt and doubt | {"picture": _figure_address(doubt["figure"])},
+        overviews=list(overviews),
+        ladders=[(Markup(figure_svg(figure, LADDER)), sentence) for figure, sentence in ladders],
+        doubt=doubt and doubt | {"picture": Markup(figure_svg(doubt["figure"], READINGS))},
         measured=bool(pooled),
         headline=headline(pooled),
         panels=_panels(pooled),
@@ -327,13 +366,3 @@ def index_html(
         corpora=Markup(corpora.to_html(index=False, border=0, justify="left", escape=True)),
         made=list(made),
     )
-
-
-def _figure_address(figure) -> str:
-    """Return a matplotlib figure as the data address of a PNG file."""
-    from ser_core.figures.style import usual_style
-
-    picture = io.BytesIO()
-    with usual_style():
-        figure.savefig(picture, format="png", dpi=150)
-    return _png_address(picture.getvalue())

@@ -11,7 +11,8 @@ from traitlets import Bool
 from ser_core.report.kernels import shared_folder
 
 WIDGET = (
-    "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves notebook 10.)"
+    "(Here the notebook has controls, which need a running kernel: `make lab` opens it, `make app` serves the "
+    "prediction page.)"
 )
 BANNER = "papermill-error-cell-tag"
 """Tag of the cells that papermill adds to a notebook that failed; the first one only repeats the page's top line."""
@@ -40,9 +41,47 @@ class ReportPreprocessor(Preprocessor):
                 if not (output.output_type == "stream" and output.name == "stderr")
             ]
             for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
+                data = output.get("data", {})
+                if "image/png" in data:
                     output.metadata.setdefault("image/png", {})["alt"] = _caption(following)
+                    data["image/png"] = smaller_png(data["image/png"])
+                if "image/svg+xml" in data:
+                    data["image/svg+xml"] = data["image/svg+xml"].replace('aria-label=""', _label(following), 1)
         return nb, resources
+
+
+def smaller_png(content: str) -> str:
+    """Return a PNG picture with a palette of 256 colours, where that is smaller; both in base64."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")
+    small = io.BytesIO()
+    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    found = base64.b64encode(small.getvalue()).decode()
+    return found if len(found) < len(content) else content
+
+
+def _label(cell) -> str:
+    return f'aria-label="{_caption(cell)}"'
+
+
+def sections(content: str) -> list[tuple[str, str]]:
+    """Return anchor and text of the headings of the second level.
+
+    Examples
+    --------
+    >>> sections('<h2 id="a">1.1 One<a class="anchor-link" href="#a">#</a></h2>')
+    [('a', '1.1 One')]
+    """
+    found = []
+    for heading in BeautifulSoup(content, features="html.parser").find_all("h2", id=True):
+        for link in heading.find_all("a", class_="anchor-link"):
+            link.decompose()
+        found.append((str(heading["id"]), heading.get_text().strip()))
+    return found
 
 
 def _replace_widget(output):

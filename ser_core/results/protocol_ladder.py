@@ -158,7 +158,7 @@ def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5
     ]
     groups: dict[str, dict[str, PooledResult]] = {}  # setting to protocol to the result of most folds
     for result in sorted(matches, key=lambda result: -len(result.folds)):
-        groups.setdefault(_setting(result), {}).setdefault(result.spec["protocol"], result)
+        groups.setdefault(setting_key(result), {}).setdefault(result.spec["protocol"], result)
     main = max(groups.values(), key=lambda own: (len(own) > 1 and "leaky" in own, len(own)), default={})
     best = dict(main)
     for own in sorted(groups.values(), key=len, reverse=True):
@@ -166,7 +166,7 @@ def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5
     chosen = [best[protocol] for protocol in ORDER if protocol in best]
     if len(chosen) < 2:
         return []
-    rungs = [_rung(result, folder) for result in chosen]
+    rungs = [make_rung(result, folder) for result in chosen]
     claimed = next((result.claimed_accuracy for result in chosen if result.claimed_accuracy), None)
     if claimed:
         rungs.insert(0, Rung(CLAIM, CLAIM, claimed, rungs[0].demo))
@@ -174,16 +174,18 @@ def ladder_rows(pooled: list[PooledResult], folder, corpus: str, model: str = A5
     for above, below in zip(rungs, rungs[1:], strict=False):
         like = groups[below.key].get(above.protocol)  # the rung above under the setting of the lower rung
         other = like is not None and like is not best[above.protocol]
-        step = _step(_rung(like, folder) if like is not None and other else above, below)
+        step = _step(make_rung(like, folder) if like is not None and other else above, below)
         ladder.append(replace(below, step=replace(step, levels=_levels(step, above, below, other))))
     return ladder
 
 
-def _setting(result: PooledResult) -> str:
+def setting_key(result: PooledResult) -> str:
+    """Return what results under different protocols have in common where only :data:`FREE` fields differ."""
     return str(sorted((name, value) for name, value in result.spec.items() if name not in FREE))
 
 
-def _rung(result: PooledResult, folder) -> Rung:
+def make_rung(result: PooledResult, folder) -> Rung:
+    """Score one pooled result as a rung of a ladder; ``leaky`` on the original clips."""
     spec = result.spec
     frame = join_predictions(result.results, folder)
     all_clips = None
@@ -206,7 +208,7 @@ def _rung(result: PooledResult, folder) -> Rung:
         folds_total=result.folds_total,
         seeds=result.seeds,
         setting=format_setting(spec) or "default",
-        key=_setting(result),
+        key=setting_key(result),
         listeners_accuracy=_accuracy(merge_calm(frame)) if result.calm_is_neutral else None,
         all_clips=all_clips,
         labels=result.labels,

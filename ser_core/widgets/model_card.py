@@ -1,5 +1,7 @@
 """List what the prediction page offers, and say how well a network does and where it must not be used."""
 
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 from ser_core import corpora
@@ -7,7 +9,14 @@ from ser_core._utils.errors import SerError
 from ser_core.inference.limits import NOT_FOR, limit_texts, measured_performance
 from ser_core.widgets.rendering import render
 
-__all__ = ["NOT_FOR", "available_models", "available_samples", "limitations", "measured_performance"]
+__all__ = [
+    "NOT_FOR",
+    "available_models",
+    "available_samples",
+    "is_training_file",
+    "limitations",
+    "measured_performance",
+]
 
 
 def available_samples() -> dict[str, tuple[str, Path]]:
@@ -42,16 +51,30 @@ def available_models() -> dict[str, Path | None]:
         Name to the file of the weights; None is the pretrained network.
     """
     from ser_core.experiments import store
+    from ser_core.results.formatting import format_setting, system_title
 
-    found: dict[str, Path | None] = {"shipped with the suite": None}
+    found: dict[str, Path | None] = {"pretrained (comes with the suite)": None}
+    yours = []
     for result in store.load_rows(store.store_dir()):
         weights = store.weights_path(result)
         if result.ok and weights.is_file():
             spec = result.spec
-            mark = ", demo" if result.demo else ""
-            about = f"{spec['model']} on {spec['corpus']}, {spec['protocol']} {spec['fold']}, seed {spec['seed']}"
-            found[f"{about}{mark} ({result.hash[:6]})"] = weights
+            parts = [f"{system_title(spec['model'])}", format_setting(spec), f"protocol {spec['protocol']}"]
+            parts += [f"fold {spec['fold']}", f"seed {spec['seed']}"]
+            about = f"yours, {corpora.corpus_title(spec['corpus'])}: {', '.join(part for part in parts if part)}"
+            yours.append((f"{about} ({result.hash[:6]})", weights))
+    found |= dict(sorted(yours))
     return found
+
+
+def is_training_file(content: bytes) -> bool:
+    """Return whether a file is a recording that the pretrained network was trained on, by its SHA-256."""
+    return sha256(content).hexdigest() in _training_digests()
+
+
+@lru_cache(maxsize=1)
+def _training_digests() -> frozenset[str]:
+    return frozenset(corpora.manifest("ravdess")["sha256"])
 
 
 def limitations(predictor, model: Path | None = None) -> str:

@@ -1,0 +1,109 @@
+"""The overview: the claim and the measured accuracy under every protocol, for the best system of each kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_core import models
+from ser_core.experiments.grids import A5
+from ser_core.results.formatting import system_title
+from ser_core.results.leaderboard import Leaderboard
+from ser_core.results.pooling import select_clean
+from ser_core.results.protocol_ladder import CLAIM, Rung, make_rung, setting_key
+from ser_core.results.records import PooledResult
+
+PROTOCOLS = (CLAIM, "leaky", "random", "speaker", "cross")
+"""Rows of the overview: what the paper claims, and protocols from the easiest to the hardest."""
+PAPER, CLASSICAL, SMALL, PRETRAINED = "the paper's network", "best classical", "best small network", "best pretrained"
+KINDS = (PAPER, CLASSICAL, SMALL, PRETRAINED)
+"""Columns of the overview."""
+
+
+@dataclass(frozen=True, eq=False)
+class OverviewColumn:
+    """One kind of system.
+
+    Attributes
+    ----------
+    kind : str
+        one of :data:`KINDS`
+    system : str
+        title of the system of this kind with the best UAR on all folds; "" where none was measured
+    claimed : float or None
+        accuracy that the paper claims for it, a fraction
+    measured : dict
+        protocol to :class:`~ser_core.results.protocol_ladder.Rung`; protocols that were not measured are missing
+    """
+
+    kind: str
+    system: str
+    claimed: float | None
+    measured: dict[str, Rung]
+
+
+def kind_of(model: str) -> str:
+    """Return the kind of a system.
+
+    >>> kind_of("cnn_bilstm_attention"), kind_of("svm"), kind_of("a1")
+    ("the paper's network", 'best classical', 'best small network')
+    """
+    if model == A5:
+        return PAPER
+    if model not in models.MODELS:
+        return SMALL
+    known = models.MODELS[model]
+    if known.build.startswith("ser_core.models.probes:"):
+        return PRETRAINED
+    return CLASSICAL if known.kind == "learner" else SMALL
+
+
+def overview(board: Leaderboard, pooled: list[PooledResult], folder: str | Path) -> list[OverviewColumn]:
+    """Find the best system of each kind, and its results under the other protocols.
+
+    Parameters
+    ----------
+    board : Leaderboard
+        of the corpus, under ``speaker``
+    pooled : list of PooledResult
+        of any corpora and protocols
+    folder : path
+        of their predictions
+
+    Returns
+    -------
+    list of OverviewColumn
+        one per kind, in the order of :data:`KINDS`
+    """
+    columns = []
+    for kind in KINDS:
+        best = next((result for result in board.ranked if kind_of(result.spec["model"]) == kind), None)
+        if best is None:
+            columns.append(OverviewColumn(kind, "", None, {}))
+            continue
+        alike = [
+            result
+            for result in select_clean(pooled)
+            if result.ok and (result.spec["model"], result.spec["corpus"]) == (best.spec["model"], board.corpus)
+        ]
+        measured = {board.protocol: make_rung(best, folder)}
+        for protocol in PROTOCOLS:
+            found = [result for result in alike if result.spec["protocol"] == protocol]
+            if found and protocol not in measured:
+                key = setting_key(best)
+                order = sorted(found, key=lambda result: (setting_key(result) != key, -len(result.folds)))
+                measured[protocol] = make_rung(order[0], folder)
+        columns.append(OverviewColumn(kind, system_title(best.spec["model"]), best.claimed_accuracy, measured))
+    return columns
+
+
+def unmeasured_words(columns: list[OverviewColumn]) -> str:
+    """Say which kinds were not measured on all folds, and which protocols only some have; "" where all were."""
+    absent = [column.kind.removeprefix("best ") for column in columns if not column.system]
+    parts = [f"no {name} system was measured on all folds" for name in absent]
+    for column in columns:
+        lacking = [name for name in PROTOCOLS[1:] if name not in column.measured]
+        if column.system and lacking:
+            parts.append(f"{column.system} was not measured under {', '.join(lacking)}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
