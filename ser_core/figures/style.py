@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 import matplotlib
+import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, SKY, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
@@ -110,16 +112,15 @@ def finish(figure: Figure) -> Figure:
 
 def count_marks(figure: Figure) -> float:
     """Return the number of points and shapes of a figure; infinite with an image."""
-    count = 0
+    count = 0.0
     for ax in figure.axes:
-        if ax.images:
+        if ax.images or any(isinstance(group, QuadMesh) for group in ax.collections):
             return float("inf")
-        count += sum(len(line.get_xydata()) for line in ax.lines)
-        count += sum(len(patch.get_path().vertices) for patch in ax.patches)
+        count += sum(np.size(line.get_xdata()) for line in ax.lines)
+        count += sum(np.shape(patch.get_path().vertices)[0] for patch in ax.patches)
         for group in ax.collections:
-            if type(group).__name__ == "QuadMesh":
-                return float("inf")
-            count += max(len(group.get_offsets()), sum(len(path.vertices) for path in group.get_paths()))
+            paths = sum(np.shape(path.vertices)[0] for path in group.get_paths())
+            count += max(np.shape(group.get_offsets())[0], paths)
     return count
 
 

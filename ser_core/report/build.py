@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ser_core._utils import machine, paths
 from ser_core._utils.atomic import write_atomically
@@ -151,7 +151,8 @@ def _cards(sources: list[Path], home: Path, badge: str, failures: dict[str, str]
     for source in sources:
         executed = home / "notebooks" / source.name
         title, text = title_and_summary(source)
-        card = {"title": title, "text": text, "page": "", "picture": None, "failure": failures.get(source.stem, "")}
+        card: dict[str, Any] = {"title": title, "text": text, "page": "", "picture": None}
+        card["failure"] = failures.get(source.stem, "")
         if executed.is_file():
             card |= {"page": f"{source.stem}.html", "picture": thumbnail(executed)}
         else:

@@ -46,7 +46,7 @@ def _measured_cell(rung: Rung | None) -> dict | None:
     """Return what the template shows of a result under one protocol."""
     if rung is None:
         return None
-    folds = format_folds(rung.folds, rung.folds_total)
+    folds = format_folds(len(rung.folds), rung.folds_total)
     return {
         "percent": f"{100 * rung.accuracy:.1f}",
         "limits": format_interval(rung.interval) if rung.interval else "",
