@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from ser_core import corpora, features, models
 from ser_core._utils.errors import SerError
-from ser_core.figures import diagrams, plots
+from ser_core.figures import diagrams, plots, style
 from ser_core.results import pooling
 
 RATE = 16_000
@@ -178,3 +178,21 @@ def test_architecture_draws_every_layer_with_shape_and_weights():
     assert all(layer.name in text for layer in model.layers)
     assert "400 × 64\n8,128 weights" in text and "50 × 128\n164,352 weights" in text
     assert sum(layer["parameters"] for layer in diagrams.layers(model)) == 469_257
+
+
+def test_a_figure_with_few_marks_is_shown_as_svg_whose_text_is_text():
+    from xml.etree import ElementTree
+
+    def draw(marks, picture=False):
+        fig, ax = style.subplots()
+        ax.plot(range(marks))
+        if picture:
+            ax.imshow([[0, 1]])
+        ax.set_title("a < b & c")
+        return style.finish(fig)
+
+    root = ElementTree.fromstring(draw(10)._repr_svg_())
+    texts = [element.text for element in root.iter() if element.tag.endswith("}text")]
+    assert "a < b & c" in texts and "width" not in root.attrib and root.attrib["viewBox"].startswith("0 0 ")
+    assert root.attrib["role"] == "img" and style.figure_svg(draw(10)) == style.figure_svg(draw(10))
+    assert not hasattr(draw(style.FEW_MARKS + 1), "_repr_svg_") and not hasattr(draw(2, picture=True), "_repr_svg_")

@@ -46,7 +46,8 @@ class ReportPreprocessor(Preprocessor):
                     output.metadata.setdefault("image/png", {})["alt"] = _caption(following)
                     data["image/png"] = smaller_png(data["image/png"])
                 if "image/svg+xml" in data:
-                    data["image/svg+xml"] = data["image/svg+xml"].replace('aria-label=""', _label(following), 1)
+                    picture = data.pop("image/svg+xml").replace('aria-label=""', _label(following), 1)
+                    data["text/html"] = f'<div class="output_svg">{picture}</div>'
         return nb, resources
 
 
