@@ -19,6 +19,9 @@ PAPER, CLASSICAL, SMALL, PRETRAINED = "the paper's network", "best classical", "
 KINDS = (PAPER, CLASSICAL, SMALL, PRETRAINED)
 """Columns of the overview."""
 
+LEARNERS = ("ser_core.models.classical:", "ser_core.models.linear:")
+"""Where the classical systems are defined; a network may be a learner, too."""
+
 
 @dataclass(frozen=True, eq=False)
 class OverviewColumn:
@@ -45,17 +48,17 @@ class OverviewColumn:
 def kind_of(model: str) -> str:
     """Return the kind of a system.
 
-    >>> kind_of("cnn_bilstm_attention"), kind_of("svm"), kind_of("a1")
-    ("the paper's network", 'best classical', 'best small network')
+    >>> kind_of("a1"), kind_of("voice_network"), kind_of("svm"), kind_of("whisper_base")
+    ('best small network', 'best small network', 'best classical', 'best pretrained')
     """
     if model == A5:
         return PAPER
     if model not in models.MODELS:
         return SMALL
     known = models.MODELS[model]
-    if known.build.startswith("ser_core.models.probes:"):
+    if known.build.startswith("ser_core.models.probes:") or known.features.startswith("whisper"):
         return PRETRAINED
-    return CLASSICAL if known.kind == "learner" else SMALL
+    return CLASSICAL if known.build.startswith(LEARNERS) else SMALL
 
 
 def overview(board: Leaderboard, pooled: list[PooledResult], folder: str | Path) -> list[OverviewColumn]:
