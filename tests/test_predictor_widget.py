@@ -301,7 +301,8 @@ def test_names_cannot_become_markup():
 # The explorer and the matrix
 
 
-def test_the_explorer_filters_and_shows(own_store):
+def test_the_explorer_filters_and_shows(own_store, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_DATA", str(tmp_path / "none"))  # whatever the account has
     made = explorer.explore(["demo_ravdess", "emodb"])
     (title,) = made.corpus.options
     table = corpora.load("demo_ravdess")
