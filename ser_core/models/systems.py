@@ -138,11 +138,11 @@ MODELS: dict[str, Model] = {
         "Linear classifier, ComParE", features="compare_levels", source="Schuller et al. 2016", **_LINEAR_CLASSIFIER
     ),
     "voice_network": Model(
-        "Small network, voice functionals", f"{_MODELS}.voice_network:VoiceNetwork", "voice",
+        "Small network on voice functionals", f"{_MODELS}.voice_network:VoiceNetwork", "voice",
         "this suite; trained from scratch", "original", recipe=_RAW, kind="learner",
     ),
     "voice_network_distilled": Model(
-        "Small network, voice functionals, distilled", f"{_MODELS}.voice_network:DistilledVoiceNetwork",
+        "Small network on voice functionals, distilled", f"{_MODELS}.voice_network:DistilledVoiceNetwork",
         "voice_whisper", f"this suite; taught by {whisper.title('whisper_tiny_en_base')}", "original", recipe=_RAW,
         kind="learner",
     ),
