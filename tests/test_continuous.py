@@ -121,7 +121,7 @@ def test_what_has_no_meaning_is_one_line(corpus, own_store, options, words):
 
 def test_a_corpus_without_continuous_labels_is_one_line(own_store):
     shown = CliRunner().invoke(cli.main, ["run", "--target", "valence"])
-    assert shown.exit_code == 1 and "has no valence; its continuous labels are none" in shown.stderr
+    assert shown.exit_code == 1 and "has no valence; a list needs a column of that name" in shown.stderr
 
 
 def test_a_result_is_json(corpus, own_store):

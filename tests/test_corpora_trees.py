@@ -295,6 +295,34 @@ def test_csv_columns_beside_the_limits_are_no_fault(tmp_path, header):
         corpora.load(f"csv:{tmp_path / 'list.csv'}")
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("path,emotion,speakr,take", "the column speakr is ignored; is it speaker?"),
+        ("path,emotion,valance,take", "the column valance is ignored; is it valence?"),
+        ("path,emotion,speaker,comment", None),
+        ("path,emotion,speaker,speakers", None),  # the right one is there
+    ],
+)
+def test_csv_warns_of_a_column_that_is_nearly_known(tmp_path, header, words, recwarn):
+    plant(tmp_path, "a.wav")
+    (tmp_path / "list.csv").write_text(f"{header}\na.wav,happy,1,2\n")
+    corpora.load(f"csv:{tmp_path / 'list.csv'}")
+    said = [str(warning.message) for warning in recwarn if words or "ignored" in str(warning.message)]
+    assert [words in line for line in said] == [True] if words else not said
+
+
+def test_csv_with_continuous_labels(tmp_path):
+    plant(tmp_path, "a.wav", "b.wav")
+    path = tmp_path / "list.csv"
+    path.write_text("path,emotion,Valence,arousal\na.wav,sad,1.5,\nb.wav,happy,6,\n")
+    found = corpora.load(f"csv:{path}")
+    assert found["valence"].tolist() == [1.5, 6.0] and "arousal" not in found
+    path.write_text("path,emotion,valence\na.wav,sad,low\n")
+    with pytest.raises(SerError, match="line 2: valence: 'low' is not a number"):
+        corpora.load(f"csv:{path}")
+
+
 def test_csv_of_whole_recordings_has_no_columns_of_segments(tmp_path):
     plant(tmp_path, "a.wav", "b.wav")
     (tmp_path / "list.csv").write_text("path,emotion,start,end\na.wav,sad,0,\nb.wav,happy,,NaT\n")

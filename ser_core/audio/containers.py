@@ -63,7 +63,7 @@ def open_container(file: Source, name: str, stack: contextlib.ExitStack) -> Soun
     """
     file.seek(0)
     known = needs_pyav(file.read(32))
-    unusable = SerError(f"{name}: not audio that can be read; wav, flac, ogg, mp3 and aiff are")
+    unusable = SerError(f"{name}: not audio that can be read; give wav, flac, ogg, mp3 or aiff")
     try:
         import av
     except ImportError:

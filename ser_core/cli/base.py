@@ -360,7 +360,7 @@ def summary(result: RunResult) -> str:
     return (
         f"{where}{' (demo)' if result.demo else ''}: accuracy {100 * result.scores['accuracy']:.1f} %, "
         f"UAR {100 * result.scores['uar']:.1f} %{spread}, {result.n_test} utterances, "
-        f"{fitted}{incomplete}{_original_clips(result)}"
+        f"{fitted}{incomplete}{_original_clips(result)}; result {result.hash}"
     )
 
 

@@ -6,9 +6,10 @@ from file names such as ``<speaker>_...``, otherwise it is ``unknown``. The ``sp
 ``id`` is the relative path without suffix.
 
 ``csv:PATH``: a UTF-8 table with a header and the columns ``path`` (relative to the CSV) and ``emotion``. The columns
-``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong), ``take``, and ``start`` and ``end`` of a
-segment (seconds) are optional. The separator is a comma, semicolon or tab. Listed files that do not exist are
-``missing``. A column named twice, and limits of segments under other names or in other units, are refused.
+``speaker``, ``sex`` (female, male), ``text``, ``intensity`` (normal, strong), ``take``, ``start`` and ``end`` of a
+segment (seconds), ``arousal``, ``valence`` and ``dominance`` (numbers) are optional. The separator is a comma,
+semicolon or tab. Listed files that do not exist are ``missing``. A column named twice, and limits of segments under
+other names or in other units, are refused; of a name that is nearly a known one, a warning says that it is ignored.
 
 Known spellings of emotions (``Anger``, ``fear``, ``surprise``: ``table.SPELLINGS``) become the labels of the other
 corpora, so that a network trained on one of them can be tested. Any other name is kept, in lower case.
@@ -17,13 +18,16 @@ corpora, so that a network trained on one of them can be tested. Any other name 
 from __future__ import annotations
 
 import csv
+import difflib
+import math
 import os
 import re
 import unicodedata
+import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, SerWarning
 from ser_core._utils.paths import expand
 from ser_core._utils.segments import parse_limits, segment_mark
 from ser_core.corpora.table import LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem, utterance_frame
@@ -249,6 +253,12 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
     return lines
 
 
+NO_LABEL = ("", "nan", "none", "null", "<na>", "nat")
+"""Cells without a value, in lower case."""
+CONTINUOUS = ("arousal", "valence", "dominance")
+"""Columns of continuous labels."""
+KNOWN = ("path", "emotion", "speaker", "sex", "text", "intensity", "take", "start", "end", *CONTINUOUS)
+"""Columns that are read."""
 LIMITS = re.compile(
     r"(start|end|begin|onset|offset|stop|xmin|xmax|tmin|tmax)([ _-]?(time|s|ms|sec|seconds|samples?|frames?))?"
 )
@@ -256,7 +266,7 @@ LIMITS = re.compile(
 
 
 def _check_columns(columns: list[str], where: Path) -> None:
-    """Refuse a column that is named twice, and limits of segments that would be ignored."""
+    """Refuse a column named twice, and limits of segments that would be ignored; warn of a name nearly known."""
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
     if twice:
         raise SerError(f"{where}: the column {twice[0]} is named twice; leave one")
@@ -265,6 +275,24 @@ def _check_columns(columns: list[str], where: Path) -> None:
         raise SerError(
             f"{where}: the column {others[0]} would be ignored; the limits of a segment are start and end, in seconds"
         )
+    for column in columns:
+        alike = [] if column in KNOWN else difflib.get_close_matches(column, set(KNOWN) - set(columns), 1, 0.75)
+        if alike:
+            warnings.warn(f"{where}: the column {column} is ignored; is it {alike[0]}?", SerWarning, stacklevel=2)
+
+
+def read_number(value, at: str) -> float | None:
+    """Return the number of a cell, None for an empty one; SerError for anything else."""
+    text = "" if value is None else str(value).strip()
+    if text.lower() in NO_LABEL:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SerError(f"{at}: {text!r} is not a number")
+    return number
 
 
 def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:
@@ -282,7 +310,7 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        All columns of ``table.COLUMNS`` but ``corpus``, and ``start`` and ``end`` (None for a whole recording).
+        All columns of ``table.COLUMNS`` but ``corpus``, and those of ``table.NUMBERS`` (None where there is none).
 
     Raises
     ------
@@ -315,4 +343,5 @@ def utterance(line: dict[str, str], where: Path, number: int) -> dict[str, Any]:
         "take": line.get("take") or "01",
         **choices,
         **limits,
+        **{name: read_number(line.get(name), f"{where}, line {number}: {name}") for name in CONTINUOUS},
     }

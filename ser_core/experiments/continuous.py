@@ -111,7 +111,8 @@ def run_continuous(spec: Spec, target: str, *, fresh: bool = False, progress: bo
     table = usable.load(spec.corpus)
     if target not in table or not table[target].notna().any():
         known = [name for name in scoring.DIMENSIONS if name in table and table[name].notna().any()]
-        raise SerError(f"{spec.corpus}: has no {target}; its continuous labels are {', '.join(known) or 'none'}")
+        others = f"its continuous labels are {', '.join(known)}" if known else "a list needs a column of that name"
+        raise SerError(f"{spec.corpus}: has no {target}; {others}")
     name = f"{spec_hash(spec, _version(spec, table))}-{target}"
     stored = None if fresh else _stored(folder() / f"{name}.json")
     return stored or _measure(spec, target, table, name, progress)

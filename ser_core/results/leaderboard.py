@@ -266,10 +266,17 @@ def reference_lines(board: Leaderboard) -> list[tuple[str, float]]:
 
 
 def common_setting(board: Leaderboard) -> str:
-    """Describe the settings that all ranked results share, and the lines to compare with, in one sentence."""
-    words = ", ".join(board.common) or "the defaults"
+    """Describe the settings of the networks, what the others are compared with, and the test, in a few sentences."""
     lines = "; ".join(f"{name} {value:.1f} %" for name, value in reference_lines(board))
-    return f"Setting of the networks: {words}. For comparison: {lines}. p: sign-flip test over speakers, after Holm."
+    text = f"For comparison: {lines}."
+    if board.common:
+        text = f"Setting of the networks: {', '.join(board.common)}. {text}"
+    units = {change.unit for change in board.changes if change and change.unit != "none"}
+    if not board.reference or not units:
+        return text
+    training = "with augmented copies" if board.reference.spec["augment"] else "without augmented copies"
+    reference = f"{system_title(board.reference.spec['model'])}, {training}"
+    return f"{text} Reference: {reference}. p: sign-flip test over {' and '.join(sorted(units))}s, after Holm."
 
 
 def leaderboard_markdown(pooled: list[PooledResult], folder: str | Path, protocol: str = "speaker") -> str:

@@ -160,7 +160,7 @@ class PredictorPanel(ipywidgets.VBox):
             return self._add_failure(name, "no usable model; choose another one above")
         self._show_status(f"Predicting {name} …")
         if key and isinstance(source, bytes) and not is_decodable(source):
-            refusal = "not audio that can be read here or by this browser; wav, flac, ogg, mp3 and aiff are"
+            refusal = "not audio that can be read here or by this browser; give wav, flac, ogg, mp3 or aiff"
             if source and self.upload.decode(key, name, refusal):
                 return None
         if key:

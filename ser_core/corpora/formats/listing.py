@@ -12,7 +12,6 @@ and makes the utterance table. The rules are the same for all formats:
 import csv
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import parse_limits, segment_mark
 from ser_core.corpora import folder
+from ser_core.corpora.folder import NO_LABEL, read_number
 from ser_core.corpora.table import SUFFIXES, utterance_frame
 
 ENTRY_KEYS = (
@@ -59,7 +59,6 @@ SUBSETS = {
 }
 """Names of a subset, in lower case."""
 
-NO_LABEL = ("", "nan", "none", "null", "<na>", "nat")
 SHARE = 5
 """Where a published partition has no validation subset, one in five training utterances (or speakers) validates."""
 
@@ -177,20 +176,6 @@ def normalise_label(value) -> str | None:
     """Return the emotion of a cell by its name here; None for an empty cell."""
     text = "" if value is None else str(value).strip()
     return None if text.lower() in NO_LABEL else folder.normalise_emotion(text)
-
-
-def read_number(value, at: str) -> float | None:
-    """Return the number of a cell, None for an empty one; SerError for anything else."""
-    text = "" if value is None else str(value).strip()
-    if text.lower() in NO_LABEL:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise SerError(f"{at}: {text!r} is not a number")
-    return number
 
 
 def _text(value, default: str = "unknown") -> str:
