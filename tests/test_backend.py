@@ -43,6 +43,31 @@ def test_a_foreign_keras_json_and_environment_change_nothing(content, tmp_path):
     assert done.stdout.splitlines() == USUAL, done.stderr
 
 
+LEARN = """
+import numpy as np
+from ser_core.models.voice_network import perceptron
+from ser_core.training import mixing
+
+x = np.random.default_rng(0).normal(size=(70, 1, 5)).astype("float32")
+network = mixing.fit_mixed(lambda: perceptron(5, 2), x, np.eye(2)[np.arange(70) % 2], epochs=2)
+print(network.dtype, [array.astype(float).sum().hex() for array in network.get_weights()])
+"""
+
+
+def test_a_learner_that_trains_networks_is_the_same_on_every_account(tmp_path):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps({"floatx": "float64", "epsilon": 0.01}))
+    plain = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    hostile = plain | {"KERAS_HOME": str(tmp_path / ".keras"), "HOME": str(tmp_path), "TF_ENABLE_ONEDNN_OPTS": "0"}
+    hostile |= {"KERAS_MAX_EPOCHS": "1"}
+    first, second = (
+        subprocess.run([sys.executable, "-c", LEARN], env=environment, capture_output=True, text=True)
+        for environment in (plain, hostile)
+    )
+    assert first.stdout.startswith("float32"), first.stderr
+    assert second.stdout == first.stdout and second.stderr == ""
+
+
 def test_settings_made_after_the_import_are_put_back():
     keras = backend.load_keras()
     keras.config.set_image_data_format("channels_first")

@@ -80,12 +80,12 @@ def fit_mixed(build: Callable[[], keras.Model], x: np.ndarray, targets: np.ndarr
     keras.Model
         after the last epoch
     """
-    import keras
-
     from ser_core.training import fit
 
     config = MixingConfig(**settings)
     fit.prepare_backend(config.seed)
+    import keras  # after the settings of the account are out of the way
+
     network = build()
     steps = config.epochs * max(1, len(x) // config.batch)
     warm_up = math.ceil(steps / 10)
