@@ -323,7 +323,9 @@ def kernels(server):
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            count += parent == server.process.pid and b"ipykernel" in (folder / "cmdline").read_bytes()
+            count += (
+                parent == server.process.pid and b"kernel-" in (folder / "cmdline").read_bytes()
+            )  # the file of its ports
     return count
 
 
@@ -340,7 +342,7 @@ def test_twenty_loads_leave_no_kernel_and_a_page_too_many_says_so(browser, tmp_p
             while tabs[0].goto(page_address(server)).status != 200:  # the kernel of the page before is still ending
                 time.sleep(0.5)
             tabs[0].get_by_role("button", name="Upload audio").wait_for()
-            assert kernels(server) <= 3
+            assert 1 <= kernels(server) <= 3
         assert [tab.goto(page_address(server)).status for tab in tabs[1:]] == [200, 200, 503]
         assert "At most 3 prediction pages" in tabs[3].locator("p").inner_text() and outside(tabs[3]) == []
         for tab in tabs:

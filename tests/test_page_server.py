@@ -15,6 +15,7 @@ class Manager:
     """What the keeper uses of Voila's manager: a pool of one kernel, and kernels by their name."""
 
     notebook_path = "page.ipynb"
+    _pools: dict[str, list] = {}
 
     def __init__(self):
         self._kernels, self._kernel_connections, self.pool, self.count = {}, {}, [], 0
@@ -108,6 +109,27 @@ def test_the_kernel_of_an_idle_page_ends_but_not_one_at_work_or_the_one_kept_rea
     (ready,) = manager.pool
     asyncio.run(keeper.end_gone())
     assert idle not in manager and busy in manager and ready in manager
+
+
+def test_a_start_that_failed_leaves_the_pool(kept):
+    keeper, manager, _ = kept
+    (ready,) = manager.pool
+
+    async def start(kernel):
+        if kernel is None:
+            raise OSError("no more processes")
+        return {"kernel_id": kernel}
+
+    async def look():
+        starts = [asyncio.ensure_future(start(kernel)) for kernel in (ready, None, "of a process that ended")]
+        waiting = asyncio.ensure_future(asyncio.sleep(60))
+        await asyncio.wait(starts)
+        manager._pools = {"page.ipynb": [*starts, waiting]}
+        await keeper.end_gone()
+        waiting.cancel()
+        return manager._pools["page.ipynb"] == [starts[0], waiting]
+
+    assert asyncio.run(look())
 
 
 def test_a_request_that_fails_is_no_page(kept):

@@ -95,9 +95,15 @@ class KernelKeeper:
         return rendered
 
     def _fill_if_room(self, **options: Any) -> None:
-        """Start the kernel that is kept ready, unless the pages have them all."""
+        """Start the kernel that is kept ready, unless the pages have them all; one that failed is replaced."""
+        for pool in self.manager._pools.values():
+            pool[:] = [start for start in pool if not start.done() or self._is_ready(start)]
         if self.pages < self.most:
             self._fill(**options)
+
+    def _is_ready(self, start: Any) -> bool:
+        """Return whether the start of a kernel succeeded, and the kernel is still there."""
+        return not start.cancelled() and start.exception() is None and start.result()["kernel_id"] in self.manager
 
     async def end_gone(self) -> None:
         """End the kernels of pages that are gone or idle, and keep one ready."""
