@@ -122,6 +122,7 @@ def test_a_missing_voila_is_an_error(monkeypatch):
 
 
 def test_the_page_is_a_title_a_sentence_and_the_widget():
-    title, code = nbformat.read(app.NOTEBOOK, as_version=4).cells
+    title, parameters, code = nbformat.read(app.NOTEBOOK, as_version=4).cells
     assert len([line for line in title.source.splitlines() if line]) == 2 and title.source.startswith("# ")
-    assert code.source.splitlines()[-1] == "ser.widgets.predictor.predictor()" and code.outputs == []
+    assert code.source.splitlines()[-1] == "ser.widgets.predictor.predictor(models)" and code.outputs == []
+    assert parameters.metadata.tags == ["parameters"] and parameters.source.startswith("models = None")
