@@ -363,6 +363,7 @@ def _fit_learner(spec: Spec, train, held_out, known: dict[str, np.ndarray], othe
     return Fitted(
         learner.predict_proba, getattr(learner, "parameters", None), {}, None, None,
         seconds=time.perf_counter() - clock, chosen=learner.chosen, validation=validation,
+        network=learner.as_network() if hasattr(learner, "as_network") else None,
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Input:
     znorm: bool = False  # whether Eq. 4 applies; other inputs are scaled with training statistics, or not at all
     normalise: bool = True  # whether the waveform may be scaled to a peak of 1; False keeps the recorded level
     extra: str = ""  # optional dependencies: pip install .[extra]
+    asked: str = ""  # input of a trained network that predicts, where training takes more, such as copies
     version: int = 1  # increased when its numbers change; part of the hash of a result
 
 
@@ -145,6 +146,7 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
     "voice": voice.at_speeds,
+    "voice_functionals": voice.voice_functionals,
     "voice_whisper": _voice_and_whisper,
     **{name: partial(whisper.utterance_vector, names=names) for name, names in whisper.COMBINATIONS.items()},
 }
@@ -289,13 +291,18 @@ INPUTS: dict[str, Input] = {
     "first_250ms": _vector("first 250 ms: 14 channels", "first_250ms", 2 * without_speech.FIRST_CHANNELS),
     "voice": Input(
         f"{voice.SIZE:,} voice functionals, three speeds", "voice", lambda values, settings: values,
-        lambda frames: (len(voice.SPEEDS), voice.SIZE), normalise=False,
+        lambda frames: (len(voice.SPEEDS), voice.SIZE), normalise=False, asked="voice_functionals",
     ),
+    "voice_peak": Input(
+        f"{voice.SIZE:,} voice functionals, three speeds, peak normalised", "voice", lambda values, settings: values,
+        lambda frames: (len(voice.SPEEDS), voice.SIZE), asked="voice_functionals",
+    ),
+    "voice_functionals": _vector(f"{voice.SIZE:,} voice functionals", "voice_functionals", voice.SIZE),
     "voice_whisper": Input(
         f"{voice.SIZE:,} voice functionals, three speeds, and a teacher's vector", "voice_whisper",
         lambda values, settings: values,
         lambda frames: (len(voice.SPEEDS) + 1, max(voice.SIZE, whisper.vector_size(TEACHER))), normalise=False,
-        extra="encoders",
+        extra="encoders", asked="voice_functionals",
     ),
     **{name: _layers(name) for name in encoders.CHECKPOINTS},
     **{f"{name}_steps": _steps(name) for name in encoders.CHECKPOINTS},

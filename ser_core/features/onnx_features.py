@@ -89,8 +89,7 @@ def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings
         known = ", ".join(name for name in features.CHANNELS if name != "wide")
         raise SerError(f"{what}: cannot be written as ONNX; the channels {known} without noise reduction can")
     if settings.normalise:
-        peak = graph.add("ReduceMax", graph.add("Abs", waveform), axes=[1], keepdims=1)
-        waveform = graph.add("Div", waveform, graph.add("Max", peak, graph.constant(1e-30)))
+        waveform = scale_to_peak(graph, waveform)
     static = _static(graph, graph.add("Unsqueeze", waveform, graph.integers(1)), settings.rate)
     first = _delta(graph, static)
     channels = graph.add("Concat", static, first, _delta(graph, first), axis=1)
@@ -102,6 +101,12 @@ def add_features(graph: Graph, waveform: str, settings: features.FeatureSettings
     padded = graph.add("Pad", x, graph.integers(0, 0, 0, 0, 0, settings.frames), graph.constant(0.0))
     cut = graph.add("Slice", padded, graph.integers(0), graph.integers(settings.frames), graph.integers(2))
     return graph.add("Transpose", cut, perm=[0, 2, 1])
+
+
+def scale_to_peak(graph: Graph, waveform: str) -> str:
+    """Add the nodes that scale waveforms [batch, samples] to a peak of 1; silence stays as it is."""
+    peak = graph.add("ReduceMax", graph.add("Abs", waveform), axes=[1], keepdims=1)
+    return graph.add("Div", waveform, graph.add("Max", peak, graph.constant(1e-30)))
 
 
 def fourier_kernels(frame: int) -> np.ndarray:

@@ -129,13 +129,14 @@ def network_facts(network: saved_models.SavedModel) -> dict:
     -------
     dict
         ``name``, ``hash``, ``labels``, ``temperature``, ``licence``, ``demo``, ``spec``, ``rate`` in Hz,
-        ``window_seconds`` and ``attends``.
+        ``window_seconds``, ``padded`` (whether shorter recordings are) and ``attends``.
     """
     names = ("name", "hash", "labels", "temperature", "licence", "demo", "spec")
     settings = network.settings
     return {name: network.facts[name] for name in names} | {
         "rate": settings.rate,
         "window_seconds": window_seconds(settings),
+        "padded": settings.features != "voice_functionals",
         "attends": "attention" in {layer.name for layer in network.network.layers},
     }
 

@@ -37,7 +37,8 @@ def describe(facts: dict[str, Any], files: list[str]) -> dict[str, Any]:
         denoised), ``temperature``, ``license``, ``trained_on`` (corpus, protocol, fold, seed), ``demo``, ``files``
     """
     spec, labels = complete_fields(facts["spec"]), facts["labels"]
-    made = inputs.get_input(spec["features"])
+    name = inputs.get_input(spec["features"]).asked or spec["features"]
+    made = inputs.get_input(name)
     return {
         "model_type": MODEL_TYPE,
         "name": facts["name"],
@@ -49,7 +50,7 @@ def describe(facts: dict[str, Any], files: list[str]) -> dict[str, Any]:
         "sampling_rate": facts["rate"],
         "window_seconds": facts["window_seconds"],
         "features": {
-            "name": spec["features"],
+            "name": name,
             "title": made.title,
             "frames": spec["frames"],
             "shape": list(made.shape(spec["frames"])),

@@ -58,6 +58,8 @@ class OnnxNetwork:
             )  # the fallback, to the same provider, prints on standard output
             facts = self.session.get_modelmeta().custom_metadata_map
             self.facts = json.loads(facts["ser"])
+            batch = self.session.get_inputs()[0].shape[:1]
+            self._at_once = 1 if batch == [1] else None  # a file may take one waveform at a time
         except KeyError:
             raise SerError(f"{path}: not a network by `ser export` (its metadata are missing)") from None
         except Exception as error:
@@ -70,7 +72,12 @@ class OnnxNetwork:
 
     def __call__(self, waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         if self.settings is None:
-            return self.run(np.ascontiguousarray(waveforms, dtype=np.float32))
+            given = np.ascontiguousarray(waveforms, dtype=np.float32)
+            if self._at_once is None or len(given) <= self._at_once:
+                return self.run(given)
+            answers = [self.run(given[place : place + 1]) for place in range(len(given))]
+            joined = [np.concatenate(parts) for parts in zip(*answers, strict=True) if parts[0] is not None]
+            return joined[0], joined[1] if len(joined) > 1 else None
         return self.run(np.stack([self._features(waveform) for waveform in waveforms]))
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -142,8 +149,9 @@ class KerasNetwork:
 
         self.trained = saved_models.load_model(model)
         self._check_weights()
-        self.facts = self.trained.facts | {"attends": "attention" in {n.name for n in self.trained.network.layers}}
         self.settings = self.trained.settings
+        attends = "attention" in {layer.name for layer in self.trained.network.layers}
+        self.facts = self.trained.facts | {"attends": attends, "padded": self.settings.features != "voice_functionals"}
         self.rate, self.seconds = self.settings.rate, window_seconds(self.settings)
         self.network: Any = models.attention_model(self.trained.network) or self.trained.network
         self.steps = saved_models.averaged_steps(self.trained.network)
@@ -177,7 +185,7 @@ class KerasNetwork:
 
 
 def window_seconds(settings) -> float:
-    """Return the length of a network's input in seconds: its frames of 10 ms, or 4 s for other inputs.
+    """Return the length of a network's input in seconds: its frames of 10 ms; 5 s of functionals; else 4 s.
 
     Parameters
     ----------
@@ -190,4 +198,6 @@ def window_seconds(settings) -> float:
     >>> window_seconds(FeatureSettings(features="42", frames=300))
     3.0
     """
-    return settings.frames * features.HOP_SECONDS if settings.features in features.CHANNELS else 4.0
+    if settings.features in features.CHANNELS:
+        return settings.frames * features.HOP_SECONDS
+    return 5.0 if settings.features == "voice_functionals" else 4.0

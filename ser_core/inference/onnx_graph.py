@@ -10,7 +10,8 @@ import numpy as np
 
 from ser_core import features
 from ser_core._utils.errors import SerError
-from ser_core.features.onnx_features import Graph, add_features
+from ser_core.features.onnx_features import Graph, add_features, scale_to_peak
+from ser_core.features.onnx_voice import add_voice_functionals
 from ser_core.inference.saved_models import averaged_steps
 
 OPSET, IR_VERSION = 17, 8
@@ -227,6 +228,14 @@ def _add(graph: Graph, layer, *parts: str) -> str:
     return y
 
 
+def _average(graph: Graph, layer, *parts: str) -> str:
+    return graph.add("Mean", *parts)
+
+
+def _clip(graph: Graph, layer, x: str) -> str:
+    return graph.add("Clip", x, *(graph.constant(np.float32(limit)) for limit in (layer.x_min, layer.x_max)))
+
+
 def _concatenate(graph: Graph, layer, *parts: str) -> str:
     return graph.add("Concat", *parts, axis=int(layer.axis))
 
@@ -239,9 +248,11 @@ def _identity(graph: Graph, layer, x: str) -> str:
 LAYERS: dict[str, Callable[..., str]] = {
     "Activation": lambda graph, layer, x: _activation(graph, x, layer.activation),
     "Add": _add,
+    "Average": _average,
     "AveragePooling1D": _pooling("AveragePool"),
     "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,
+    "Clip": _clip,
     "Concatenate": _concatenate,
     "Conv1D": _conv1d,
     "Dense": _dense,
@@ -317,9 +328,13 @@ def _equal_weights(graph: Graph, x: str, steps: int) -> str:
 
 
 def _probabilities(graph: Graph, layer, given: list[str], temperature: float) -> str:
-    """Add the last layer: a dense softmax, whose logits are divided by the temperature."""
+    """Add the last layer: a dense softmax, whose logits are divided by the temperature, or an average of such."""
+    if type(layer).__name__ == "Average":
+        mean = graph.add("Max", _average(graph, layer, *given), graph.constant(1e-30))
+        scores = graph.add("Div", graph.add("Log", mean), graph.constant(temperature))
+        return graph.add("Softmax", scores, axis=-1, output="probabilities")
     if type(layer).__name__ != "Dense" or getattr(layer.activation, "__name__", "") != "softmax":
-        raise SerError(f"layer {layer.name}: the last layer must be Dense with softmax to be written as ONNX")
+        raise SerError(f"layer {layer.name}: only Dense with softmax, or an average of such, can end an ONNX file")
     logits = graph.add("Div", _logits(graph, layer, *given), graph.constant(temperature))
     return graph.add("Softmax", logits, axis=-1, output="probabilities")
 
@@ -346,7 +361,8 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
     Returns
     -------
     onnx.ModelProto
-        Input ``waveform``: float32 [batch, samples], mono at ``settings.rate`` Hz. Outputs ``probabilities``
+        Input ``waveform``: float32 [batch, samples], mono at ``settings.rate`` Hz; a batch of 1 for voice functionals,
+        because the utterances differ in what counts as speech. Outputs ``probabilities``
         [batch, labels] and, where the network attends or takes the mean over time, ``attention`` [batch, steps].
 
     Raises
@@ -355,10 +371,15 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
         For features or a layer that cannot be written as ONNX.
     """
     graph = Graph()
-    features_name = add_features(graph, "waveform", settings)
+    voiced = settings.features == "voice_functionals"
+    if voiced:
+        waveform = scale_to_peak(graph, "waveform") if settings.normalise else "waveform"
+        features_name = add_voice_functionals(graph, waveform, settings.rate)
+    else:
+        features_name = add_features(graph, "waveform", settings)
     graph.half = half
     outputs = add_network(graph, network, features_name, temperature)
-    return _finished(graph, "waveform", ["batch", "samples"], outputs, labels, facts)
+    return _finished(graph, "waveform", [1 if voiced else "batch", "samples"], outputs, labels, facts)
 
 
 def network_model(network):
@@ -390,7 +411,8 @@ def _finished(graph: Graph, given: str, shape: list, outputs: list[str], labels:
     from onnx import TensorProto, helper
 
     graph.prune(outputs)
-    shapes: dict[str, list[str | int | None]] = {"probabilities": ["batch", labels], "attention": ["batch", "steps"]}
+    batch = shape[0]
+    shapes: dict[str, list[str | int | None]] = {"probabilities": [batch, labels], "attention": [batch, "steps"]}
     made = helper.make_graph(
         graph.nodes,
         "ser",

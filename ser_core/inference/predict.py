@@ -1,8 +1,9 @@
 """Predict the emotion of a recording with the pretrained, an exported or a trained network.
 
 The pretrained network is an ONNX file that includes the features. It needs only numpy, soundfile, soxr and
-onnxruntime; a ``.keras`` file or a result's hash needs Keras. The input is a window of 4 s. Shorter recordings are
-padded with zeros; longer ones are cut into windows whose probabilities are averaged. The prediction's ``notes`` say so.
+onnxruntime; a ``.keras`` file or a result's hash needs Keras. The input is a window of a few seconds. A network of
+frames gets shorter recordings padded with zeros, one of functionals as they are. Longer ones are cut into windows whose
+probabilities are averaged. The prediction's ``notes`` say so.
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ class Predictor:
         self.demo: bool = bool(facts["demo"])
         self.licence: str = facts["licence"]
         self.attends: bool = facts["attends"]
+        self._padded: bool = facts.get("padded", True)
         self._domain = read_domain(facts.get("domain"))
 
     def predict(self, source, *, name: str | None = None) -> Prediction:
@@ -301,7 +303,7 @@ class Predictor:
             notes.append("demo network, trained on synthetic speech: it says nothing about people")
         if unlike:
             notes.append(UNLIKE)
-        if count < size:
+        if count < size and self._padded:
             notes.append(f"padded to {self.window_seconds:g} s")
         if len(silent) > 1:
             notes.append(f"averaged over {len(silent)} windows of {self.window_seconds:g} s")

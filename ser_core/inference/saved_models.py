@@ -5,7 +5,7 @@ same fields. A network without one is refused, because the meaning of its output
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ser_core._utils import backend
 from ser_core._utils.errors import SerError
 from ser_core.experiments.row_shapes import check_spec
 from ser_core.experiments.spec import complete_fields, current_names
-from ser_core.features import FeatureSettings
+from ser_core.features import FeatureSettings, inputs
 from ser_core.inference.checks import check_temperature
 from ser_core.metrics import temperature_scaling
 
@@ -46,10 +46,15 @@ class SavedModel:
 
 
 def read_settings(facts: dict):
-    """Read the settings of a network's input, a :class:`ser_core.features.FeatureSettings`, from its facts."""
+    """Read the settings of a network's input, a :class:`ser_core.features.FeatureSettings`, from its facts.
+
+    Training may take more than prediction, such as copies of each utterance; the settings are those of prediction.
+    """
     check_spec(facts["spec"])
     spec = complete_fields(facts["spec"])  # no Spec, which would import a user-defined model
-    return FeatureSettings(**{item.name: spec[item.name] for item in fields(FeatureSettings)})
+    settings = FeatureSettings(**{item.name: spec[item.name] for item in fields(FeatureSettings)})
+    asked = inputs.get_input(settings.features).asked
+    return replace(settings, features=asked) if asked else settings
 
 
 def licence_of(corpus: str, demo: bool) -> str:

@@ -154,11 +154,12 @@ def page_facts(facts: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``labels``, ``rate`` (Hz), ``window_seconds``, ``demo`` and ``limits`` of the network, ``about`` (a sentence),
-        and the constants of :mod:`ser_core.inference.predict` and :mod:`ser_core.audio`.
+        ``labels``, ``rate`` (Hz), ``window_seconds``, ``padded``, ``demo`` and ``limits`` of the network, ``about`` (a
+        sentence), and the constants of :mod:`ser_core.inference.predict` and :mod:`ser_core.audio`.
     """
     own = {name: facts[name] for name in ("labels", "rate", "window_seconds", "demo", "limits")}
     return own | {
+        "padded": facts.get("padded", True),
         "domain": domain_facts(facts.get("domain"), facts["rate"]),
         "unlike": domain.UNLIKE,
         "about": f"{facts['name']}. Nothing that you record or choose leaves this page, and it needs no connection.",

@@ -52,12 +52,19 @@ def perceptron(size: int, classes: int) -> keras.Model:
     import keras
 
     given = keras.Input((size,))
-    x = keras.layers.Dropout(INPUT_DROPOUT)(given)
-    x = keras.layers.Dense(UNITS)(x)
-    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
-    x = keras.layers.ReLU()(x)
-    x = keras.layers.Dropout(DROPOUT)(x)
-    return keras.Model(given, keras.layers.Dense(classes, activation="softmax")(x), name="voice_network")
+    return keras.Model(given, _answer(given, classes), name="voice_network")
+
+
+def _answer(x, classes: int, number: int = 0):
+    """Apply the layers of a perceptron, named by its number, to [batch, size]: probabilities [batch, classes]."""
+    from keras import layers
+
+    x = layers.Dropout(INPUT_DROPOUT, name=f"input_dropout_{number}")(x)
+    x = layers.Dense(UNITS, name=f"hidden_{number}")(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"normalization_{number}")(x)
+    x = layers.ReLU(name=f"relu_{number}")(x)
+    x = layers.Dropout(DROPOUT, name=f"dropout_{number}")(x)
+    return layers.Dense(classes, activation="softmax", name=f"answer_{number}")(x)
 
 
 class VoiceNetwork:
@@ -121,6 +128,21 @@ class VoiceNetwork:
         """Return probabilities [utterances, classes]; only the row of the recording as it is counts."""
         scores = self._scores(x[:, :1])[:, 0]
         return np.mean([network.predict(scores, batch_size=256, verbose=0) for network in self.networks], axis=0)
+
+    def as_network(self) -> keras.Model:
+        """Return one network that gives what ``predict_proba`` gives: from functionals [batch, size], not scaled."""
+        import keras
+
+        given = keras.Input((voice.SIZE,))
+        x = keras.layers.Normalization(mean=self.mean, variance=np.square(self.deviation), name="scores")(given)
+        x = keras.ops.clip(x, -LIMIT, LIMIT)
+        answers = [_answer(x, self.classes, number) for number in range(len(self.networks))]
+        whole = keras.Model(given, keras.layers.Average(name="average")(answers), name="voice_network")
+        for number, network in enumerate(self.networks):
+            trained = [layer for layer in network.layers if layer.weights]
+            for layer, name in zip(trained, ("hidden", "normalization", "answer"), strict=True):
+                whole.get_layer(f"{name}_{number}").set_weights(layer.get_weights())
+        return whole
 
     def _functionals(self, x: np.ndarray) -> np.ndarray:
         return x[:, : len(voice.SPEEDS), : voice.SIZE]

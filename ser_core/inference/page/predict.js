@@ -68,7 +68,7 @@ function notesOf(samples, windows, size, unlike, facts) {
   const notes = [], silent = windows.filter((window) => window.silent).length;
   if (facts.demo) notes.push("demo network, trained on synthetic speech: it says nothing about people");
   if (unlike) notes.push(facts.unlike);
-  if (samples.length < size) notes.push(`padded to ${facts.window_seconds} s`);
+  if (samples.length < size && facts.padded) notes.push(`padded to ${facts.window_seconds} s`);
   if (windows.length > 1) notes.push(`averaged over ${windows.length} windows of ${facts.window_seconds} s`);
   if (silent === windows.length) notes.push("silent");
   else if (silent) notes.push(`${silent} silent window${silent > 1 ? "s" : ""} left out`);
