@@ -129,11 +129,12 @@ def network_facts(network: saved_models.SavedModel) -> dict:
     -------
     dict
         ``name``, ``hash``, ``labels``, ``temperature``, ``licence``, ``demo``, ``spec``, ``rate`` in Hz,
-        ``window_seconds``, ``padded`` (whether shorter recordings are) and ``attends``.
+        ``window_seconds``, ``padded`` (whether shorter recordings are) and ``attends``; ``whole_corpus`` where it was
+        trained on all of one.
     """
-    names = ("name", "hash", "labels", "temperature", "licence", "demo", "spec")
+    names = ("name", "hash", "labels", "temperature", "licence", "demo", "spec", "whole_corpus")
     settings = network.settings
-    return {name: network.facts[name] for name in names} | {
+    return {name: network.facts[name] for name in names if name in network.facts} | {
         "rate": settings.rate,
         "window_seconds": window_seconds(settings),
         "padded": settings.features != "voice_functionals",

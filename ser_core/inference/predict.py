@@ -19,6 +19,7 @@ from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import printable
 from ser_core.inference.domain import UNLIKE, describe, read_domain
+from ser_core.inference.known import KNOWN, is_known
 from ser_core.inference.networks import KerasNetwork, OnnxNetwork
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class Predictor:
         self.licence: str = facts["licence"]
         self.attends: bool = facts["attends"]
         self._padded: bool = facts.get("padded", True)
+        self._corpus: str | None = facts.get("whole_corpus")
         self._domain = read_domain(facts.get("domain"))
 
     def predict(self, source, *, name: str | None = None) -> Prediction:
@@ -171,7 +173,8 @@ class Predictor:
             prepared = audio.preprocess(samples, rate, target=self.rate)
             return self._classify(prepared, name, len(samples) / rate)
         heard = audio.hear(source, rate=self.rate, name=printable(name))
-        return self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes)
+        known = (KNOWN,) if is_known(source, name, self._corpus) else ()
+        return self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes + known)
 
     def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:
         """Predict several recordings, one after the other.

@@ -118,7 +118,8 @@ def read_facts(path: Path) -> dict:
     Returns
     -------
     dict
-        ``hash``, ``labels``, ``spec``, ``demo``, ``name``, ``licence`` and ``temperature``.
+        ``hash``, ``labels``, ``spec``, ``demo``, ``name``, ``licence`` and ``temperature``; ``whole_corpus`` where the
+        network was trained on all of one.
 
     Raises
     ------
@@ -135,6 +136,8 @@ def read_facts(path: Path) -> dict:
         facts["licence"] = str(row.get("licence") or licence_of(str(row["spec"]["corpus"]), row["demo"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SerError(f"{path}: {beside.name} with its labels and spec must lie in the same folder") from None
+    if "whole_corpus" in row:
+        facts["whole_corpus"] = str(row["whole_corpus"])
     facts["temperature"] = check_temperature(
         row["temperature"] if "temperature" in row else _temperature(path, row), beside
     )

@@ -21,7 +21,7 @@ import numpy as np
 from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
-from ser_core.inference import domain, predict, web_runtime
+from ser_core.inference import domain, known, predict, web_runtime
 from ser_core.inference.limits import limit_texts
 from ser_core.inference.networks import OnnxNetwork
 
@@ -162,6 +162,8 @@ def page_facts(facts: dict[str, Any]) -> dict[str, Any]:
         "padded": facts.get("padded", True),
         "domain": domain_facts(facts.get("domain"), facts["rate"]),
         "unlike": domain.UNLIKE,
+        "names": known.NAMES.get(str(facts.get("whole_corpus"))),
+        "known": known.KNOWN,
         "about": f"{facts['name']}. Nothing that you record or choose leaves this page, and it needs no connection.",
         "hop": predict.WINDOW_HOP,
         "step": predict.STEP_SECONDS,

@@ -9,9 +9,11 @@ import pandas as pd
 from ser_core import features, metrics, models
 from ser_core._utils.errors import SerError
 from ser_core.experiments.store import load_predictions, load_rows
-from ser_core.inference.pretrained import domain_table
+from ser_core.features import inputs
+from ser_core.inference.pretrained import card_tables, domain_table
 from ser_core.metrics import temperature_scaling, uncertainty
 from ser_core.metrics.uncertainty import Scored
+from ser_core.training import mixing
 
 BINS = 15
 """Number of equal-width bins of the expected calibration error (Guo et al. 2017)."""
@@ -69,7 +71,7 @@ def card_figures(choice: dict, folder: Path) -> dict:
     Returns
     -------
     dict
-        ``test`` (scores, intervals, n), ``by_sex`` (the same per sex), ``per_class``, ``calibration`` (before and
+        ``test`` (scores, intervals, n), ``per_class``, ``calibration`` (before and
         after, on test utterances, each fold with the temperature of its own validation subset), ``labels``,
         ``seeds``, ``train_speakers`` and ``parameters``.
 
@@ -97,7 +99,6 @@ def card_figures(choice: dict, folder: Path) -> dict:
 
     return {
         "test": evaluate(test),
-        "by_sex": {sex: evaluate(part) for sex, part in test.groupby("sex")},
         "per_class": metrics.per_class(test["truth"], test["prediction"], labels),
         "calibration": {
             "before": reliability_summary(test[labels].to_numpy(dtype=float), truth),
@@ -119,9 +120,11 @@ def _percent(scored: Scored, score: str) -> str:
 
 def _network(spec: dict) -> str:
     """Name a network with its features and augmentation."""
+    title = models.get_model(spec["model"]).title
+    if spec["features"] not in features.CHANNELS:
+        return f"{title}, {inputs.get_input(spec['features']).title}"
     augmented = spec["augment"].replace(",", ", ") or "none"
-    channels = len(features.CHANNELS[spec["features"]])
-    return f"{models.get_model(spec['model']).title}, {channels} channels, augmentation {augmented}"
+    return f"{title}, {len(features.CHANNELS[spec['features']])} channels, augmentation {augmented}"
 
 
 def card_markdown(choice: dict, folder: Path) -> str:
@@ -151,6 +154,10 @@ def card_markdown(choice: dict, folder: Path) -> str:
         _description(choice, figures),
         _selection(choice),
         _scores(figures),
+        card_tables.comparison_section(choice, folder),
+        card_tables.groups_section(choice, folder),
+        card_tables.conditions_section(choice, folder),
+        card_tables.cross_section(choice, folder),
         _calibration(choice, figures),
         domain_table.card_section(choice.get("domain")),
         _uses(),
@@ -161,7 +168,9 @@ def card_markdown(choice: dict, folder: Path) -> str:
 
 def _description(choice: dict, figures: dict) -> list[str]:
     spec, labels = choice["spec"], figures["labels"]
-    if "attention" in spec["model"]:
+    if choice["epochs"] is None:
+        attention = ". It says nothing about moments within a recording: it has no attention."
+    elif "attention" in spec["model"]:
         attention = " and attention weights."
     else:
         attention = (
@@ -176,11 +185,24 @@ def _description(choice: dict, figures: dict) -> list[str]:
         f"for each of {len(labels)} emotions ({', '.join(labels)}){attention}",
         "- **Data:** RAVDESS speech, all 1,440 utterances of 24 professional actors who say two English sentences with "
         "acted emotions in a studio (Livingstone and Russo 2018, doi:10.5281/zenodo.1188976).",
-        f"- **Training:** {choice['epochs']} epochs, the median of the folds' best; all else as in the folds "
-        f"(learning rate {spec['learning_rate']:g}, batches of {spec['batch']}, {spec['precision']}, seed 0).",
+        _training(choice),
         "- **Licence:** CC BY-NC-SA 4.0, as the recordings: `LICENSE.md`.",
         "",
     ]
+
+
+def _training(choice: dict) -> str:
+    spec = choice["spec"]
+    if choice["epochs"] is None:
+        recipe = mixing.MixingConfig()
+        return (
+            f"- **Training:** {recipe.epochs} epochs, as in the folds; none is chosen (mixed pairs of utterances, "
+            f"AdamW with a learning rate of at most {recipe.learning_rate:g}, batches of {recipe.batch}, seed 0)."
+        )
+    return (
+        f"- **Training:** {choice['epochs']} epochs, the median of the folds' best; all else as in the folds "
+        f"(learning rate {spec['learning_rate']:g}, batches of {spec['batch']}, {spec['precision']}, seed 0)."
+    )
 
 
 def _selection(choice: dict) -> list[str]:
@@ -188,8 +210,9 @@ def _selection(choice: dict) -> list[str]:
         "## How it was chosen",
         "",
         "It has the best UAR over the *validation* utterances among the networks measured on all six folds of RAVDESS, "
-        "protocol `speaker`. Test utterances were not used. Learners such as a support vector machine, and networks on "
-        "other inputs, cannot be written as one ONNX graph and were no candidates.",
+        "protocol `speaker`. Test utterances were not used. Candidates are networks that can be written as one ONNX "
+        "graph with their features, and that do not depend on the level of a recording, because every microphone has "
+        "its own.",
         "",
         "| network | folds | validation UAR, % | |",
         "| --- | --- | --- | --- |",
@@ -219,9 +242,6 @@ def _scores(figures: dict) -> list[str]:
         "| --- | --- | --- | --- |",
         f"| all | {test.n_test:,} | {_percent(test, 'uar')} | {_percent(test, 'accuracy')} |",
     ]
-    for sex, part in figures["by_sex"].items():
-        word = {"female": "women", "male": "men", "F": "women", "M": "men"}.get(sex, sex)
-        lines.append(f"| {word} | {part.n_test:,} | {_percent(part, 'uar')} | {_percent(part, 'accuracy')} |")
     lines += ["", "| emotion | recall, % | precision, % |", "| --- | --- | --- |"]
     for label, values in figures["per_class"].items():
         lines.append(f"| {label} | {100 * values.recall:.1f} | {100 * values.precision:.1f} |")

@@ -1,9 +1,11 @@
 """Choose, train and write the pretrained network: ``python -m ser_core.inference.pretrained.make``.
 
-1. Choose a network that ``ser export`` can write as ONNX and whose results of all six folds of RAVDESS, protocol
-   ``speaker``, are published: the one with the best UAR over the *validation* utterances. Test utterances are not used.
-   Learners, such as a support vector machine, and networks with fewer folds are not compared.
-2. Train it on all of RAVDESS for the median of the folds' best epochs, all else as in the folds, seed 0.
+1. Choose a network that ``ser export`` can write as ONNX, that does not depend on the level of a recording, and whose
+   results of all six folds of RAVDESS, protocol ``speaker``, are published: the one with the best UAR over the
+   *validation* utterances. Test utterances are not used. Learners that are no network, such as a support vector
+   machine, and networks with fewer folds are not compared.
+2. Train it on all of RAVDESS, seed 0, all else as in the folds: for the median of the folds' best epochs, or for the
+   epochs of its recipe where none is chosen.
 3. Fit its temperature on the folds' validation predictions.
 4. Write ``model.onnx`` with the statistics of its training recordings (:mod:`ser_core.inference.domain_fit`),
    ``choice.json`` (with the results that it is based on) and ``CARD.md``. The Keras file goes to ``<runs>/shipped/``,
@@ -30,6 +32,7 @@ from ser_core._utils.paths import runs_dir
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.store import load_predictions, load_rows, published_dir
+from ser_core.features import inputs
 from ser_core.inference import domain_fit, export, saved_models
 from ser_core.metrics import temperature_scaling
 from ser_core.training.selection import ORACLE
@@ -51,11 +54,14 @@ def exportable(spec: dict) -> bool:
         Spec of a result.
     """
     try:
-        kind = models.get_model(spec["model"]).kind
+        model, made = models.get_model(spec["model"]), inputs.get_input(spec["features"])
     except SerError:
         return False
-    settings = spec["features"] in features.CHANNELS and spec["features"] != "wide" and not spec["denoise"]
-    return kind == "network" and settings and spec["rate"] == 16_000
+    if model.kind == "network":
+        fitting = spec["features"] in features.CHANNELS and spec["features"] != "wide"
+    else:
+        fitting = made.asked == "voice_functionals" and hasattr(models.builder(spec["model"]), "as_network")
+    return fitting and spec["normalise"] and not spec["denoise"] and spec["rate"] == 16_000
 
 
 def candidates(folder: Path) -> list[dict]:
@@ -69,8 +75,8 @@ def candidates(folder: Path) -> list[dict]:
     Returns
     -------
     list of dict
-        ``spec`` (without fold and seed), ``folds``, ``rows`` (hashes), ``epochs`` (median of the best) and
-        ``validation_uar`` (over the validation utterances of all folds and seeds).
+        ``spec`` (without fold and seed), ``folds``, ``rows`` (hashes), ``epochs`` (median of the best; None where none
+        is chosen) and ``validation_uar`` (over the validation utterances of all folds and seeds).
     """
     groups: dict[str, list[RunResult]] = {}
     for result in load_rows(folder):
@@ -95,7 +101,9 @@ def _candidate(spec: dict, rows: list[RunResult], folder: Path) -> dict:
         "spec": spec,
         "folds": sorted({row.spec["fold"] for row in rows}),
         "rows": [row.hash for row in rows],
-        "epochs": int(statistics.median(row.best_epoch or 0 for row in rows)),
+        "epochs": int(statistics.median(chosen))
+        if (chosen := [row.best_epoch for row in rows if row.best_epoch])
+        else None,
         "validation_uar": round(metrics.uar(np.asarray(labels)[truth], predicted, labels), 6),
     }
 
@@ -186,12 +194,18 @@ def train_final(choice: dict) -> saved_models.SavedModel:
                for copy in ("", *data.augmented_copies(spec))]  # fmt: skip
     x = np.concatenate([cache.input_matrix(batch, spec.settings) for batch in batches])
     y = np.tile(table["emotion"].map(labels.index).to_numpy(), len(batches))
-    fit.prepare_backend(spec.seed)
-    network = fit.build_network(spec.model, x.shape[1:], len(labels), spec.precision)
-    fit.fit_scaling(network, x)
-    network, losses = fit.fit_without_validation(
-        network, (x, y), spec.plan, choice["epochs"], label=f"{spec.model}, all of {CORPUS}"
-    )
+    losses: list[float] | None = None
+    if models.get_model(spec.model).kind == "learner":
+        known = [np.tile(table[name], len(batches)) for name in ("speaker", "sex")]
+        learner = fit.fit_learner(models.build_learner(spec.model, len(labels), spec.seed), x, y, *known)
+        network = learner.as_network()
+    else:
+        fit.prepare_backend(spec.seed)
+        network = fit.build_network(spec.model, x.shape[1:], len(labels), spec.precision)
+        fit.fit_scaling(network, x)
+        network, losses = fit.fit_without_validation(
+            network, (x, y), spec.plan, choice["epochs"], label=f"{spec.model}, all of {CORPUS}"
+        )
     place = runs_dir() / "shipped" / "network.keras"
     place.parent.mkdir(parents=True, exist_ok=True)
     network.save(place)
@@ -202,6 +216,7 @@ def train_final(choice: dict) -> saved_models.SavedModel:
         "spec": asdict(spec),
         "demo": False,
         "licence": saved_models.LICENCES[CORPUS],
+        "whole_corpus": CORPUS,
         "temperature": choice["temperature"],
         "losses": losses,
         "data_version": cache.data_version(table),
@@ -228,7 +243,8 @@ def trained_before(choice: dict) -> saved_models.SavedModel:
     network = saved_models.load_model(runs_dir() / "shipped" / "network.keras")
     row = json.loads(network.path.with_suffix(".json").read_text())
     spec = {name: value for name, value in row["spec"].items() if name not in ("fold", "seed")}
-    if (spec, len(row["losses"]), row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
+    epochs = len(row["losses"]) if row["losses"] else None
+    if (spec, epochs, row["temperature"]) != (choice["spec"], choice["epochs"], choice["temperature"]):
         raise SerError(
             f"{network.path}: was trained for another choice; "
             "`python -m ser_core.inference.pretrained.make` trains it again"
