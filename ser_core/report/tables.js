@@ -92,7 +92,29 @@
       head.append(sort);
     });
   };
+  // A table wider than its place shows each row as a list: the name of each column, and its value.
+  const label = (table) => {
+    const names = [...table.tHead.rows[0].cells].map(text);
+    for (const row of rowsOf(table)) {
+      [...row.cells].forEach((cell, index) => {
+        const box = document.createElement("div");
+        box.append(...cell.childNodes);
+        cell.append(box);
+        cell.dataset.label = names[index];
+      });
+    }
+  };
+  const fit = (tables) => {
+    for (const table of tables) table.classList.remove("stacked");
+    const wide = tables.filter((table) => table.offsetWidth > table.parentElement.clientWidth + 1);
+    for (const table of wide) table.classList.add("stacked");
+  };
   const usable = (table) => table.tHead?.rows.length === 1 && table.tBodies.length === 1 && rowsOf(table).length > 1 &&
     !table.closest(".ser, .overview") && rowsOf(table).every((row) => row.cells.length === table.tHead.rows[0].cells.length);
-  [...document.querySelectorAll("main table")].filter(usable).forEach(equip);
+  const tables = [...document.querySelectorAll("main table")].filter(usable);
+  for (const table of tables) label(table);
+  tables.forEach(equip);
+  const notebook = tables.filter((table) => table.closest(".rendered_html"));
+  fit(notebook);
+  addEventListener("resize", () => fit(notebook));
 })();
