@@ -65,6 +65,30 @@ def test_the_sentence_says_what_is_best_by_how_much_and_how_certain(board):
     assert "accuracy of human listeners" in text and "Not ranked, on fewer folds: Issa et al. CNN." in text
 
 
+def test_a_reference_on_fewer_folds_is_compared_on_the_shared_ones_and_not_ranked(tmp_path):
+    rows = made_rows(tmp_path, folds=6, skill=0.9, model="svm") + made_rows(tmp_path, folds=2, skill=0.3)
+    pooled = pooling.pool_results(rows, tmp_path)
+    (found,) = leaderboard.leaderboards(pooled, tmp_path)
+    assert [one.spec["model"] for one in found.ranked] == ["svm"]
+    assert found.reference is found.partial[0] and found.reference.spec["model"] == "cnn_bilstm_attention"
+    (shared,) = [one for one in pooling.pool_results(rows, tmp_path, folds=[0, 1]) if one.spec["model"] == "svm"]
+    expected = shared.scores["uar"] - found.reference.scores["uar"]
+    assert leaderboard.leaderboard_table(found)["difference"][0] == pytest.approx(expected)
+    assert "on the 2 folds that both have" in leaderboard.leaderboard_sentence(found, tmp_path)
+    assert "on 2 of 6 folds; differences are on the folds that both have" in leaderboard.common_setting(found)
+
+
+def test_without_a_reference_there_is_no_column_for_it_and_titles_stay_apart(tmp_path):
+    rows = made_rows(tmp_path, folds=6, model="svm")
+    rows += [run for model in ("a1", "a2") for run in made_rows(tmp_path, folds=2, model=model)]
+    pooled = pooling.pool_results(rows, tmp_path)
+    (found,) = leaderboard.leaderboards(pooled, tmp_path)
+    shown = leaderboard.format_leaderboard(leaderboard.leaderboard_table(found))
+    assert found.reference is None and not any("A5" in column for column in shown) and "rank" in shown
+    text = leaderboard.leaderboard_markdown(pooled, tmp_path)
+    assert "Not ranked, on fewer folds: A1: CNN, MFCC; A2: CNN, MFCC+RMSE." in text
+
+
 def test_results_on_the_demo_corpus_are_called_so(tmp_path):
     rows = made_rows(tmp_path, folds=6, corpus="demo", skill=0.5)
     (found,) = leaderboard.leaderboards(pooling.pool_results(rows, tmp_path), tmp_path)

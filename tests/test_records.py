@@ -1,6 +1,7 @@
 """Pooled results, comparisons and sets of results: typed, in JSON, as data frames."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from ser_core._utils.errors import SerError
 from ser_core.experiments.grids import A5
 from ser_core.metrics import significance
 from ser_core.results import pooling
-from ser_core.results.comparison import paired_difference
-from ser_core.results.records import Comparison, PooledResult, Results, compare, load_results
+from ser_core.results.comparison import compare, paired_difference
+from ser_core.results.records import Comparison, PooledResult, Results, load_results
 
 
 @pytest.fixture
@@ -70,7 +71,16 @@ def test_a_comparison_is_the_paired_difference_on_the_shared_folds(results):
 def test_of_several_settings_those_alike_are_compared(results, tmp_path):
     plain = made_rows(tmp_path, folds=2, model="a4", augment="")
     every = Results((*plain, *results.results), tmp_path)
-    assert compare(every, "a4", A5) == compare(results, "a4", A5)
+    chosen, alone = compare(every, "a4", A5), compare(results, "a4", A5)
+    assert replace(chosen, passed_over=0) == alone and (chosen.passed_over, alone.passed_over) == (1, 0)
+    assert chosen.first_setting == chosen.second_setting == "default"
+
+
+def test_a_comparison_names_the_settings_that_it_chose(tmp_path):
+    rows = made_rows(tmp_path, folds=2) + made_rows(tmp_path, folds=2, model="a4", augment="", epochs=9)
+    found = compare(Results(tuple(rows), tmp_path), "a4", A5)
+    assert "no augmentation" in found.first_setting and "epochs 9" in found.first_setting
+    assert found.second_setting == "default" and found.passed_over == 0
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,27 @@ def test_demo_rows_say_demo(tmp_path):
     assert "Demo: synthetic speech" in tables.results_markdown(pooled)
 
 
+def test_of_rows_apart_in_the_rule_of_epoch_choice_the_default_is_marked(tmp_path):
+    rows = [run for keep in ("uar", "loss", "last") for run in made_rows(tmp_path, folds=1, keep=keep, epochs=9)]
+    rows += made_rows(tmp_path, folds=1, epochs=7)
+    settings = tables.results_table(pooling.pool_results(rows, tmp_path), calm_is_neutral=False)["setting"].tolist()
+    default = "epochs 9, epoch of the lowest validation loss (the default)"
+    assert settings[1] == default and sum("the default" in words for words in settings) == 1
+    assert settings[3] == "epochs 7"  # nothing differs from it in the rule alone
+
+
+def test_a_network_has_its_title_and_its_name(tmp_path):
+    lines = tables.table_records(pooling.pool_results(made_rows(tmp_path, folds=1, model="svm"), tmp_path))
+    assert {(line["network"], line["model"]) for line in lines} == {("SVM, functionals", "svm")}
+
+
+def test_deviations_are_explained_where_they_are_shown(tmp_path):
+    one_seed = pooling.pool_results(made_rows(tmp_path, folds=2), tmp_path)
+    assert "SD over" not in tables.results_markdown(one_seed)
+    text = tables.results_markdown(pooling.pool_results(made_rows(tmp_path, folds=2, seeds=(0, 1)), tmp_path))
+    assert "SD over units" in text.splitlines()[2] and tables.SPREAD_LEGEND in text
+
+
 def test_a_table_never_mixes_protocols(tmp_path):
     rows = made_rows(tmp_path, folds=1) + made_rows(tmp_path, folds=1, protocol="random")
     pooled = pooling.pool_results(rows, tmp_path)

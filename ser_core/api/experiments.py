@@ -174,9 +174,10 @@ def compare(results, first: str, second: str, *, corpus: str | None = None, prot
     Returns
     -------
     Comparison
-        Paired difference with its confidence interval and p value.
+        Paired difference with its confidence interval and p value. Where several settings of a system fit, those that
+        share most folds and differ least are taken: ``first_setting``, ``second_setting``, ``passed_over`` others.
     """
-    from ser_core.results.records import compare
+    from ser_core.results.comparison import compare
 
     return compare(results, first, second, corpus=corpus, protocol=protocol)
 

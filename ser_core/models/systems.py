@@ -36,6 +36,7 @@ class Model:
     heads: tuple[str, ...] = ()  # further labels that it learns: columns of the utterance table
     kind: str = "network"  # or "learner"
     masks: bool = False  # whether its builder takes ``masked``, which ignores padded frames
+    frozen: int | None = None  # weights of its encoder, which are not trained here and not among its parameters
     version: int = 1  # increased when its answers change; part of the hash of a result
 
 
@@ -48,6 +49,7 @@ _PROPOSED, _MEL, _IMAGE = (f"{_MODELS}.{name}" for name in ("cnn_bilstm_attentio
 _SEQUENCE, _CLASSICAL, _PROBES, _LINEAR = (
     f"{_MODELS}.{name}" for name in ("sequence", "classical", "probes", "linear")
 )
+_ENCODER_WEIGHTS = {"whisper_tiny_en": 8_208_384, "whisper_base": 20_590_592}  # with the fixed positions
 _LINEAR_CLASSIFIER: dict[str, Any] = {
     "build": f"{_LINEAR}:LinearClassifier", "fidelity": "standard", "recipe": _RAW, "kind": "learner"
 }  # fmt: skip
@@ -183,9 +185,9 @@ MODELS: dict[str, Model] = {
     **{
         name: Model(
             f"{whisper.title(name)}, logistic probe", f"{_LINEAR}:logistic_regression", name, whisper.SOURCE,
-            "standard", recipe=_RAW, kind="learner",
+            "standard", recipe=_RAW, kind="learner", frozen=sum(_ENCODER_WEIGHTS[part] for part in parts),
         )
-        for name in whisper.COMBINATIONS
+        for name, parts in whisper.COMBINATIONS.items()
     },
 }  # fmt: skip
 """Every system of the suite by name."""

@@ -41,6 +41,7 @@ from ser_core.results.formatting import (
     is_missing,
     limit_columns,
     numeric_frame,
+    system_title,
     text_frame,
 )
 from ser_core.results.pooling import check_one_protocol
@@ -320,7 +321,7 @@ def calibration_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
         rows.append(
             {
                 "corpus": corpora.corpus_title(summary.corpus),
-                "network": result.spec["model"],
+                "network": system_title(result.spec["model"]),
                 "setting": format_setting(result.spec) or "default",
                 "accuracy": summary.accuracy,
                 "temperature": summary.temperature,

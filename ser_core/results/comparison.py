@@ -9,39 +9,44 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ser_core import models
+from ser_core import corpora, models
 from ser_core._utils.content_cache import remember
-from ser_core._utils.errors import SerWarning
+from ser_core._utils.errors import SerError, SerWarning
+from ser_core._utils.words import near
 from ser_core.experiments.grids import A5, TABLES
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import Spec
 from ser_core.metrics import significance
+from ser_core.protocols import splits
 from ser_core.results import pool_cache
 from ser_core.results.formatting import (
     ALIKE,
     DASH,
     fold_columns,
-    format_count,
     format_difference,
     format_folds_and_seeds,
     format_percent,
     format_score,
     format_setting,
     format_test,
+    format_weights,
+    frozen_weights,
     is_missing,
     numeric_frame,
     score_columns,
     setting_words,
+    settings_words,
     system_title,
     text_frame,
 )
 from ser_core.results.pooling import check_one_protocol, join_predictions, pool_results
-from ser_core.results.records import Comparison, PooledResult
+from ser_core.results.records import Comparison, PooledResult, Results
 
 LEGEND = (
     "*p: sign-flip test over speakers on the same test utterances, corrected over the tests of the table (Holm). "
@@ -93,7 +98,75 @@ def paired_difference(first: PooledResult, second: PooledResult, folder) -> Comp
         protocol=spec["protocol"],
         folds=folds,
         differences=differences,
+        first_setting=format_setting(first.spec) or "default",
+        second_setting=format_setting(spec) or "default",
     )
+
+
+def compare(
+    results: Results, first: str, second: str, *, corpus: str | None = None, protocol: str = "speaker"
+) -> Comparison:
+    """Compare two systems on the same test utterances.
+
+    Of several settings of a system those are compared that share most folds, then those that differ least from each
+    other and from the defaults. The result names both settings, and how many other pairs there were.
+
+    Parameters
+    ----------
+    results : Results
+    first, second : str
+        names of systems; the difference is the second minus the first
+    corpus : str, optional
+        by default the first corpus on which both were measured
+    protocol : str, default "speaker"
+
+    Raises
+    ------
+    SerError
+        for a system without results there, or two that share no fold
+    """
+    protocol = splits.canonical_protocol(protocol)
+    clean = [run for run in results.select(protocol=protocol, condition="clean") if run.ok]
+    if corpus is not None:
+        corpus = corpora.canonical_name(corpus)
+        clean = [run for run in clean if run.spec["corpus"] == corpus]
+    where = f"{corpus or 'any corpus'}, protocol {protocol}"
+    for name in (first, second):
+        if not any(run.spec["model"] == name for run in clean):
+            known = sorted({run.spec["model"] for run in clean})
+            titles = {key: model.title for key, model in models.MODELS.items()}
+            raise SerError(
+                f"system {name}: no results on {where}{near(name, known, titles)}; "
+                f"systems with results: {', '.join(known) or 'none'}"
+            )
+    pooled = pool_results([run for run in clean if run.spec["model"] in (first, second)], results.folder)
+    pairs = _comparable_pairs(pooled, first, second)
+    comparison = paired_difference(*min(pairs, key=_dissimilarity), results.folder) if pairs else None
+    if comparison is None:
+        raise SerError(f"{first} and {second}: share no fold on {where}; run both on the same folds")
+    return replace(comparison, passed_over=len(pairs) - 1)
+
+
+def _comparable_pairs(pooled: list[PooledResult], first: str, second: str) -> list[tuple[PooledResult, PooledResult]]:
+    """List the pairs of results of two systems on the first corpus (and test corpus) that both were measured on."""
+
+    def by_corpora(name: str) -> dict[tuple[str, str | None], list[PooledResult]]:
+        groups: dict[tuple[str, str | None], list[PooledResult]] = {}
+        for result in pooled:
+            if result.spec["model"] == name:
+                groups.setdefault((result.spec["corpus"], result.spec["test_corpus"]), []).append(result)
+        return groups
+
+    before, after = by_corpora(first), by_corpora(second)
+    shared = next((place for place in before if place in after), None)
+    return [] if shared is None else [(left, right) for left in before[shared] for right in after[shared]]
+
+
+def _dissimilarity(pair: tuple[PooledResult, PooledResult]) -> tuple[int, int, int]:
+    """Rank a pair: most shared folds first, then the most similar settings, then those closest to the defaults."""
+    shared = len(set(pair[0].folds) & set(pair[1].folds))
+    left, right = (set(setting_words(result.spec)) for result in pair)
+    return -shared, len(left ^ right), len(left | right)
 
 
 def corrected_p_values(changes: Sequence[Comparison | None], score: str) -> list[float | None]:
@@ -115,21 +188,24 @@ def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
     -------
     DataFrame
         numeric: ``claimed``, ``accuracy`` and ``uar`` with ``_low`` and ``_high``, ``reference_uar`` (A5 on the same
-        folds; fractions), ``p`` (against A5, after Holm), ``parameters``, ``claimed_parameters``, ``minutes`` per fold,
-        ``folds``, ``folds_total``, ``units`` of the result, ``test_units`` of the paired test; text: ``system``,
-        ``fidelity``, ``setting``, ``status`` (``ok``, ``failed`` or ``not measured here``), ``test_unit``; ``seeds``
+        folds; fractions), ``p`` (against A5, after Holm), ``parameters``, ``frozen`` (of an encoder),
+        ``claimed_parameters``, ``minutes`` per fold, ``folds``, ``folds_total``, ``units`` of the result,
+        ``test_units`` of the paired test; text: ``system``, ``fidelity``, ``setting``, ``status`` (``ok``, ``failed``
+        or ``not measured here``), ``test_unit``; ``seeds``
     """
     check_one_protocol(pooled)
     pooled = sort_rows(pooled)
     changes = [_against(result, pooled, folder) if result.ok else None for result in pooled]
     rows = []
-    for result, change, p in zip(pooled, changes, corrected_p_values(changes, "uar"), strict=True):
+    settings = settings_words([result.spec for result in pooled])
+    corrected = corrected_p_values(changes, "uar")
+    for result, setting, change, p in zip(pooled, settings, changes, corrected, strict=True):
         model = models.MODELS.get(result.spec["model"])
         minutes = [run.seconds["training"] / 60 for run in result.results]
         row: dict[str, Any] = {
             "system": system_title(result.spec["model"]),
             "fidelity": model.fidelity if model else "own",
-            "setting": format_setting(result.spec) or "default",
+            "setting": ", ".join(setting) or "default",
             "status": "ok" if result.ok else "not measured here" if result.unavailable else "failed",
             "claimed": np.nan if result.claimed_accuracy is None else result.claimed_accuracy,
             **score_columns(result, "accuracy", "uar"),
@@ -139,11 +215,14 @@ def systems_table(pooled: list[PooledResult], folder) -> pd.DataFrame:
             "test_units": change.n if change else None,
             "test_unit": change.unit if change else None,
             "parameters": result.parameters,
+            "frozen": frozen_weights(result.spec["model"]),
             "claimed_parameters": model.claimed if model else None,
             "minutes": sum(minutes) / len(minutes) if minutes else np.nan,
         }
         rows.append(row | fold_columns(result))
-    return numeric_frame(rows, ("units", "test_units", "parameters", "claimed_parameters", "folds", "folds_total"))
+    return numeric_frame(
+        rows, ("units", "test_units", "parameters", "frozen", "claimed_parameters", "folds", "folds_total")
+    )
 
 
 def format_systems(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,8 +243,8 @@ def format_systems(table: pd.DataFrame) -> pd.DataFrame:
                 "UAR % [95 %]": format_score(row.uar, row.uar_low, row.uar_high),
                 "A5 on these folds: UAR %": format_percent(row.reference_uar),
                 AGAINST: format_test(row.p, row.test_units if few else None, row.test_unit),
-                "parameters": _format_positive(row.parameters),
-                "claimed parameters": _format_positive(row.claimed_parameters),
+                "parameters": format_weights(row.parameters, row.frozen),
+                "claimed parameters": format_weights(row.claimed_parameters),
                 "minutes per fold": _format_minutes(row.minutes),
                 "folds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds) if ok else DASH,
             }
@@ -178,10 +257,6 @@ def format_systems(table: pd.DataFrame) -> pd.DataFrame:
     }
     rows = [{name: value for name, value in row.items() if not hidden.get(name, False)} for row in rows]
     return text_frame(rows, right=set(rows[0]) - {"system", "fidelity to source", "setting"} if rows else ())
-
-
-def _format_positive(count) -> str:
-    return DASH if is_missing(count) or not count else format_count(count)
 
 
 def _format_minutes(mean: float) -> str:

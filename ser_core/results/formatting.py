@@ -6,7 +6,9 @@ function of a table turns them into text.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pandas as pd
 
 from ser_core import models
 from ser_core.corpora import corpus_title
-from ser_core.experiments.settings import differing_fields
+from ser_core.experiments.settings import differing_fields, usual_fields
 from ser_core.metrics.significance import ALPHA, Difference
 from ser_core.metrics.uncertainty import Interval
 from ser_core.results.records import PooledResult
@@ -59,6 +61,23 @@ def format_count(value: int | None) -> str:
     '469,257'
     """
     return DASH if is_missing(value) else f"{value:,}"
+
+
+def format_weights(trained: int | None, frozen: int | None = None) -> str:
+    """Format the number of trained weights, and apart from it that of a frozen encoder; "–" without either.
+
+    >>> format_weights(469257), format_weights(None), format_weights(6152, 8208384).replace("\N{NO-BREAK SPACE}", " ")
+    ('469,257', '–', '6,152 + 8,208,384 frozen')
+    """
+    own = DASH if is_missing(trained) or not trained else format_count(trained)
+    if is_missing(frozen) or not frozen:
+        return own
+    return no_break(f"{'' if own == DASH else f'{own} + '}{format_count(frozen)} frozen")
+
+
+def frozen_weights(model: str) -> int | None:
+    """Return the number of weights of a system's frozen encoder; None where it has none, or it is not known."""
+    return models.MODELS[model].frozen if model in models.MODELS else None
 
 
 def format_range(numbers: Collection[int]) -> str:
@@ -175,6 +194,24 @@ def format_setting(spec: dict) -> str:
     return ", ".join(setting_words(spec))
 
 
+def settings_words(specs: Sequence[dict]) -> list[list[str]]:
+    """Describe the settings of the rows of a table: :func:`setting_words`, with the rule of epoch choice where needed.
+
+    Where rows differ in ``keep`` alone, the one with the default rule names it too: "epoch of the lowest validation
+    loss (the default)".
+    """
+    apart = {"keep", "fold", "seed"}
+    keys = [json.dumps({name: value for name, value in spec.items() if name not in apart}, sort_keys=True)
+            for spec in specs]  # fmt: skip
+    counts, rows = Counter(keys), []
+    for spec, key in zip(specs, keys, strict=True):
+        words = setting_words(spec)
+        if counts[key] > 1 and "keep" not in differing_fields(spec):
+            words.append(f"{format_field('keep', usual_fields(spec)['keep'])} (the default)")
+        rows.append(words)
+    return rows
+
+
 def format_field(name: str, value: Any) -> str:
     """Describe a field of a spec: "learning rate 0.0001", "no augmentation", "bfloat16"."""
     words = {
@@ -183,6 +220,7 @@ def format_field(name: str, value: Any) -> str:
         ("patience", None): "no early stopping",
         ("batch_norm", "precise"): "batch statistics without dropout",
         ("denoise", True): "noise reduction",
+        ("keep", "loss"): "epoch of the lowest validation loss",
         ("keep", "uar"): "epoch of the highest validation UAR",
         ("keep", "last"): "last epoch",
         ("keep", "oracle"): "epoch best on test (a leak)",

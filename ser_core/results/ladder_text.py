@@ -36,6 +36,16 @@ from ser_core.results.protocol_ladder import (
 )
 from ser_core.results.records import PooledResult
 
+LADDER_LEGEND = (
+    "*Step: the difference from the row above. Where both tested the same utterances, its interval has the differences "
+    "that a sign-flip test over speakers does not reject: it need not be symmetric, and it is wide where few speakers "
+    "have most of the utterances, as the two actresses of TESS in RavTess. p: of that test, after Holm. "
+    f"{ALIKE}: not significant at 5 %. A step from the paper's figure, or to other utterances, has neither. A score "
+    "has no interval below four speakers, or where all of them (TESS: words) have the same score, as where every "
+    "answer is the same.*"
+)
+"""What the columns of a ladder mean, for below it."""
+
 
 def format_step(step: LadderStep) -> str:
     """Format a step with its interval, and its two accuracies where they are not those of the rungs."""
@@ -144,5 +154,5 @@ def ladder_markdown(pooled: list[PooledResult], folder) -> list[str]:
             note = f" Not measured yet: {missing}." if missing else ""
             title = f"**Protocol ladder: {models.MODELS[A5].title}, {corpora.corpus_title(corpus)}**"
             text = to_markdown(format_ladder(ladder_table(ladder)))
-            blocks.append(f"{title}\n\n{text}\n{ladder_sentence(ladder, corpus)}{note}\n")
+            blocks.append(f"{title}\n\n{text}\n{ladder_sentence(ladder, corpus)}{note}\n\n{LADDER_LEGEND}\n")
     return blocks

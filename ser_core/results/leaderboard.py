@@ -12,6 +12,7 @@ import pandas as pd
 
 from ser_core import corpora
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.experiments.grids import A5
@@ -22,16 +23,20 @@ from ser_core.results.formatting import (
     DASH,
     difference_columns,
     fold_columns,
-    format_count,
     format_difference,
+    format_folds,
     format_folds_and_seeds,
     format_p_value,
     format_score,
     format_signed,
+    format_weights,
+    frozen_weights,
     is_missing,
+    no_break,
     numeric_frame,
     score_columns,
     setting_words,
+    settings_words,
     system_title,
     text_frame,
     to_markdown,
@@ -52,7 +57,8 @@ class Leaderboard:
     corpus, protocol : str
     ranked : tuple of PooledResult
     reference : PooledResult or None
-        the paper's network, or another system, under its best setting; None where it has no result on all folds
+        the paper's network, or another system, under its best setting; where it has no result on all folds, that on
+        most folds; None where it was not measured
     changes : tuple of (Comparison or None)
         paired differences from the reference
     p : tuple of (float or None)
@@ -120,11 +126,14 @@ def _rank(corpus: str, protocol: str, group: list[PooledResult], folder: str | P
     complete = [result for result in group if len(result.folds) == result.folds_total]
     ranked = sorted(complete, key=lambda result: -result.scores["uar"])
     reference = next((result for result in ranked if result.spec["model"] == system), None)
+    partial = sorted((result for result in group if result not in complete), key=lambda r: -r.scores["uar"])
+    if reference is None:
+        candidates = [result for result in partial if result.spec["model"] == system]
+        reference = max(candidates, key=lambda result: len(result.folds), default=None)
     changes = [
         paired_difference(reference, result, folder) if reference and result is not reference else None
         for result in ranked
     ]
-    partial = sorted((result for result in group if result not in complete), key=lambda r: -r.scores["uar"])
     p = corrected_p_values(changes, "uar")
     return Leaderboard(corpus, protocol, tuple(ranked), reference, tuple(changes), tuple(p), tuple(partial))
 
@@ -174,29 +183,34 @@ def leaderboard_table(board: Leaderboard) -> pd.DataFrame:
     -------
     DataFrame
         numeric: ``rank``, ``uar`` and ``accuracy`` with ``_low`` and ``_high``, ``difference`` in UAR from the
-        reference with ``_low`` and ``_high`` (fractions), ``p`` after Holm, ``parameters``, ``folds``,
-        ``folds_total``; text: ``system``, ``verdict``, ``setting`` (what differs from the common one); ``seeds``
+        reference with ``_low`` and ``_high`` (fractions), ``p`` after Holm, ``parameters``, ``frozen``
+        (weights of an encoder that is not trained), ``folds``, ``folds_total``; text: ``system``,
+        ``verdict``, ``setting`` (what differs from the common one); ``seeds``
     """
-    common = board.common
+    common, settings = board.common, settings_words([result.spec for result in board.ranked])
     rows = [
         {
             "rank": i + 1,
             "system": system_title(result.spec["model"]),
-            "setting": ", ".join(word for word in setting_words(result.spec) if word not in common),
+            "setting": ", ".join(word for word in words if word not in common),
             **score_columns(result, "uar", "accuracy"),
             **difference_columns("difference", change.uar if change else None),
             "p": np.nan if p is None else p,
             "verdict": board.verdict(i),
             "parameters": result.parameters,
+            "frozen": frozen_weights(result.spec["model"]),
             **fold_columns(result),
         }
-        for i, (result, change, p) in enumerate(zip(board.ranked, board.changes, board.p, strict=True))
+        for i, (result, words, change, p) in enumerate(zip(board.ranked, settings, board.changes, board.p, strict=True))
     ]
-    return numeric_frame(rows, ("rank", "parameters", "folds", "folds_total"))
+    return numeric_frame(rows, ("rank", "parameters", "frozen", "folds", "folds_total"))
 
 
 def format_leaderboard(table: pd.DataFrame, reference: str = "A5") -> pd.DataFrame:
-    """Format :func:`leaderboard_table` as text; ``reference`` is the short name of the system compared with."""
+    """Format :func:`leaderboard_table` as text; ``reference`` is the short name of the system compared with.
+
+    Where nothing was compared, the columns of the comparison are left out.
+    """
     rows = [
         {
             "rank": str(row.rank),
@@ -207,13 +221,16 @@ def format_leaderboard(table: pd.DataFrame, reference: str = "A5") -> pd.DataFra
             if is_missing(row.p)
             else f"{row.verdict} (p {format_p_value(row.p)})",
             "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
-            "weights": DASH if is_missing(row.parameters) or not row.parameters else format_count(row.parameters),
-            "folds and seeds": format_folds_and_seeds(row.folds, row.folds_total, row.seeds),
+            "weights": format_weights(row.parameters, row.frozen),
+            "folds and seeds": no_break(format_folds_and_seeds(row.folds, row.folds_total, row.seeds)),
             "setting": row.setting or DASH,
         }
         for row in table.itertuples()
     ]
-    left = {"system", f"compared with {reference}", "setting", "folds and seeds"}
+    compared = (f"points above {reference} [95 %]", f"compared with {reference}")
+    if len(table) and table["difference"].isna().all() and REFERENCE not in set(table["verdict"]):
+        rows = [{name: value for name, value in row.items() if name not in compared} for row in rows]
+    left = {"system", compared[1], "setting", "folds and seeds"}
     return text_frame(rows, right=set(rows[0]) - left if rows else ())
 
 
@@ -229,7 +246,7 @@ def leaderboard_sentence(board: Leaderboard, folder: str | Path) -> str:
         text += "; it is the paper's network itself" if best.spec["model"] == A5 else ""
     elif board.reference and board.changes[0]:
         text += f", {format_difference(board.changes[0].uar)} points compared with {_reference_name(board)}"
-        text += f" ({_certainty(board.p[0])})"
+        text += f"{_shared_folds(board, 0)} ({_certainty(board.p[0])})"
     following = next((result for result in board.ranked[1:] if result.spec["model"] != best.spec["model"]), None)
     if following is None or following is board.reference:
         return f"{text}."
@@ -242,6 +259,14 @@ def leaderboard_sentence(board: Leaderboard, folder: str | Path) -> str:
 def _reference_name(board: Leaderboard) -> str:
     model = board.reference.spec["model"] if board.reference else A5
     return "the paper's network" if model == A5 else system_title(model)
+
+
+def _shared_folds(board: Leaderboard, i: int) -> str:
+    """Say on which folds a difference was measured, where not on all of them."""
+    change = board.changes[i]
+    if change is None or len(change.folds) == len(board.ranked[i].folds):
+        return ""
+    return f" on the {counted(len(change.folds), 'fold')} that both have"
 
 
 def _certainty(p: float | None) -> str:
@@ -276,6 +301,9 @@ def common_setting(board: Leaderboard) -> str:
         return text
     training = "with augmented copies" if board.reference.spec["augment"] else "without augmented copies"
     reference = f"{system_title(board.reference.spec['model'])}, {training}"
+    if len(board.reference.folds) != board.reference.folds_total:
+        folds = format_folds(len(board.reference.folds), board.reference.folds_total)
+        reference += f", on {folds} folds; differences are on the folds that both have"
     return f"{text} Reference: {reference}. p: sign-flip test over {' and '.join(sorted(units))}s, after Holm."
 
 
@@ -286,7 +314,7 @@ def leaderboard_markdown(pooled: list[PooledResult], folder: str | Path, protoco
         title = f"**Leaderboard: {corpora.corpus_title(board.corpus)}, protocol `{protocol}`**"
         table = to_markdown(format_leaderboard(leaderboard_table(board)))
         partial = sorted({system_title(result.spec["model"]) for result in board.partial})
-        note = f"\nNot ranked, on fewer folds: {', '.join(partial)}.\n" if partial else ""
+        note = f"\nNot ranked, on fewer folds: {'; '.join(partial)}.\n" if partial else ""
         sentence = leaderboard_sentence(board, folder)
         blocks.append(f"{title}\n\n{sentence}\n\n{common_setting(board)}\n\n{table}{note}")
     return "\n".join(blocks)

@@ -158,6 +158,10 @@ class Comparison:
         that both systems have
     differences : PairedDifferences
         per score the difference, its interval, p value and minimum detectable effect
+    first_setting, second_setting : str
+        what of each system differs from the defaults; "default" where nothing does
+    passed_over : int
+        number of other pairs of settings that could have been compared
     """
 
     first: str
@@ -167,6 +171,9 @@ class Comparison:
     protocol: str
     folds: tuple[int, ...]
     differences: PairedDifferences
+    first_setting: str = ""
+    second_setting: str = ""
+    passed_over: int = 0
 
     @property
     def accuracy(self) -> Difference:
@@ -327,72 +334,3 @@ def load_results(source: str | os.PathLike = "published") -> Results:
         )
         raise SerError(f"{folder}: no results; {hint}")
     return Results(tuple(results), folder)
-
-
-def compare(
-    results: Results, first: str, second: str, *, corpus: str | None = None, protocol: str = "speaker"
-) -> Comparison:
-    """Compare two systems on the same test utterances.
-
-    Of several settings of a system those are compared that share most folds, then those that differ least from each
-    other and from the defaults.
-
-    Parameters
-    ----------
-    results : Results
-    first, second : str
-        names of systems; the difference is the second minus the first
-    corpus : str, optional
-        by default the first corpus on which both were measured
-    protocol : str, default "speaker"
-
-    Raises
-    ------
-    SerError
-        for a system without results there, or two that share no fold
-    """
-    from ser_core import corpora
-    from ser_core.protocols import splits
-    from ser_core.results import pooling
-    from ser_core.results.comparison import paired_difference
-
-    protocol = splits.canonical_protocol(protocol)
-    clean = [run for run in results.select(protocol=protocol, condition="clean") if run.ok]
-    if corpus is not None:
-        corpus = corpora.canonical_name(corpus)
-        clean = [run for run in clean if run.spec["corpus"] == corpus]
-    where = f"{corpus or 'any corpus'}, protocol {protocol}"
-    for name in (first, second):
-        if not any(run.spec["model"] == name for run in clean):
-            known = ", ".join(sorted({run.spec["model"] for run in clean})) or "none"
-            raise SerError(f"system {name}: no results on {where}; systems with results: {known}")
-    pooled = pooling.pool_results([run for run in clean if run.spec["model"] in (first, second)], results.folder)
-    pairs = _comparable_pairs(pooled, first, second)
-    comparison = paired_difference(*min(pairs, key=_dissimilarity), results.folder) if pairs else None
-    if comparison is None:
-        raise SerError(f"{first} and {second}: share no fold on {where}; run both on the same folds")
-    return comparison
-
-
-def _comparable_pairs(pooled: list[PooledResult], first: str, second: str) -> list[tuple[PooledResult, PooledResult]]:
-    """List the pairs of results of two systems on the first corpus (and test corpus) that both were measured on."""
-
-    def by_corpora(name: str) -> dict[tuple[str, str | None], list[PooledResult]]:
-        groups: dict[tuple[str, str | None], list[PooledResult]] = {}
-        for result in pooled:
-            if result.spec["model"] == name:
-                groups.setdefault((result.spec["corpus"], result.spec["test_corpus"]), []).append(result)
-        return groups
-
-    before, after = by_corpora(first), by_corpora(second)
-    shared = next((place for place in before if place in after), None)
-    return [] if shared is None else [(left, right) for left in before[shared] for right in after[shared]]
-
-
-def _dissimilarity(pair: tuple[PooledResult, PooledResult]) -> tuple[int, int, int]:
-    """Rank a pair: most shared folds first, then the most similar settings, then those closest to the defaults."""
-    from ser_core.results.formatting import setting_words
-
-    shared = len(set(pair[0].folds) & set(pair[1].folds))
-    left, right = (set(setting_words(result.spec)) for result in pair)
-    return -shared, len(left ^ right), len(left | right)

@@ -25,12 +25,13 @@ from ser_core.results.formatting import (
     format_limits,
     format_percent,
     format_score,
-    format_setting,
     format_units,
     is_missing,
     limit_columns,
     no_break,
     numeric_frame,
+    settings_words,
+    system_title,
     tested_on,
     text_frame,
     to_markdown,
@@ -38,6 +39,11 @@ from ser_core.results.formatting import (
 from ser_core.results.pooling import by_protocol, check_one_protocol, select_clean
 from ser_core.results.records import PooledResult
 
+SPREAD_LEGEND = (
+    "*SD over units: standard deviation of the accuracies of the single speakers (TESS: words), in points. SD over "
+    "seeds: of the accuracies of whole runs that differ in the seed alone.*"
+)
+"""What the two columns of standard deviations mean."""
 OPEN, CLOSE = "<!-- results -->", "<!-- /results -->"
 
 
@@ -56,7 +62,8 @@ def results_table(pooled: list[PooledResult], *, calm_is_neutral: bool = True) -
     DataFrame
         numeric: ``claimed``, ``accuracy`` and ``uar`` (each with ``_low`` and ``_high``), ``f1``, ``sd_units``,
         ``sd_seeds`` (fractions, NaN where missing), ``units``, ``folds``, ``folds_total``, ``n_test``, ``found``,
-        ``expected``; text: ``corpus``, ``protocol``, ``network``, ``setting``, ``status``, ``unit``; ``seeds`` (tuple)
+        ``expected``; text: ``corpus``, ``protocol``, ``network`` (title), ``model`` (name), ``setting``,
+        ``status``, ``unit``; ``seeds`` (tuple)
 
     Raises
     ------
@@ -65,19 +72,20 @@ def results_table(pooled: list[PooledResult], *, calm_is_neutral: bool = True) -
     """
     check_one_protocol(pooled)
     rows = []
-    for result in pooled:
-        rows.append(_results_row(tested_on(result.spec), result, result.scored, result.claimed_accuracy))
-        for corpus, part in result.parts.items():
-            rows.append(_results_row(f"of which {corpus_title(corpus)}", result, part))
-        for kind, part in result.by_copy.items():
-            rows.append(_results_row(f"of which {kind} clips", result, part))
+    for result, setting in zip(pooled, settings_words([result.spec for result in pooled]), strict=True):
+        lines = [(tested_on(result.spec), result.scored)]
+        lines += [(f"of which {corpus_title(corpus)}", part) for corpus, part in result.parts.items()]
+        lines += [(f"of which {kind} clips", part) for kind, part in result.by_copy.items()]
         if result.calm_is_neutral and calm_is_neutral:
-            rows.append(_results_row("the same, calm counted as neutral", result, result.calm_is_neutral))
+            lines.append(("the same, calm counted as neutral", result.calm_is_neutral))
+        for title, scored in lines:
+            claimed = result.claimed_accuracy if scored is lines[0][1] else None
+            rows.append(_results_row(title, result, ", ".join(setting), scored, claimed))
     return numeric_frame(rows, ("units", "folds", "folds_total", "n_test", "found", "expected"))
 
 
 def _results_row(
-    title: str, result: PooledResult, scored: Scored | None, claimed: float | None = None
+    title: str, result: PooledResult, setting: str, scored: Scored | None, claimed: float | None
 ) -> dict[str, Any]:
     intervals = scored.intervals if scored else None
     scores = scored.scores if scored else {}
@@ -85,9 +93,9 @@ def _results_row(
     row: dict[str, Any] = {
         "corpus": title,
         "protocol": result.spec["protocol"],
-        "network": result.spec["model"],
-        "setting": format_setting(result.spec)
-        or ("as the paper" if paper.is_proposed(result.spec["model"]) else "default"),
+        "network": system_title(result.spec["model"]),
+        "model": result.spec["model"],
+        "setting": setting or ("as the paper" if paper.is_proposed(result.spec["model"]) else "default"),
         "status": result.status,
         "claimed": np.nan if claimed is None else claimed,
     }
@@ -238,9 +246,11 @@ def results_markdown(pooled: list[PooledResult]) -> str:
     for protocol, group in by_protocol(select_clean(pooled)).items():
         demo = any(is_demo(result.spec["corpus"]) for result in group)
         note = " Demo: synthetic speech, which neither confirms nor refutes a claim." if demo else ""
+        frame = compact_results(results_table(group))
+        legend = f"\n{SPREAD_LEGEND}\n" if "SD over units" in frame else ""
         blocks.append(
             f"**Protocol `{protocol}`**: {splits.PROTOCOLS.get(protocol, protocol)}.{note}\n\n"
-            f"{to_markdown(compact_results(results_table(group)))}"
+            f"{to_markdown(frame)}{legend}"
         )
     return "\n".join(blocks)
 
