@@ -216,10 +216,10 @@ def test_csv_of_recordings(tmp_path, separator):
         ("path,emotion\n,sad\n", "line 2: empty path"),
         ("path,emotion\na.wav,sad\na.wav,angry\n", "line 3: a.wav is listed in line 2 already"),
         ("path,emotion\na.txt,sad\n", "line 2: a.txt is no audio file"),
-        ("path,emotion\na.wav\n", "line 2: 1 values for 2 columns"),
+        ("path,emotion\na.wav\n", "line 2: 1 value for 2 columns"),
         ("path,emotion,sex\na.wav,sad,x\n", "line 2: sex is 'x', must be female or male or unknown"),
         ("path,emotion,intensity\na.wav,sad,loud\n", "line 2: intensity is 'loud'"),
-        ("path,emotion\ngone.wav,sad\n", "none of its 1 files exists"),
+        ("path,emotion\ngone.wav,sad\n", "none of its files exists"),
     ],
 )
 def test_csv_errors(tmp_path, text, message):
@@ -291,7 +291,7 @@ def test_csv_columns_that_would_be_ignored_are_refused(tmp_path, header, word):
 @pytest.mark.parametrize("header", ["path,emotion,start,start_frame", "path,emotion,frame,note", "path,emotion,,"])
 def test_csv_columns_beside_the_limits_are_no_fault(tmp_path, header):
     (tmp_path / "list.csv").write_text(f"{header}\na.wav,happy,0.1,2\n")
-    with pytest.raises(SerError, match="none of its 1 files exists"):
+    with pytest.raises(SerError, match="none of its files exists"):
         corpora.load(f"csv:{tmp_path / 'list.csv'}")
 
 

@@ -7,6 +7,7 @@ import re
 import made_formats
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 from made_trees import plant
 
@@ -70,7 +71,7 @@ def test_a_recording_that_does_not_exist_is_missing(kind, tmp_path):
     assert len(found) == 8 and found.attrs["expected"] == 10
     for file in (tmp_path / "wav").iterdir():
         file.unlink()
-    with pytest.raises(SerError, match="none of its 10 recordings exists") as error:
+    with pytest.raises(SerError, match="none of its recordings exists") as error:
         corpora.load(name)
     assert "\n" not in str(error.value)
 
@@ -101,10 +102,24 @@ def test_the_shell_shows_what_was_read(tmp_path):
     shown = CliRunner().invoke(cli.main, ["data", "show", name]).stdout
     assert f"10 utterances of 5 speakers, hash {DIGEST}\n  emotions: happy 5, angry 5\n" in shown
     assert "segments:   8" in shown and "folds:      5" in shown and "missing" not in shown
+    assert f"`ser data verify {name}` names the recordings that cannot be used" in shown
     facts = json.loads(CliRunner().invoke(cli.main, ["data", "show", "--json", name]).stdout)
     assert facts["hash"] == DIGEST and facts["emotions"] == {"happy": 5, "angry": 5} and facts["continuous"] == []
     table = CliRunner().invoke(cli.main, ["data", "show", "--csv", name]).stdout
     assert table.startswith("id,path,corpus,speaker,") and table.count("\n") == 11
+
+
+def test_the_shell_names_what_was_left_out(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, np.random.default_rng(0).normal(size=16_000) / 9, 16_000)
+    lines = "file,emotion\na.wav,sad\nb.wav,\n" + "".join(f"gone{number}.wav,sad\n" for number in range(5))
+    (tmp_path / "list.csv").write_text(lines)
+    name = f"nkululeko:{tmp_path / 'list.csv'}"
+    shown = CliRunner().invoke(cli.main, ["data", "show", name]).stdout
+    assert "missing:    5  (gone0, gone1, gone2 and 2 more)\n" in shown and "unlabelled: 1  (b)\n" in shown
+    assert f"`ser data verify {name}` names all of these, and the recordings that cannot be used" in shown
+    verified = CliRunner().invoke(cli.main, ["data", "verify", name]).stdout
+    assert "unlabelled        1  b\n" in verified and "gone0, gone1, gone2 and 2 more" in verified
 
 
 def test_every_kind_is_named_where_none_fits():
@@ -143,11 +158,11 @@ ERRORS = {
     "nkululeko": [
         ("list.csv", "path,emotion\na.wav,sad\n", "no column file in its first line; found path, emotion"),
         ("list.csv", "file,age\na.wav,3\n", "no column emotion; found file, age"),
-        ("list.csv", "file,emotion\na.wav\n", "row 2: 1 cells under 2 columns"),
+        ("list.csv", "file,emotion\na.wav\n", "row 2: 1 cell under 2 columns"),
         ("list.csv", "file,emotion,start\nwav/anna.wav,sad,early\n", "row 2: start is 'early'"),
         ("list.csv", "file,emotion,arousal\nwav/anna.wav,sad,high\n", "row 2: arousal: 'high' is not a number"),
-        ("list.csv", "file,emotion\nwav/anna.wav,\n", "none of its 1 utterances has an emotion"),
-        ("list.csv", "file,emotion\nwav/anna.txt,sad\n", "none of its 1 files is audio"),
+        ("list.csv", "file,emotion\nwav/anna.wav,\n", "none of its utterances has an emotion"),
+        ("list.csv", "file,emotion\nwav/anna.txt,sad\n", "none of its files is audio"),
         ("list.csv", "file,emotion\nwav/anna.wav,sad\nwav/anna.wav,sad\n", "row 3: wav/anna is listed already"),
         ("list.csv", "file,emotion\n", "no line below the header"),
     ],
@@ -254,7 +269,7 @@ def test_audformat_gold_standard_tables_are_joined_and_split(tmp_path):
     assert list(found["arousal"]) == [0.25] * 3
     one = corpora.load(f"audformat:{tmp_path}#emotion.test.gold_standard")
     assert list(one["id"]) == ["wav/dan"]
-    with pytest.raises(SerError, match="none of its 1 utterances has an emotion"):
+    with pytest.raises(SerError, match="none of its utterances has an emotion"):
         corpora.load(f"audformat:{tmp_path}#raters")
     with pytest.raises(SerError, match="table nothing has no emotions or is missing"):
         corpora.load(f"audformat:{tmp_path}#nothing")

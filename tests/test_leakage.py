@@ -164,7 +164,7 @@ def test_a_copy_by_name_in_another_subset_is_a_leak(tmp_path, own_cache, voices)
     [
         ("path,emotion,speaker\na.wav,happy,x\n", "no column side"),
         ("path,emotion,speaker,side\na.wav,happy,x,left\n", "line 2: side is 'left'"),
-        ("path,emotion,speaker,side\na.wav,happy,x,test\n", "none of its 1 files"),
+        ("path,emotion,speaker,side\na.wav,happy,x,test\n", "none of its files"),
         ("path,emotion\n", "no line below"),
     ],
 )

@@ -373,6 +373,10 @@ def test_a_folder_gives_everything_that_can_be_read_and_counts_the_rest(tmp_path
     assert shown.exit_code == 0 and [row["file"] for row in rows] == [str(tmp_path / name) for name in list(made)[:7]]
     assert all(row["seconds"] == pytest.approx(2.0, abs=0.2) for row in rows)
     assert shown.stderr == f"ser: {tmp_path}: passed over 3 other files (1 .csv, 2 .txt)\n"
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.wav").write_bytes(made["f.wav"])
+    (tmp_path / "one" / "list.csv").write_text("none")
+    assert ser("predict", tmp_path / "one").stderr == f"ser: {tmp_path / 'one'}: passed over 1 other file (1 .csv)\n"
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
@@ -404,6 +408,7 @@ def test_csv_has_one_column_per_label(model, tmp_path, voice):
     good, bad = csv.DictReader(io.StringIO(result.stdout))
     labels = corpora.labels("demo")
     assert result.exit_code == 1 and good["file"] == f"{tmp_path}/a, b.wav" and good["error"] == ""
+    assert list(good)[-6:] == ["seconds", "sure", "unlike_training", "distance", "notes", "error"]
     assert sum(float(good[label]) for label in labels) == pytest.approx(1.0) and good["emotion"] in labels
     assert bad["file"] == f"{tmp_path}/no.wav" and "no such file" in bad["error"] and bad["emotion"] == ""
 

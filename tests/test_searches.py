@@ -101,6 +101,6 @@ def test_the_command_scores_what_is_in_the_store(made, own_store):
     told = CliRunner().invoke(cli.main, ["tables", "--search", "reslstm", "--store"])
     assert told.exit_code == 0 and "Tuning on the test adds +" in told.stdout, told.output
     refused = CliRunner().invoke(cli.main, ["tables", "--search", "mine", "--store"])
-    assert refused.exit_code == 1 and "unknown; choose among reslstm" in refused.stderr
+    assert refused.exit_code == 1 and "not known; choose among reslstm" in refused.stderr
     fixed = CliRunner().invoke(cli.main, ["sweep", "reslstm", "--epochs", "3"])
     assert fixed.exit_code == 1 and "its runs are fixed" in fixed.stderr

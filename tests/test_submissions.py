@@ -125,7 +125,7 @@ def spoiled(frame, how):
     if how == "unknown":
         return pd.concat([frame, frame.iloc[:1].assign(id="99-stranger")]), "99-stranger is not tested"
     if how == "column":
-        return frame.drop(columns="calm"), "no column calm"
+        return frame.drop(columns="calm"), "no column calm; found are id, "
     value, told = {"nan": (np.nan, "is not a number"), "text": ("x", "is not a number"),
                    "negative": (-0.5, "is not a probability"), "logits": (0.99999, "sum to")}[how]  # fmt: skip
     frame.loc[frame.index[0], "sad"] = value
@@ -142,7 +142,12 @@ def test_what_is_wrong_is_one_line_that_names_it(tmp_path, how):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "cannot be read"), (b"", "no table"), (b"id,x\n1,2\n", "no column neutral")]
+    ("content", "told"),
+    [
+        (None, "cannot be read"),
+        (b"", "no table"),
+        (b"id,x\n1,2\n", "no column neutral.*; found are id, x; needed are id, neutral"),
+    ],
 )
 def test_a_file_that_is_no_table_is_one_line(tmp_path, content, told):
     path = tmp_path / "given.csv"

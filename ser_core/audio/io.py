@@ -15,6 +15,7 @@ import numpy as np
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import SUFFIXES, printable
 from ser_core._utils.segments import Segment, sample_range
+from ser_core._utils.words import counted
 from ser_core.audio.decoding import open_sound
 from ser_core.audio.headers import TOLERANCE
 from ser_core.audio.sound import Sound
@@ -120,7 +121,7 @@ def message_name(source: Any, name: str | None = None) -> str:
 def _check_sound(sound: Sound, name: str) -> None:
     check_rate(sound.rate, name)
     if not 1 <= sound.channels <= MOST_CHANNELS:
-        raise SerError(f"{name}: {sound.channels} channels; 1 to {MOST_CHANNELS} can be used")
+        raise SerError(f"{name}: {counted(sound.channels, 'channel')}; 1 to {MOST_CHANNELS} can be used")
 
 
 def _extent(source: Any, sound: Sound, name: str) -> tuple[int, int | None]:
@@ -312,7 +313,10 @@ def as_float(samples: np.ndarray, name: str = "recording") -> np.ndarray:
     if samples.ndim == 2 and not 1 <= samples.shape[1] <= MOST_CHANNELS:
         rows, columns = samples.shape
         advice = "; give them as [samples, channels]" if columns > rows else ""
-        raise SerError(f"{name}: {columns} channels of {rows} samples; 1 to {MOST_CHANNELS} can be used{advice}")
+        raise SerError(
+            f"{name}: {counted(columns, 'channel')} of {counted(rows, 'sample')}; 1 to {MOST_CHANNELS} can "
+            f"be used{advice}"
+        )
     if samples.dtype.kind == "f":
         with np.errstate(over="ignore"):  # infinite, and refused as such
             return samples.astype(np.float32, copy=False)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.benchmark.job import environment
 from ser_core.benchmark.records import MEASURED, NOT_MEASURED, Curve, Point
 from ser_core.benchmark.stage_timing import peak_memory_mib
@@ -280,7 +281,9 @@ def select_curves(only: tuple[str, ...]) -> list[str]:
     """
     for name in only:
         if name.replace("-", "_") not in CURVES:
-            raise SerError(f"--growth --only {name!r}: no such curve; choose among {', '.join(CURVES)}")
+            raise SerError(
+                f"--growth --only {name!r}: no such curve{near(name, CURVES)}; choose among {', '.join(CURVES)}"
+            )
     return [name for name in CURVES if not only or name in {wanted.replace("-", "_") for wanted in only}]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ser_core._utils import machine as this_machine
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.benchmark import clocks, floors
 from ser_core.benchmark.job import Job, run_in_process
 from ser_core.benchmark.records import Benchmark, Machine, Peaks, Stage
@@ -47,7 +48,7 @@ def select_stages(only: Sequence[str], quick: bool = False) -> list[str]:
         return [name for name, kind in STAGES.items() if kind.quick or not quick]
     for wanted in only:
         if not any(_matches(name, wanted) for name in STAGES):
-            raise SerError(f"--only {wanted!r}: no such stage; choose among {', '.join(STAGES)}")
+            raise SerError(f"--only {wanted!r}: no such stage{near(wanted, STAGES)}; choose among {', '.join(STAGES)}")
     return [name for name in STAGES if any(_matches(name, wanted) for wanted in only)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ser_core._utils.words import counted
 from ser_core.claims import claim_file
 from ser_core.claims.checks import CHECKS, VERDICTS
 from ser_core.claims.claim_file import Claim, Claims
@@ -132,7 +133,7 @@ def count_verdicts(results: Sequence[CheckedClaim]) -> dict[str, int]:
 def verdict_sentence(results: Sequence[CheckedClaim]) -> str:
     """Format the number of claims per verdict as a sentence."""
     counts = ", ".join(f"{verdict}: {count}" for verdict, count in count_verdicts(results).items())
-    return f"{len(results)} claims checked; {counts}."
+    return f"{counted(len(results), 'claim')} checked; {counts}."
 
 
 def results_frame(results: Sequence[CheckedClaim]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.claims import consistency
 
 SHIPPED = Path(__file__).parent
@@ -307,7 +308,8 @@ def _tables(entries: Any, file: str) -> dict[str, Any]:
         for row in rows:
             if len(row) != len(columns):
                 raise SerError(
-                    f"{place}: {len(columns)} columns, but a row of {len(row)} values: {row[0] if row else ''}"
+                    f"{place}: {counted(len(columns), 'column')}, but a row of {counted(len(row), 'value')}: "
+                    f"{row[0] if row else ''}"
                 )
         named_rows = [dict(zip(map(str, columns), row)) for row in rows]
         if len({_name(row) for row in named_rows}) < len(named_rows):

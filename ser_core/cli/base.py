@@ -15,6 +15,7 @@ import click
 from ser_core._utils import console
 from ser_core._utils.atomic import STORAGE
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
@@ -355,11 +356,11 @@ def summary(result: RunResult) -> str:
     missing = result.completeness.missing
     fitted = f"chosen {result.chosen}"
     if result.epochs:
-        fitted = f"{result.parameters:,} parameters, best epoch {result.best_epoch} of {result.epochs}"
-    incomplete = f"; {len(missing)} of {result.completeness.expected} utterances missing" if missing else ""
+        fitted = f"{counted(result.parameters or 0, 'parameter')}, best epoch {result.best_epoch} of {result.epochs}"
+    incomplete = f"; {len(missing)} of {counted(result.completeness.expected, 'utterance')} missing" if missing else ""
     return (
         f"{where}{' (demo)' if result.demo else ''}: accuracy {100 * result.scores['accuracy']:.1f} %, "
-        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {result.n_test} utterances, "
+        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test, 'utterance')}, "
         f"{fitted}{incomplete}{_original_clips(result)}; result {result.hash}"
     )
 

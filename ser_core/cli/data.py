@@ -6,7 +6,16 @@ from typing import Any
 import click
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.cli.base import RenamedOption, as_json, emit
+
+LEFT_OUT = ("missing", "unlabelled", "extra")
+"""What a listing may name that is not among the utterances: counted by ``show``, named by ``verify``."""
+
+
+def _first(names: list[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 @click.group()
@@ -56,15 +65,21 @@ def data_show(name: str, as_csv: bool, as_json: bool) -> None:
     if as_json:
         return emit(facts)
     emotions = ", ".join(f"{emotion} {count:,}" for emotion, count in facts["emotions"].items())
-    click.echo(f"{name}: {facts['utterances']:,} utterances of {facts['speakers']:,} speakers, hash {facts['hash']}")
+    click.echo(
+        f"{name}: {counted(facts['utterances'], 'utterance')} of "
+        f"{counted(facts['speakers'], 'speaker')}, hash {facts['hash']}"
+    )
     click.echo(f"  emotions: {emotions}")
-    for key in ("segments", "folds", "missing", "unlabelled", "extra"):
+    for key in ("segments", "folds", *LEFT_OUT):
         if facts[key]:
-            click.echo(f"  {key + ':':11} {facts[key]:,}")
+            shown = f"  ({_first(list(table.attrs[key]))})" if key in LEFT_OUT else ""
+            click.echo(f"  {key + ':':11} {facts[key]:,}{shown}")
     if facts["continuous"]:
         click.echo(f"  continuous labels: {', '.join(facts['continuous'])}, {facts['scale'] or 'scale unknown'}")
     for note in notes:
         click.echo(f"  note:       {note}")
+    more = "all of these, and " if any(facts[key] for key in LEFT_OUT) else ""
+    click.echo(f"  `ser data verify {name}` names {more}the recordings that cannot be used, with the reason")
 
 
 @data.command("fetch")
@@ -106,14 +121,15 @@ def data_verify(ctx: click.Context, name: str, as_json: bool) -> None:
     result = usable.describe_corpus(table, name)
     if not formats.is_path(name):
         result = verify.verify(name, progress=not as_json)
+    result["unlabelled"] = list(table.attrs.get("unlabelled", ()))
     result["unusable"] = usable.find_unusable(table)
     if as_json:
         emit(result)
     else:
         click.echo(f"{name}: {result['found']} of {result['expected']} utterances in {result['folder']}")
-        for kind in ("missing", "changed", "duplicates", "extra", "unverifiable"):
+        for kind in ("missing", "changed", "duplicates", "extra", "unverifiable", "unlabelled"):
             names = result[kind]
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more (--json lists all)" if len(names) > 3 else "")
+            shown = _first(names) + (" (--json lists all)" if len(names) > 3 else "")
             click.echo(f"  {kind:13} {len(names):>5}  {shown}".rstrip())
         click.echo(f"  {'unusable':13} {len(result['unusable']):>5}")
         for key, reason in result["unusable"].items():
@@ -163,6 +179,6 @@ def inspect(ctx: click.Context, files: tuple[Path, ...], features: str, as_json:
             click.echo(
                 f"{row['file']}: {row['seconds']:.2f} s, {row['rate']} Hz, {row['channels']} {channels_word}, "
                 f"{row['format']} {row['subtype']}, peak {row['peak_dbfs']:.1f} dBFS, RMS {row['rms_dbfs']:.1f} dBFS, "
-                f"{row['frames']} frames{cut}, features {shape}"
+                f"{counted(row['frames'], 'frame')}{cut}, features {shape}"
             )
     ctx.exit(1 if any("error" in row for row in rows) else 0)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.cli.base import as_json, emit
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def recordings(names: Sequence[str]) -> list[tuple[str, Path | None]]:
             if others:
                 kinds = ", ".join(f"{others.count(kind)} {kind}" for kind in sorted(set(others))[:8])
                 click.echo(
-                    f"ser: {printable(name)}: passed over {len(others)} other files ({printable(kinds)})", err=True
+                    f"ser: {printable(name)}: passed over {counted(len(others), 'other file')} ({printable(kinds)})",
+                    err=True,
                 )
             sources += [(str(p), p) for p in inside] or [(name, path)]
         else:
@@ -127,10 +129,21 @@ def table(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
     Returns
     -------
     str
-        Columns file, emotion, confidence, one per label, seconds, sure, notes, error.
+        Columns file, emotion, confidence, one per label, seconds, sure, unlike_training, distance, notes, error.
     """
     text = io.StringIO()
-    columns = ["file", "emotion", "confidence", *labels, "seconds", "sure", "notes", "error"]
+    columns = [
+        "file",
+        "emotion",
+        "confidence",
+        *labels,
+        "seconds",
+        "sure",
+        "unlike_training",
+        "distance",
+        "notes",
+        "error",
+    ]
     writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -196,7 +209,7 @@ def stream_line(prediction: Prediction) -> str:
 
 @click.command()
 @click.argument("network", metavar="[MODEL]", required=False)
-@model_option
+@click.option("--model", hidden=True, help="The same as MODEL.")
 @click.option(
     "--format",
     "form",
@@ -208,8 +221,9 @@ def stream_line(prediction: Prediction) -> str:
 @click.option("--int8", is_flag=True, help="TFLite with 8-bit weights (dynamic range).")
 @click.option("--half", is_flag=True, help="ONNX with 16-bit weights, which halves the file.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write, or a folder [named after the model]"
-)
+    "-o", "--output", type=click.Path(path_type=Path),
+    help="File to write, or a folder [named after the model; html: voice.html]",
+)  # fmt: skip
 @click.option("--runtime", type=click.Path(path_type=Path), help="HTML: onnxruntime-web, as `npm pack` wrote it.")
 @click.option("--registry", help="HTML: address of the npm registry [npm_config_registry]")
 @as_json
@@ -223,15 +237,15 @@ def export(
     with the Keras network on up to 100 utterances, and reports size and latency. A config.json beside names its labels,
     sampling rate, features and licence.
 
-    HTML is one page that answers in a browser, without a server. MODEL may then also be an exported .onnx file, or the
-    name of the page to write.
+    HTML is one page that answers in a browser, without a server. MODEL may then also be an exported .onnx file; without
+    MODEL the page holds the shipped network. -o names the page.
     """
     from ser_core.inference import export as exporting
 
     if form == "html" and network and output is None and network.lower().endswith((".html", ".htm")):
         output, network = Path(network), None
     if network and model:
-        raise SerError("MODEL and --model: give one of them")
+        raise SerError("MODEL and --model: two networks; give one, as MODEL")
     if form == "html":
         if int8 or half:
             raise SerError("--int8 and --half: not for --format html; a page holds the network as it was exported")
@@ -243,7 +257,7 @@ def export(
     report = exporting.export(network or model or "", form, int8=int8, half=half, output=output)
     if as_json:
         return emit(report)
-    click.echo(f"{report['file']}: written and compared with Keras on {report['utterances']} utterances")
+    click.echo(f"{report['file']}: written and compared with Keras on {counted(report['utterances'], 'utterance')}")
     click.echo(f"({report['utterances_of']})")
     if not report["config"]:
         click.echo("config.json: not written, the one that is there is not of this network; export into another folder")

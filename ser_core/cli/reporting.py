@@ -9,6 +9,7 @@ import click
 
 from ser_core._utils import console
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted, near
 from ser_core.cli.base import RenamedOption, as_json, emit
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, search: st
         return _show_search(search, every, folder, form)
     results = [result for result in every if result.spec["keep"] != ORACLE]  # a leak
     if systems:
-        results = _only(results, systems)
+        results = _only(results, systems, folder)
     if form == "json":
         return emit(rendering.table_records(pool_results(results, folder)))
     if not results:
@@ -103,7 +104,8 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, search: st
 
         return click.echo(table_files.FORMATS[form](pool_results(results, folder)), nl=False)
     if not readme:
-        click.echo(f"{len(results):,} results in {folder}\n")  # at once; the tables take some seconds the first time
+        # at once; the tables take some seconds the first time
+        click.echo(f"{counted(len(results), 'result')} in {folder}\n")
     if store:
         return _show(published.all_systems_markdown(pool_results(results, folder), folder))
     text = published.readme_markdown(every, folder)
@@ -129,12 +131,19 @@ def _show_search(name: str, results: list[RunResult], folder: Path, form: str) -
     _show(searches.search_markdown(found))
 
 
-def _only(results: list[RunResult], systems: str) -> list[RunResult]:
+def _only(results: list[RunResult], systems: str, folder: Path) -> list[RunResult]:
     """Select the results of systems that are named with commas; SerError for one without results."""
-    wanted = [name.strip() for name in systems.split(",")]
+    from ser_core import models
+
+    wanted = [name.strip() for name in systems.split(",") if name.strip()]
     known = sorted({result.spec["model"] for result in results})
+    titles = {name: model.title for name, model in models.MODELS.items()}
     if missing := [name for name in wanted if name not in known]:
-        raise SerError(f"--model {', '.join(missing)}: no results; systems with results: {', '.join(known) or 'none'}")
+        what = missing[0]
+        why = f"no results in {folder}" if what in titles or ":" in what else "not a known system (`ser models`)"
+        raise SerError(
+            f"--model {what}: {why}{near(what, known, titles)}; systems with results: {', '.join(known) or 'none'}"
+        )
     return [result for result in results if result.spec["model"] in wanted]
 
 
@@ -155,4 +164,4 @@ def publish(profile: str, as_json: bool) -> None:
     from ser_core.experiments import presets, publication
 
     names = publication.publish(presets.get_profile(profile).specs)
-    emit(names) if as_json else click.echo(f"{len(names)} results published")
+    emit(names) if as_json else click.echo(f"{counted(len(names), 'result')} published")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.cli.base import (
     RenamedOption,
     allow_option,
@@ -65,8 +66,9 @@ def _continuous_line(result: ContinuousResult) -> str:
     scale = f" ({result.scale})" if result.scale else ""
     return (
         f"{spec['model']} on {spec['corpus']}, {result.target}{scale}, protocol {spec['protocol']}, "
-        f"fold {spec['fold']}, seed {spec['seed']}: {_score_text(result.score)}, {result.n_test} utterances, "
-        f"{result.parameters:,} parameters, best epoch {result.best_epoch} of {result.epochs}"
+        f"fold {spec['fold']}, seed {spec['seed']}: {_score_text(result.score)}, "
+        f"{counted(result.n_test, 'utterance')}, "
+        f"{counted(result.parameters or 0, 'parameter')}, best epoch {result.best_epoch} of {result.epochs}"
     )
 
 
@@ -89,7 +91,7 @@ def _sweep_continuous(specs: Sequence[Spec], target: str, fresh: bool, json_line
     if not json_lines:
         for spec, group in groups.items():
             pooled = continuous.pool(group)
-            count = f"{len(pooled['folds'])} folds, {pooled['n_test']} utterances"
+            count = f"{counted(len(pooled['folds']), 'fold')}, {counted(pooled['n_test'], 'utterance')}"
             click.echo(f"{spec.model}, seed {spec.seed}, {count}: {target} {_score_text(pooled)}")
 
 

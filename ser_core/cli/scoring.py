@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.cli.base import PROTOCOL_HELP, RenamedOption, as_json, emit, numbers
 
 test_corpus_option = click.option("--test-corpus", help="Test corpus of the protocol cross.")
@@ -51,7 +52,10 @@ def leaks(
         emit(report)
     else:
         what = report.get("split") or f"{report['corpus']}, protocol {report['protocol']} ({report['promise']})"
-        click.echo(f"{what}: {report['utterances']:,} utterances, {report['recordings']:,} recordings examined")
+        click.echo(
+            f"{what}: {counted(report['utterances'], 'utterance')}, "
+            f"{counted(report['recordings'], 'recording')} examined"
+        )
         for kind, name in (("leaks", "LEAK"), ("warnings", "warning"), ("notes", "note")):
             for line in report[kind]:
                 click.echo(f"  {name + ':':9} {line}")
@@ -95,12 +99,14 @@ def folds(
     if as_json:
         return emit({"corpus": corpus, "protocol": protocol, "folds": len(fold_columns),
                      "utterances": frame.to_dict("records")})  # fmt: skip
-    click.echo(f"{corpus}, protocol {protocol}: {len(fold_columns)} folds of {len(frame):,} utterances")
+    click.echo(
+        f"{corpus}, protocol {protocol}: {counted(len(fold_columns), 'fold')} of {counted(len(frame), 'utterance')}"
+    )
     for fold in fold_columns:
         counts = frame[fold].value_counts()
         speakers = sorted(frame.loc[frame[fold] == "test", "speaker"].unique())
         sizes = ", ".join(f"{subset} {counts.get(subset, 0):,}" for subset in ("train", "validation", "test"))
-        click.echo(f"  fold {fold}: {sizes}; {len(speakers)} test speakers: {', '.join(speakers)}")
+        click.echo(f"  fold {fold}: {sizes}; {counted(len(speakers), 'test speaker')}: {', '.join(speakers)}")
     for line in assignment.describe_balance(frame, corpus, test_corpus):
         click.echo(f"  note: {line}")
 
@@ -116,7 +122,9 @@ def _write_folds(
     report = export.export_folds(corpus, protocol, form, output, test_corpus)
     if as_json:
         return emit(report)
-    click.echo(f"{report['folds']} folds of {report['utterances']:,} utterances written to {output}")
+    click.echo(
+        f"{counted(report['folds'], 'fold')} of {counted(report['utterances'], 'utterance')} written to {output}"
+    )
 
 
 @click.command()
@@ -167,10 +175,11 @@ def _result_lines(submission: Submission) -> list[str]:
     target = f" to {submission.test_corpus}" if submission.test_corpus else ""
     lines = [
         f"{submission.corpus}{target}{demo}, protocol {submission.protocol}, {len(submission.folds)} of "
-        f"{submission.folds_total} folds, {submission.scored.n_test:,} utterances: {_scores_text(submission.scored)}"
+        f"{counted(submission.folds_total, 'fold')}, {counted(submission.scored.n_test, 'utterance')}: "
+        f"{_scores_text(submission.scored)}"
     ]
     for name, part in submission.parts.items():
-        lines.append(f"  of which {name}, {part.n_test:,} utterances: {_scores_text(part)}")
+        lines.append(f"  of which {name}, {counted(part.n_test, 'utterance')}: {_scores_text(part)}")
     if submission.calm_is_neutral:
         lines.append(f"  calm counted as neutral (human listeners 62.4 %): {_scores_text(submission.calm_is_neutral)}")
     if submission.absent:
@@ -192,10 +201,12 @@ def _comparison_line(comparison: BaselineComparison) -> str:
     corrected = comparison.p_holm["uar"]
     if change.p is not None and corrected is not None:
         p = f"p {format_p_value(change.p)}, {format_p_value(corrected)} after Holm"
+    unit = comparison.differences.unit if comparison.differences.unit != "none" else "speaker"
     effect = change.minimum_detectable
     power = f"; minimum detectable {100 * effect:.1f} points (power 80 %)" if effect else ""
     return (
-        f"{name}, {comparison.utterances:,} utterances, {comparison.differences.n} {comparison.differences.unit}s: UAR "
+        f"{name}, {counted(comparison.utterances, 'utterance')}, "
+        f"{counted(comparison.differences.n, unit)}: UAR "
         f"{100 * change.difference:+.1f} points{interval}, {p}{power}"
     )
 

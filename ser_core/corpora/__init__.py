@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.lazy import attach_modules
+from ser_core._utils.words import near
 from ser_core.corpora import cremad, demo, emodb, formats, nemo, ravdess, ravtess, savee, table, tess
 from ser_core.corpora.table import Corpus
 
@@ -88,7 +89,7 @@ def get_corpus(name: str) -> Corpus:
     if formats.is_path(name):
         return formats.corpus(name)
     kinds = f"{', '.join(f'{kind}:PATH' for kind in formats.KINDS[:-1])} or {formats.KINDS[-1]}:PATH"
-    raise SerError(f"no corpus named {name!r}: choose one of {', '.join(CORPORA)}, {kinds}")
+    raise SerError(f"no corpus named {name!r}{near(name, CORPORA)}; choose one of {', '.join(CORPORA)}, {kinds}")
 
 
 def canonical_name(name: str) -> str:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from ser_core._utils.errors import SerError, SerWarning
 from ser_core._utils.paths import expand
 from ser_core._utils.segments import parse_limits, segment_mark
+from ser_core._utils.words import counted
 from ser_core.corpora.table import LABELS, SPELLINGS, SUFFIXES, Corpus, build, stem, utterance_frame
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ def _load_csv(name: str, where: Path) -> pd.DataFrame:
         else:
             missing.append(row["id"])
     if not rows:
-        raise SerError(f"{where}: none of its {len(lines)} files exists; paths are relative to the folder of the CSV")
+        raise SerError(
+            f"{where}: none of its files exists ({len(lines):,} named); paths are relative to the folder of the CSV"
+        )
     return utterance_frame(
         rows,
         corpus=name,
@@ -246,7 +249,9 @@ def read_csv(where: Path) -> list[tuple[int, dict[str, str]]]:
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(columns):
-            raise SerError(f"{where}, line {number}: {len(values)} values for {len(columns)} columns")
+            raise SerError(
+                f"{where}, line {number}: {counted(len(values), 'value')} for {counted(len(columns), 'column')}"
+            )
         lines.append((number, dict(zip(columns, (value.strip() for value in values), strict=True))))
     if not lines:
         raise SerError(f"{where}: no line below the header")

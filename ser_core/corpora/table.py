@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import data_dir, expand
 from ser_core._utils.recordings import SUFFIXES, is_pointer_file
+from ser_core._utils.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,7 +343,9 @@ def check_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
         if not emotion.isprintable() or not 0 < len(emotion) <= LONGEST_NAME:
             raise SerError(f"{name}: {emotion[:LONGEST_NAME]!r} is no name of an emotion; rename it")
     if len(emotions) > MOST_EMOTIONS:
-        raise SerError(f"{name}: {len(emotions):,} emotions; at most {MOST_EMOTIONS} are possible; check the list")
+        raise SerError(
+            f"{name}: {counted(len(emotions), 'emotion')}; at most {MOST_EMOTIONS} are possible; check the list"
+        )
     return table
 
 

@@ -22,6 +22,7 @@ from ser_core._utils.atomic import replace_atomically, write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.machine import processor, versions
 from ser_core._utils.paths import runs_dir
+from ser_core._utils.words import counted
 from ser_core.experiments import data as cells
 from ser_core.experiments.run import table_version
 from ser_core.experiments.spec import Spec, spec_hash
@@ -190,7 +191,9 @@ def _labelled(sides: cells.Subsets, target: str, spec: Spec) -> cells.Subsets:
     for side, part in kept.items():
         if len(part) < 2:
             where = f"{spec.corpus}, protocol {spec.protocol}, fold {spec.fold}"
-            raise SerError(f"{where}: {len(part)} utterances of the {side} subset have a {target}; two are needed")
+            raise SerError(
+                f"{where}: {counted(len(part), 'utterance')} of the {side} subset with a {target}; two are needed"
+            )
     return replace(sides, **kept)
 
 

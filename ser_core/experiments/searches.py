@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.experiments.spec import Spec
 from ser_core.experiments.sweep import expand
 
@@ -68,5 +69,5 @@ SEARCHES: dict[str, Callable[[], list[Spec]]] = {"reslstm": reslstm_search}
 def search_specs(name: str) -> list[Spec]:
     """Return the runs of a search by its name; SerError for an unknown one."""
     if name not in SEARCHES:
-        raise SerError(f"search {name!r}: unknown; choose among {', '.join(SEARCHES)}")
+        raise SerError(f"search {name!r}: not known{near(name, SEARCHES)}; choose among {', '.join(SEARCHES)}")
     return SEARCHES[name]()

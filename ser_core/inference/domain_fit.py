@@ -17,6 +17,7 @@ import numpy as np
 from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.inference.domain import SPECTRAL, VALUES, Domain, describe
 from ser_core.inference.onnx_parts import read_facts, replace_facts
 from ser_core.inference.predict import is_silent, window_starts
@@ -109,7 +110,7 @@ def fit(recordings: Sequence[np.ndarray], speakers: Sequence[str], *, pauses: bo
     names = np.asarray(speakers, dtype=str)
     groups = np.array_split(np.unique(names), min(FOLDS, len(np.unique(names))))
     if len(groups) < 3:
-        raise SerError(f"{len(groups)} speakers; at least 3 are needed to choose the limit")
+        raise SerError(f"{counted(len(groups), 'speaker')}; at least 3 are needed to choose the limit")
     values = VALUES if pauses else SPECTRAL
     folds = [np.flatnonzero(np.isin(names, group)) for group in groups]
     held_out = []

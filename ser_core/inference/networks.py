@@ -9,6 +9,7 @@ import numpy as np
 from ser_core import audio, features
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import printable
+from ser_core._utils.words import counted
 from ser_core.inference.checks import check_facts, check_labels
 from ser_core.inference.onnx_parts import cut_network
 from ser_core.metrics.temperature_scaling import apply_temperature
@@ -116,7 +117,7 @@ class OnnxNetwork:
             ) from None
         outputs, labels = probabilities.shape[-1] if probabilities.ndim else 0, len(self.facts["labels"])
         if probabilities.shape != (1, labels):
-            raise SerError(f"{path}: {labels} labels for {outputs} outputs; export it again")
+            raise SerError(f"{path}: {counted(labels, 'label')} for {counted(outputs, 'output')}; export it again")
         if not np.isfinite(probabilities).all() or abs(float(probabilities.sum()) - 1) > 0.01:
             raise SerError(
                 f"{path}: its answers are no probabilities (weights or temperature are damaged); export it again"
@@ -173,7 +174,10 @@ class KerasNetwork:
         check_labels(labels, path)
         outputs = network.output_shape[-1] if isinstance(network.output_shape, tuple) else 0
         if outputs != len(labels):
-            raise SerError(f"{path}: {len(labels)} labels for {outputs} outputs; its JSON file is of another network")
+            raise SerError(
+                f"{path}: {counted(len(labels), 'label')} for {counted(outputs, 'output')}; its JSON file is "
+                f"of another network"
+            )
         if not all(np.isfinite(weights).all() for weights in network.get_weights()):
             raise SerError(f"{path}: weights that are not numbers (NaN or infinite); train it again")
 

@@ -350,5 +350,8 @@ def _source_name(source: Any, name: str | None) -> str:
 def _pair(source: tuple, name: str) -> tuple[Any, Any]:
     """Return the two parts of (samples, rate)."""
     if len(source) != 2:
-        raise SerError(f"{printable(name)}: {len(source)} values; give a path, bytes, or (samples, rate)")
+        raise SerError(
+            f"{printable(name)}: {len(source)} value{'' if len(source) == 1 else 's'}; give a path, bytes, "
+            f"or (samples, rate)"
+        )
     return source

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.metrics import uncertainty
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def ccc_interval(
     x, y = _checked(truth, prediction)
     names = np.asarray(list(speaker), dtype=str)
     if names.shape != x.shape:
-        raise SerError(f"CCC: {len(names)} speakers are given for {len(x)} utterances; give one per utterance")
+        raise SerError(
+            f"CCC: {counted(len(names), 'speaker')} given for {counted(len(x), 'utterance')}; give one per utterance"
+        )
     whole, units = _ccc(x, y), sorted(set(names))
     result: dict[str, Any] = {"ccc": whole, "interval": None, "unit": "none", "n": len(units), "level": level}
     if len(units) < uncertainty.FEWEST_UNITS or "unknown" in units:

@@ -5,13 +5,13 @@ built-in layers only, so that ``keras.models.load_model`` alone loads a saved ``
 builder (``kind="learner"``) takes the number of classes and a seed: see :mod:`ser_core.models.classical`.
 """
 
-import difflib
 import importlib
 from collections.abc import Callable
 
 from ser_core._utils import backend, content_cache
 from ser_core._utils.errors import SerError
 from ser_core._utils.lazy import attach_modules
+from ser_core._utils.words import near
 from ser_core.models import custom
 from ser_core.models.systems import FIDELITY, MODELS, Model
 
@@ -58,9 +58,7 @@ def get_model(name: str) -> Model:
     if name in MODELS:
         return MODELS[name]
     if ":" not in name:
-        alike = [known for known, model in MODELS.items() if name.lower() in model.title.lower()]
-        alike += difflib.get_close_matches(name.lower(), MODELS)
-        suggestion = f"; did you mean {' or '.join(dict.fromkeys(alike))}" if 0 < len(alike) < 5 else ""
+        suggestion = near(name, MODELS, {known: model.title for known, model in MODELS.items()})
         advice = "`ser models` lists all; a user-defined model is package.module:function"
         raise SerError(f"model {name!r}: not known{suggestion}; {advice}")
     backend.load_keras()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 
 C_CHOICES = (0.1, 1.0, 10.0, 100.0)
 """Values of C among which the SVM chooses."""
@@ -97,7 +98,8 @@ def inner_splits(
     usable = [(train, held_out) for train, held_out in every if len(set(y[train])) > 1]
     if not usable:
         raise SerError(
-            f"{len(y)} training utterances of {len(classes)} emotion(s) and {len(set(groups))} speaker(s): too few to "
+            f"{counted(len(y), 'training utterance')} of {counted(len(classes), 'emotion')} and "
+            f"{counted(len(set(groups)), 'speaker')}: too few to "
             "choose the settings of a classical system; use another fold or protocol, or more recordings"
         )
     return usable

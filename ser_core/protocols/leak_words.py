@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ser_core._utils.words import counted
 from ser_core.features import usable
 from ser_core.protocols import acoustic_cues, balance, speakers
 
@@ -57,7 +58,7 @@ def in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) 
     if not result["recordings"]:
         notes.append("no recordings found: copies are those of the published list, cues were not examined")
     elif result["recordings"] < (table["utterance"] == table["id"]).sum():
-        notes.append(f"only {result['recordings']:,} recordings were found and examined")
+        notes.append(f"only {counted(result['recordings'], 'recording')} could be found and examined")
     if "unusable" in table:
         reasons = dict(table.loc[table["unusable"] != "", ["id", "unusable"]].itertuples(index=False))
         notes += [f"not examined: {usable.describe(reasons)}"] if reasons else []

@@ -160,7 +160,10 @@ def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, An
     for number, line in folder.read_csv(source):
         lacking = [column for column in ("speaker", "side") if column not in line]
         if lacking:
-            raise SerError(f"{source}: no column {', '.join(lacking)}; wanted are path, emotion, speaker, side")
+            raise SerError(
+                f"{source}: no column {', '.join(lacking)}; found are {', '.join(line)}; needed are path, "
+                f"emotion, speaker, side"
+            )
         row = folder.utterance(line, source, number)
         name = SIDE_NAMES.get(line["side"].lower())
         if name is None:
@@ -172,7 +175,9 @@ def audit_split_file(path: str | Path, *, progress: bool = True) -> dict[str, An
         rows.append(row | {"corpus": source.name, "published": "", "utterance": row["id"]})
     table = pd.DataFrame(rows)
     if not (table["path"] != "").any():
-        raise SerError(f"{source}: none of its {len(rows)} files exists; paths are relative to the folder of the CSV")
+        raise SerError(
+            f"{source}: none of its files exists ({len(rows):,} named); paths are relative to the folder of the CSV"
+        )
     table = _without_unusable(table)
     table["utterance"] = named_copies(list(table["id"]))
     return {"split": str(source)} | audit_split(table, {0: subset}, progress=progress)
@@ -243,7 +248,7 @@ def audit_split(
     ----------
     table : DataFrame
         one row per clip: ``id``, ``path`` ("" without audio), ``published`` (SHA-256 or ""), ``utterance`` (id of the
-        original, or its own), ``corpus``, ``speaker``, ``text``, ``emotion``
+        original, or its own), ``corpus``, ``speaker``, ``emotion``; where known ``text`` and ``sex``
     folds : dict
         number of the fold to a dict of id to subset
     cues : bool
@@ -261,6 +266,7 @@ def audit_split(
         :mod:`ser_core.protocols.acoustic_cues`); in words ``leaks``, ``warnings`` and
         ``notes``; ``ok`` (no leak)
     """
+    table = table.assign(**{name: "unknown" for name in ("sex", "text") if name not in table})
     originals = table[table["utterance"] == table["id"]]
     examined = originals[originals["path"] != ""]
     duplicated = duplicates.find_duplicates(sources(examined), progress=progress)

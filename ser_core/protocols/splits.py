@@ -25,6 +25,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.audio.augmentation import TECHNIQUES
 from ser_core.protocols import fold_rules
 from ser_core.protocols.speakers import check_speakers
@@ -164,7 +165,9 @@ def can_split(corpus: str, protocol: str) -> bool:
 def _folds_of(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     """Return frozen or computed folds of a table with one source corpus, under any protocol but ``leaky``."""
     if protocol not in PROTOCOLS:
-        raise SerError(f"protocol {protocol!r}: not known; choose among {', '.join(PROTOCOLS)}")
+        raise SerError(
+            f"protocol {protocol!r}: not known{near(protocol, PROTOCOLS)}; choose among {', '.join(PROTOCOLS)}"
+        )
     if protocol == "official":
         return _official_folds(table)
     corpus = table["corpus"].iloc[0]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ser_core._utils import machine, paths
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.report.schedule import run_notebooks
 from ser_core.report.state import failed_runs, make_ignored_folder, profile_rows
 
@@ -59,10 +60,12 @@ def build_report(profile: str, *, fresh: bool = False, published: bool = False) 
     broken = [f"{_describe_run(result)} ({result.error})" for result in failed_runs(plan)]
     if failures:
         raise SerError(
-            f"{len(failures)} of {len(sources)} notebooks stopped: {stopped}. The report says where: {index}"
+            f"{len(failures)} of {counted(len(sources), 'notebook')} stopped: {stopped}. The report says where: {index}"
         )
     if broken:
-        raise SerError(f"{len(broken)} of {len(plan.specs)} runs failed: {'; '.join(broken)}. The report: {index}")
+        raise SerError(
+            f"{len(broken)} of {counted(len(plan.specs), 'run')} failed: {'; '.join(broken)}. The report: {index}"
+        )
     return index
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_core._utils.atomic import reported_storage, write_atomically
+from ser_core._utils.words import counted
 
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
@@ -56,7 +57,7 @@ def progress_text(plan, since: float) -> str:
         return ""
     from ser_core.experiments import store
 
-    stored = f", {len(store_state(plan))} of {len(plan.specs)} results in the store"
+    stored = f", {len(store_state(plan))} of {counted(len(plan.specs), 'result')} in the store"
     return stored + store.epochs_in_training(since)
 
 

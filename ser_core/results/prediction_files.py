@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.recordings import printable
 from ser_core._utils.segments import parse_limits, segment_mark
 from ser_core.corpora.folder import normalise_emotion
 
@@ -18,6 +19,8 @@ PREDICTED = ("predicted", "prediction", "pred", "emotion")
 """Columns or fields that may hold the predicted emotion, the preferred one first."""
 PROBABILITIES = ("probabilities", "probability", "probs", "prob", "scores")
 """Fields of a JSON line that may hold a probability for each emotion, by its name."""
+MOST_SHOWN = 20
+"""Most columns of a file that a message names."""
 
 
 def read_json_predictions(path: Path, labels: Sequence[str]):
@@ -145,10 +148,9 @@ def from_audformat(frame, labels: Sequence[str], path: Path):
     else:
         field = next((name for name in PREDICTED if name in frame), None)
         if field is None:
-            raise SerError(
-                f"{path}: no column {', '.join(label for label in labels if label not in columns)}, and none named "
-                f"{' or '.join(PREDICTED)} with the predicted emotion"
-            )
+            lacking = [label for label in labels if label not in columns]
+            message = lacking_columns(path, lacking, list(frame), ("file", *labels))
+            raise SerError(f"{message}; or one of {', '.join(PREDICTED)} with the predicted emotion")
         answers = [
             one_hot(value, labels, f"{path}, row {number}: {field}") for number, value in enumerate(frame[field], 2)
         ]
@@ -156,6 +158,18 @@ def from_audformat(frame, labels: Sequence[str], path: Path):
     if "side" in frame:
         predictions["side"] = frame["side"].to_numpy()
     return predictions
+
+
+def lacking_columns(path: Path, lacking: Sequence[str], found: Sequence[str], needed: Sequence[str]) -> str:
+    """Return the message for missing columns: which, those of the file, and those that are needed.
+
+    >>> lacking_columns(Path("a.csv"), ["sad"], ["id", "Sad"], ["id", "sad"])
+    'a.csv: no column sad; found are id, Sad; needed are id, sad'
+    """
+    shown = [printable(str(name)) for name in found]
+    rest = len(shown) - MOST_SHOWN
+    names = ", ".join(shown[:MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return f"{path}: no column {', '.join(lacking)}; found are {names or 'none'}; needed are {', '.join(needed)}"
 
 
 def match_ids(keys: Sequence[str], ids: Iterable[str]) -> list[str]:

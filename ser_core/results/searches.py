@@ -16,6 +16,7 @@ import pandas as pd
 
 from ser_core import corpora, metrics
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.searches import SEARCHES, search_specs
 from ser_core.experiments.store import spec_key
@@ -132,7 +133,8 @@ def search_sentence(search: Search) -> str:
     spec, best = search.by_test.spec, search.by_test
     where = f"{system_title(spec['model'])} on {corpora.corpus_title(spec['corpus'])}, protocol {spec['protocol']}"
     return (
-        f"{where}, {len(search.candidates)} candidates, {len(best.folds)} folds: chosen by validation, UAR "
+        f"{where}, {counted(len(search.candidates), 'candidate')}, {counted(len(best.folds), 'fold')}: "
+        f"chosen by validation, UAR "
         f"{format_percent(search.uar)} % {format_interval(search.interval)}; chosen by the test, a leak, "
         f"{format_percent(best.scores['uar'])} %. Tuning on the test adds "
         f"{format_difference(search.difference)} points."

@@ -17,6 +17,7 @@ import numpy as np
 
 from ser_core import corpora, models
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
@@ -175,7 +176,7 @@ def _read_table(path: Path, labels: Sequence[str]) -> pd.DataFrame:
         frame = prediction_files.from_audformat(frame, labels, path)
     lacking = [name for name in ("id", *labels) if name not in frame]
     if lacking:
-        raise SerError(f"{path}: no column {', '.join(lacking)}; wanted are id, {', '.join(labels)}")
+        raise SerError(prediction_files.lacking_columns(path, lacking, list(frame), ("id", *labels)))
     return frame
 
 
@@ -310,9 +311,9 @@ def _compared(frame, labels, like: dict, against) -> tuple[BaselineComparison, .
         if not matches:
             names = sorted({result.spec["model"] for result in alike})
             known = f"; there are {', '.join(names)}" if names else ""
-            raise SerError(
-                f"--baseline {name}: no published result of {like['corpus']} under protocol {like['protocol']}{known}"
-            )
+            meant = near(name, names, {key: model.title for key, model in models.MODELS.items()})
+            where = f"{like['corpus']} under protocol {like['protocol']}"
+            raise SerError(f"--baseline {name}: no published result of {where}{meant}{known}")
         if name == "all" or name in models.MODELS:
             matches = _default_results(matches) or matches
         compared += [_pair(frame, result, labels, folder) for result in pool_results(matches, folder)]

@@ -16,6 +16,7 @@ import pandas as pd
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import source_of, sources
+from ser_core._utils.words import counted
 from ser_core.widgets import svg
 from ser_core.widgets.predictor import display
 from ser_core.widgets.recordings import SILENCE, read_for_network, wav_bytes
@@ -139,7 +140,7 @@ class Explorer(ipywidgets.VBox):
         rows = table.head(LISTED).itertuples()
         self._offer(self.utterance, [(f"{row.emotion}, {row.speaker}: {row.id}", row.id) for row in rows])
         more = f"; the first {LISTED} are listed" if len(table) > LISTED else ""
-        self._count = f"{len(table)} utterances{more}"
+        self._count = f"{counted(len(table), 'utterance')}{more}"
         self._show()
 
     def _show(self) -> None:
@@ -265,7 +266,7 @@ class Confusions(ipywidgets.VBox):
             for _, row in cell.head(LISTED).iterrows()
         ]  # fmt: skip
         missing = "" if self._paths else " Their recordings are unavailable, so they cannot be played."
-        text = f"{len(cell)} test utterances: true {truth}, answered {answer}.{missing}"
+        text = f"{counted(len(cell), 'test utterance')}: true {truth}, answered {answer}.{missing}"
         self.message.value = paragraph(text) + svg.html_table(rows)
         self._offer([(f"{row['speaker']}: {row['utterance']}", row["utterance"]) for row in rows
                      if row["utterance"] in self._paths])  # fmt: skip

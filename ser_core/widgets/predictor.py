@@ -13,6 +13,7 @@ from IPython.display import HTML
 
 from ser_core import audio
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.widgets import svg
 from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
 from ser_core.widgets.model_card import available_models, available_samples, is_training_file, limitations
@@ -271,7 +272,7 @@ class PredictorPanel(ipywidgets.VBox):
         unusable = sum(1 for recording in self.recordings if recording.error)
         lines = []
         if len(self.recordings) > 1:
-            count = f"{len(answered)} of {len(self.recordings)} recordings answered"
+            count = f"{len(answered)} of {counted(len(self.recordings), 'recording')} answered"
             lines.append(paragraph(f"{count}{f', {unusable} not usable' if unusable else ''}."))
         if self.recordings and self.recordings[-1].error:
             last = self.recordings[-1]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import parse_limits, segment_mark
+from ser_core._utils.words import counted
 from ser_core.corpora import folder
 from ser_core.corpora.folder import NO_LABEL, read_number
 from ser_core.corpora.table import SUFFIXES, utterance_frame
@@ -134,7 +135,9 @@ def read_table(where: Path, wanted: Iterable[str], separators: str = ",;\t") -> 
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(names):
-            raise SerError(f"{where}, row {number}: {len(cells)} cells under {len(names)} columns")
+            raise SerError(
+                f"{where}, row {number}: {counted(len(cells), 'cell')} under {counted(len(names), 'column')}"
+            )
         lines.append((number, dict(zip(names, (cell.strip() for cell in cells), strict=True))))
     if not lines:
         raise SerError(f"{where}: no line below the header")
@@ -291,11 +294,11 @@ def collect(entries: Iterable[dict], name: str, root: Path, *, base: Path | None
 def _nothing(missing: int, unlabelled: int, extra: int, base: Path) -> str:
     """Say why none of the listed utterances can be used."""
     if missing:
-        return f"none of its {missing} recordings exists; their paths start from {base}"
+        return f"none of its recordings exists ({missing:,} named); their paths start from {base}"
     if unlabelled:
-        return f"none of its {unlabelled} utterances has an emotion"
+        return f"none of its utterances has an emotion ({unlabelled:,} listed)"
     if extra:
-        return f"none of its {extra} files is audio ({', '.join(SUFFIXES)})"
+        return f"none of its files is audio ({extra:,} found; wanted {', '.join(SUFFIXES)})"
     return "lists no utterance"
 
 
