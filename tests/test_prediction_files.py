@@ -104,7 +104,11 @@ def test_a_name_that_two_utterances_have_is_not_guessed():
         ("a.jsonl", '{"key": "a"}\nnot json\n', "line 2: not a JSON object"),
         ("a.jsonl", "", "holds no prediction"),
         ("a.json", "[]", "holds no prediction"),
-        ("a.csv", "file,happy\na.wav,1\n", "surprised; found are file, happy; needed are file, "),
+        (
+            "a.csv",
+            "file,happy\na.wav,1\n",
+            "no column angry; found are file, happy; needed are file, happy, angry; or one of predicted, ",
+        ),
         ("a.csv", "file,start,end,predicted\na.wav,2,1,happy\n", "row 2: a.wav: ends at 1 s and starts at 2 s"),
     ],
 )

@@ -87,7 +87,7 @@ def test_candidates_of_several_systems_or_too_few_are_refused(made):
         searches.score_search(rows[:5], folder)
     with pytest.raises(SerError, match="several"):
         searches.score_search([*rows, made_row(folder, model="a1")], folder)
-    with pytest.raises(SerError, match="search 'mine': unknown"):
+    with pytest.raises(SerError, match="search 'mine': not known; choose among reslstm"):
         searches.named_search("mine", rows, folder)
     assert searches.searches_markdown(rows[:5], folder) == ""
 

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 from ser_core.audio import resample
 
 CONDITIONS: dict[str, str] = {
@@ -75,7 +76,7 @@ def _parse(name: str) -> Degradation:
     if expected is None:
         raise SerError(f"condition {name!r}: not known; choose among {', '.join(CONDITIONS)}")
     if len(parameters) != expected:
-        raise SerError(f"condition {name!r}: {kind} takes {expected} parameter(s), {CONDITIONS[kind]}")
+        raise SerError(f"condition {name!r}: {kind} takes {counted(expected, 'parameter')}, {CONDITIONS[kind]}")
     if kind == "clean":
         return lambda samples, rate, random, others: samples
     if kind == "telephone":

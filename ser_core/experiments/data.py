@@ -17,6 +17,7 @@ import numpy as np
 from ser_core import corpora
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import Segment, sources
+from ser_core._utils.words import counted
 from ser_core.audio.augmentation import parse_techniques
 from ser_core.experiments.spec import Spec
 from ser_core.features import cache, usable
@@ -95,7 +96,8 @@ def load_subsets(spec: Spec, table: pd.DataFrame | None = None) -> Subsets:
         table, target = (part[part["emotion"].isin(labels)].reset_index(drop=True) for part in (table, target))
     if len(labels) < 2:
         both = f" and {spec.test_corpus} share" if spec.test_corpus else ": has"
-        raise SerError(f"{spec.corpus}{both} only the emotion(s) {', '.join(labels) or 'none'}; two are needed")
+        found = f"only {counted(len(labels), 'emotion')} ({', '.join(labels)})" if labels else "no emotion"
+        raise SerError(f"{spec.corpus}{both} {found}; two are needed")
     split = splits.split(table, spec.protocol, spec.fold, copies=augmented_copies(spec), target=target)
     clips = splits.pool_copies(table, augmented_copies(spec)) if spec.protocol == "leaky" else table
     parts = {side: clips[clips["id"].isin(getattr(split, side))] for side in splits.SIDES}

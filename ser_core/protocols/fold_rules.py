@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,9 @@ def _speaker_groups(
         raise SerError(f"protocol {protocol}: some utterances have no speaker; add the column or use --protocol random")
     folds = min(folds or RANDOM_FOLDS, count)
     if folds < fewest:
-        raise SerError(f"protocol {protocol}: {count} speaker(s) cannot fill its subsets; use --protocol random")
+        raise SerError(
+            f"protocol {protocol}: {counted(count, 'speaker')} cannot fill its subsets; use --protocol random"
+        )
     shuffled = speakers.sample(frac=1.0, random_state=SEED).sort_values("sex", kind="stable")
     return {speaker: i % folds for i, speaker in enumerate(shuffled["speaker"])}, folds
 

@@ -154,5 +154,5 @@ def ladder_markdown(pooled: list[PooledResult], folder) -> list[str]:
             note = f" Not measured yet: {missing}." if missing else ""
             title = f"**Protocol ladder: {models.MODELS[A5].title}, {corpora.corpus_title(corpus)}**"
             text = to_markdown(format_ladder(ladder_table(ladder)))
-            blocks.append(f"{title}\n\n{text}\n{ladder_sentence(ladder, corpus)}{note}\n\n{LADDER_LEGEND}\n")
-    return blocks
+            blocks.append(f"{title}\n\n{text}\n{ladder_sentence(ladder, corpus)}{note}\n")
+    return [*blocks, f"{LADDER_LEGEND}\n"] if blocks else []

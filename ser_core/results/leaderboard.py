@@ -17,6 +17,7 @@ from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.experiments.grids import A5
 from ser_core.experiments.result import RunResult
+from ser_core.experiments.settings import differing_fields
 from ser_core.metrics import significance
 from ser_core.results.comparison import corrected_p_values, paired_difference
 from ser_core.results.formatting import (
@@ -24,6 +25,7 @@ from ser_core.results.formatting import (
     difference_columns,
     fold_columns,
     format_difference,
+    format_field,
     format_folds,
     format_folds_and_seeds,
     format_p_value,
@@ -301,6 +303,8 @@ def common_setting(board: Leaderboard) -> str:
         return text
     training = "with augmented copies" if board.reference.spec["augment"] else "without augmented copies"
     reference = f"{system_title(board.reference.spec['model'])}, {training}"
+    if keep := differing_fields(board.reference.spec).get("keep"):
+        reference += f", {format_field('keep', keep)}"
     if len(board.reference.folds) != board.reference.folds_total:
         folds = format_folds(len(board.reference.folds), board.reference.folds_total)
         reference += f", on {folds} folds; differences are on the folds that both have"

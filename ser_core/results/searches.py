@@ -77,7 +77,10 @@ def score_search(results: Iterable[RunResult], folder: str | Path) -> Search:
     folds = max((one.folds for one in pooled), key=len, default=())
     complete = [one for one in pooled if one.folds == folds and len(one.seeds) == 1]
     if len(complete) < 2:
-        raise SerError(f"search: {len(complete)} candidate(s) with all its folds; two are needed: run it first")
+        raise SerError(
+            f"search: {counted(len(complete), 'candidate')} with all its folds in {folder}; two are needed: `ser sweep "
+            "reslstm` runs them, --store reads your own results"
+        )
     candidates = sorted(complete, key=lambda one: -one.scores["uar"])
     chosen = tuple(_best_on_validation(candidates, fold, folder) for fold in folds)
     honest, tuned = join_predictions(chosen, folder), join_predictions(candidates[0].results, folder)
