@@ -287,6 +287,42 @@ def test_tables_sort_filter_and_download(tmp_path):
     assert "\\begin{tabular}{lr}" in texts["LaTeX"] and "s7 \\& co & 37.5 [1.0, 2.0] \\\\" in texts["LaTeX"]
 
 
+@pytest.mark.skipif(browser() is None, reason="no Chromium on PATH: the tables of a page were not used")
+def test_a_table_wider_than_the_screen_is_a_list_and_long_lines_wrap(tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    names = [f"a column number {n}" for n in range(8)]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * 8, *["| " + " | ".join(["entry"] * 8) + " |"] * 3]
+    book = nbformat.v4.new_notebook(metadata=KERNEL)
+    long = nbformat.v4.new_output("stream", name="stdout", text="word & " * 60)
+    book.cells = [
+        nbformat.v4.new_markdown_cell("\n".join(lines)),
+        nbformat.v4.new_markdown_cell("| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"),
+        nbformat.v4.new_code_cell("pass", outputs=[long]),
+    ]
+    nbformat.write(book, tmp_path / "a.ipynb")
+    report_html.export_html(tmp_path / "a.ipynb", tmp_path / "a.html")
+    stacked = "[...document.querySelectorAll('main table')].map(table => table.classList.contains('stacked'))"
+    wider = "e.clientWidth && e.scrollWidth > e.clientWidth + 1"
+    cut = f"[...document.querySelectorAll('main *')].filter(e => {wider}).length"
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
+        tab = chromium.new_page(viewport={"width": 1280, "height": 900})
+        tab.goto((tmp_path / "a.html").as_uri())
+        assert tab.evaluate(stacked) == [False, False] and tab.evaluate(cut) == 0
+        tab.set_viewport_size({"width": 390, "height": 900})
+        tab.wait_for_function(f"{stacked}[0]")
+        assert tab.evaluate(stacked) == [True, False]
+        first = tab.locator("td").first
+        assert first.get_attribute("data-label") == names[0] and first.inner_text() == "entry"
+        assert tab.locator("table").first.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth")
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name="CSV").first.click()
+        assert download.value.path().read_text(encoding="utf-8").splitlines()[0] == ",".join(names)
+        tab.set_viewport_size({"width": 1280, "height": 900})
+        tab.wait_for_function(f"!{stacked}[0]")
+        chromium.close()
+
+
 def test_the_headline_table_draws_claim_and_interval(tmp_path):
     pooled = pooling.pool_results(made_rows(tmp_path, folds=2), tmp_path)
     text = headline_table(pooled)

@@ -357,10 +357,12 @@ def summary(result: RunResult) -> str:
     fitted = f"chosen {result.chosen}"
     if result.epochs:
         fitted = f"{counted(result.parameters or 0, 'parameter')}, best epoch {result.best_epoch} of {result.epochs}"
-    incomplete = f"; {len(missing)} of {counted(result.completeness.expected, 'utterance')} missing" if missing else ""
+    incomplete = (
+        f"; {len(missing)} of {counted(result.completeness.expected or 0, 'utterance')} missing" if missing else ""
+    )
     return (
         f"{where}{' (demo)' if result.demo else ''}: accuracy {100 * result.scores['accuracy']:.1f} %, "
-        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test, 'utterance')}, "
+        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test or 0, 'utterance')}, "
         f"{fitted}{incomplete}{_original_clips(result)}; result {result.hash}"
     )
 
