@@ -8,6 +8,7 @@ import pytest
 from ser_core import corpora
 from ser_core.inference import known
 from ser_core.inference.known import is_known
+from ser_core.inference.predict import PRETRAINED, Predictor
 
 
 def test_every_name_of_the_corpus_is_known_and_no_other_corpus_has_one():
@@ -30,7 +31,17 @@ def test_every_name_of_the_corpus_is_known_and_no_other_corpus_has_one():
 )
 def test_names(name, expected):
     assert is_known(b"", name, "ravdess") == expected
-    assert not is_known(b"", name, None)
+    assert not is_known(b"", name, None) and not is_known(b"", name, "ravdess", alike=False)
+
+
+@pytest.mark.skipif(not PRETRAINED.is_file(), reason="no pretrained network")
+def test_demo_recordings_have_such_names_and_are_not_taken_for_them():
+    predictor, table = Predictor(), corpora.load("demo_ravdess")
+    named = [path for path in table["path"][::40] if is_known(b"", path, "ravdess")]
+    answers = [predictor.predict(path) for path in named]
+    assert len(answers) > 2
+    assert all((known.KNOWN in answer.notes) == (not answer.unlike_training) for answer in answers)
+    assert sum(known.KNOWN in answer.notes for answer in answers) <= 1
 
 
 def test_content_is_known_under_another_name(tmp_path, monkeypatch):

@@ -2,20 +2,29 @@
 
 import json
 
+import made_network
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 from ser_core import audio, corpora, features
-from ser_core.inference import onnx_parts
+from ser_core.inference import export, onnx_parts, saved_models
 from ser_core.inference.networks import OnnxNetwork
 from ser_core.inference.predict import PRETRAINED
 
 
 @pytest.fixture(scope="module")
-def content():
-    return PRETRAINED.read_bytes()
+def path(tmp_path_factory):
+    """An exported network of frames."""
+    folder = tmp_path_factory.mktemp("network")
+    export.to_onnx(saved_models.load_model(made_network.keep(folder, "a1")), folder / "a1.onnx")
+    return folder / "a1.onnx"
+
+
+@pytest.fixture(scope="module")
+def content(path):
+    return path.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +45,17 @@ def test_the_part_is_a_checked_model_without_the_features(content):
     assert part.settings == features.FeatureSettings(features="39")
 
 
-def test_answers_equal_those_of_the_whole_file(waveforms):
-    cut, whole = OnnxNetwork(PRETRAINED), OnnxNetwork(PRETRAINED, whole=True)
+def test_a_network_on_functionals_is_run_whole():
+    assert onnx_parts.cut_network(PRETRAINED.read_bytes()) is None and OnnxNetwork(PRETRAINED).settings is None
+
+
+def test_answers_equal_those_of_the_whole_file(path, waveforms):
+    cut, whole = OnnxNetwork(path), OnnxNetwork(path, whole=True)
     assert cut.settings is not None and whole.settings is None
-    session = onnxruntime.InferenceSession(PRETRAINED, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for waveform in waveforms:
         expected, attention = session.run(None, {"waveform": waveform[None]})
-        for network in (cut, whole, OnnxNetwork(PRETRAINED, threads=2)):
+        for network in (cut, whole, OnnxNetwork(path, threads=2)):
             answer = network(0.3 * waveform[None])
             assert np.abs(answer[0] - expected).max() < 1e-5 and np.abs(answer[1] - attention).max() < 1e-6
     shortest = min(map(len, waveforms))
@@ -50,8 +63,8 @@ def test_answers_equal_those_of_the_whole_file(waveforms):
     assert np.allclose(together, [cut(waveform[None, :shortest])[0][0] for waveform in waveforms[:3]], atol=1e-6)
 
 
-def test_answers_equal_those_of_the_features_that_networks_are_trained_on(waveforms):
-    network = OnnxNetwork(PRETRAINED)
+def test_answers_equal_those_of_the_features_that_networks_are_trained_on(path, waveforms):
+    network = OnnxNetwork(path)
     for waveform in waveforms:
         raw = features.raw_channels(audio.peak_normalise(waveform))
         exact, _ = network.run(features.to_input(raw, network.settings)[None])
@@ -68,7 +81,7 @@ def with_facts(content, **changed):
     return model.SerializeToString()
 
 
-@pytest.mark.parametrize("spec", [{"denoise": True}, {"channels": "wide"}, {"channels": "mel"}, {"rate": 8_000}])
+@pytest.mark.parametrize("spec", [{"denoise": True}, {"features": "wide"}, {"features": "mel"}, {"rate": 8_000}])
 def test_other_features_are_left_in_the_file(content, spec):
     assert onnx_parts.cut_network(content) is not None
     assert onnx_parts.cut_network(with_facts(content, **spec)) is None

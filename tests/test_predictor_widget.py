@@ -15,7 +15,7 @@ import pytest
 from made_rows import made_rows
 
 from ser_core import audio, corpora
-from ser_core.inference import predict, saved_models
+from ser_core.inference import known, predict, saved_models
 from ser_core.inference.export import to_onnx
 from ser_core.results import pooling
 from ser_core.widgets import explorer, model_card, predictor, recordings, svg
@@ -220,7 +220,8 @@ def test_a_file_of_the_training_corpus_is_marked(own_store, clip, monkeypatch):
     content = Path(clip).read_bytes()
     panel = predictor.PredictorPanel({"pretrained": None}, {})
     panel.give(content, "a")
-    monkeypatch.setattr(model_card, "_training_digests", lambda: frozenset({sha256(content).hexdigest()}))
+    listed = known.Published(frozenset({len(content)}), frozenset({sha256(content).hexdigest()}))
+    monkeypatch.setattr(known, "published", lambda corpus: listed)
     panel.give(content, "b")
     assert [one.mark for one in panel.recordings] == ["", "training data"] and "training data" in panel.result.value
 

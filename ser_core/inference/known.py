@@ -1,7 +1,7 @@
 """Say that a recording is one that the network was trained on: its answer says nothing about unheard speakers.
 
-A recording is known by the name of its file, where the names of a corpus are like no others, or by its content, which
-is compared with the corpus's published list of checksums.
+A recording is known by the name of its file, where it is also like the training recordings, or by its content, which is
+compared with the corpus's published list of checksums.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def published(corpus: str) -> Published | None:
     )
 
 
-def is_known(source, name: str, corpus: str | None) -> bool:
+def is_known(source, name: str, corpus: str | None, *, alike: bool = True) -> bool:
     """Return whether a recording belongs to a corpus, by its name or its content.
 
     Parameters
@@ -55,6 +55,9 @@ def is_known(source, name: str, corpus: str | None) -> bool:
         Name of the recording.
     corpus : str or None
         Name of the corpus that a network was trained on as a whole; None for another network.
+    alike : bool, default True
+        Whether the recording is like the training recordings. One that is not may have such a name all the same, as
+        those of the demo corpus have; its content decides.
 
     Examples
     --------
@@ -63,7 +66,7 @@ def is_known(source, name: str, corpus: str | None) -> bool:
     """
     if corpus is None:
         return False
-    if re.fullmatch(NAMES.get(corpus, "(?!)"), Path(name.replace("\\", "/")).stem):
+    if alike and re.fullmatch(NAMES.get(corpus, "(?!)"), Path(name.replace("\\", "/")).stem):
         return True
     known = published(corpus)
     if known is None:

@@ -9,7 +9,7 @@ probabilities are averaged. The prediction's ``notes`` say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,8 +173,9 @@ class Predictor:
             prepared = audio.preprocess(samples, rate, target=self.rate)
             return self._classify(prepared, name, len(samples) / rate)
         heard = audio.hear(source, rate=self.rate, name=printable(name))
-        known = (KNOWN,) if is_known(source, name, self._corpus) else ()
-        return self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes + known)
+        prediction = self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes)
+        known = is_known(source, name, self._corpus, alike=not prediction.unlike_training)
+        return replace(prediction, notes=(*prediction.notes, KNOWN)) if known else prediction
 
     def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:
         """Predict several recordings, one after the other.

@@ -1,7 +1,5 @@
 """List what the prediction page offers, and say how well a network does and where it must not be used."""
 
-from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 
 from ser_core import corpora
@@ -13,7 +11,6 @@ __all__ = [
     "NOT_FOR",
     "available_models",
     "available_samples",
-    "is_training_file",
     "limitations",
     "measured_performance",
 ]
@@ -65,16 +62,6 @@ def available_models() -> dict[str, Path | None]:
             yours.append((f"{about} ({result.hash[:6]})", weights))
     found |= dict(sorted(yours))
     return found
-
-
-def is_training_file(content: bytes) -> bool:
-    """Return whether a file is a recording that the pretrained network was trained on, by its SHA-256."""
-    return sha256(content).hexdigest() in _training_digests()
-
-
-@lru_cache(maxsize=1)
-def _training_digests() -> frozenset[str]:
-    return frozenset(corpora.manifest("ravdess")["sha256"])
 
 
 def limitations(predictor, model: Path | None = None) -> str:

@@ -14,9 +14,10 @@ from IPython.display import HTML
 from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted
+from ser_core.inference.known import KNOWN
 from ser_core.widgets import svg
 from ser_core.widgets.audio_upload import LARGEST_UPLOAD, AudioUpload
-from ser_core.widgets.model_card import available_models, available_samples, is_training_file, limitations
+from ser_core.widgets.model_card import available_models, available_samples, limitations
 from ser_core.widgets.recordings import (
     SILENCE,
     GivenRecording,
@@ -166,10 +167,10 @@ class PredictorPanel(ipywidgets.VBox):
                 return None
         if key:
             self.upload.done(key)
-        if isinstance(source, bytes) and self._models[self.model.value] is None and is_training_file(source):
-            mark = mark or "training data"
         recording = GivenRecording(name, source, mark=mark)
         self._predict(recording)
+        if recording.prediction is not None and KNOWN in recording.prediction.notes:
+            recording.mark = recording.mark or "training data"
         self._add(recording)
 
     def _predict(self, recording: GivenRecording) -> None:

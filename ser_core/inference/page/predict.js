@@ -57,7 +57,7 @@ async function predict(session, { samples, seconds }, name, facts, progress) {
   const record = {
     file: name, emotion: facts.labels[best], confidence: average[best], probabilities: labelled(facts.labels, average),
     seconds, sure: average[best] >= facts.confident && heard.length > 0 && !unlike, unlike_training: unlike, distance,
-    notes: notesOf(samples, windows, size, unlike, facts).concat(isKnown(name, facts) ? [facts.known] : []),
+    notes: notesOf(samples, windows, size, unlike, facts).concat(!unlike && isKnown(name, facts) ? [facts.known] : []),
   };
   if (windows.length > 1)
     record.windows = windows.map(({ start, end, probabilities }) => ({ start, end, probabilities: labelled(facts.labels, probabilities) }));

@@ -124,7 +124,8 @@ def _network(spec: dict) -> str:
     if spec["features"] not in features.CHANNELS:
         return f"{title}, {inputs.get_input(spec['features']).title}"
     augmented = spec["augment"].replace(",", ", ") or "none"
-    return f"{title}, {len(features.CHANNELS[spec['features']])} channels, augmentation {augmented}"
+    kept = "" if spec.get("keep", "loss") == "loss" else f", epoch kept by {spec['keep']}"
+    return f"{title}, {len(features.CHANNELS[spec['features']])} channels, augmentation {augmented}{kept}"
 
 
 def card_markdown(choice: dict, folder: Path) -> str:
