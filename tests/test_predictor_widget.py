@@ -335,7 +335,8 @@ def test_a_cell_of_the_matrix_lists_its_utterances(tmp_path):
     cell = frame[(frame["truth"] == truth) & (frame["prediction"] == answer)]
     assert button.description == str(len(cell)) != "0"
     button.click()
-    assert f"{len(cell)} test utterances: true {truth}, answered {answer}." in made.message.value
+    many = "" if len(cell) == 1 else "s"
+    assert f"{len(cell)} test utterance{many}: true {truth}, answered {answer}." in made.message.value
     for name in cell["id"]:
         assert name in made.message.value
     labels = one.labels
