@@ -106,6 +106,12 @@ def attended(x):
     return layers.Flatten()(layers.Dot(axes=1)([weights, hidden]))
 
 
+def gated(x):
+    gate = layers.Dense(1, activation="sigmoid")(x)
+    rest = layers.Rescaling(-1.0, offset=1.0)(gate)
+    return layers.Add()([layers.Multiply()([gate, x]), layers.Multiply()([rest, layers.Average()([x, layers.ReLU()(x)])])])
+
+
 PIECES = {
     "conv same": lambda x: layers.Conv1D(6, 5, padding="same", activation="relu")(x),
     "conv even kernel": lambda x: layers.Conv1D(6, 4, padding="same", activation="elu")(x),
@@ -128,6 +134,8 @@ PIECES = {
     "lstm last": lambda x: layers.LSTM(5, use_bias=False)(x),
     "bilstm": lambda x: layers.Bidirectional(layers.LSTM(5, return_sequences=True))(x),
     "bilstm last": lambda x: layers.Bidirectional(layers.LSTM(5))(x),
+    "clip": lambda x: keras.ops.clip(x, -0.5, 1.0),
+    "gate": gated,
     "global max": lambda x: layers.GlobalMaxPooling1D()(x),
     "global mean": lambda x: layers.GlobalAveragePooling1D()(x),
 }

@@ -232,6 +232,18 @@ def _average(graph: Graph, layer, *parts: str) -> str:
     return graph.add("Mean", *parts)
 
 
+def _multiply(graph: Graph, layer, *parts: str) -> str:
+    y = parts[0]
+    for part in parts[1:]:
+        y = graph.add("Mul", y, part)
+    return y
+
+
+def _rescaling(graph: Graph, layer, x: str) -> str:
+    scaled = graph.add("Mul", x, graph.constant(layer.scale))
+    return graph.add("Add", scaled, graph.constant(layer.offset))
+
+
 def _clip(graph: Graph, layer, x: str) -> str:
     return graph.add("Clip", x, *(graph.constant(np.float32(limit)) for limit in (layer.x_min, layer.x_max)))
 
@@ -263,9 +275,11 @@ LAYERS: dict[str, Callable[..., str]] = {
     "GlobalMaxPooling1D": _over_time("ReduceMax"),
     "LSTM": _lstm,
     "MaxPooling1D": _pooling("MaxPool"),
+    "Multiply": _multiply,
     "Normalization": _normalization,
     "PReLU": _prelu,
     "ReLU": lambda graph, layer, x: _each_value(graph, x, lambda y, constant: graph.add("Relu", y)),
+    "Rescaling": _rescaling,
     "SeparableConv1D": _separable,
     "Softmax": _softmax,
     "SpatialDropout1D": _identity,
@@ -328,13 +342,14 @@ def _equal_weights(graph: Graph, x: str, steps: int) -> str:
 
 
 def _probabilities(graph: Graph, layer, given: list[str], temperature: float) -> str:
-    """Add the last layer: a dense softmax, whose logits are divided by the temperature, or an average of such."""
-    if type(layer).__name__ == "Average":
-        mean = graph.add("Max", _average(graph, layer, *given), graph.constant(1e-30))
+    """Add the last layer: a dense softmax, whose logits are divided by the temperature, or a mixture of such."""
+    if type(layer).__name__ in ("Add", "Average"):
+        mixed = LAYERS[type(layer).__name__](graph, layer, *given)
+        mean = graph.add("Max", mixed, graph.constant(1e-30))
         scores = graph.add("Div", graph.add("Log", mean), graph.constant(temperature))
         return graph.add("Softmax", scores, axis=-1, output="probabilities")
     if type(layer).__name__ != "Dense" or getattr(layer.activation, "__name__", "") != "softmax":
-        raise SerError(f"layer {layer.name}: only Dense with softmax, or an average of such, can end an ONNX file")
+        raise SerError(f"last layer {layer.name}: must be Dense with softmax, or a mixture of such, in an ONNX file")
     logits = graph.add("Div", _logits(graph, layer, *given), graph.constant(temperature))
     return graph.add("Softmax", logits, axis=-1, output="probabilities")
 
