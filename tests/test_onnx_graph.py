@@ -109,7 +109,9 @@ def attended(x):
 def gated(x):
     gate = layers.Dense(1, activation="sigmoid")(x)
     rest = layers.Rescaling(-1.0, offset=1.0)(gate)
-    return layers.Add()([layers.Multiply()([gate, x]), layers.Multiply()([rest, layers.Average()([x, layers.ReLU()(x)])])])
+    return layers.Add()(
+        [layers.Multiply()([gate, x]), layers.Multiply()([rest, layers.Average()([x, layers.ReLU()(x)])])]
+    )
 
 
 PIECES = {
