@@ -124,8 +124,12 @@ class Writer:
         return self.add("Shape", a, start=-1)
 
     def flat(self, a: str) -> str:
-        """Reshape to one row: [values]."""
+        """Reshape to [values]."""
         return self.add("Reshape", a, self.integers(-1))
+
+    def column(self, a: str) -> str:
+        """Reshape to [values, 1], the form in which functionals are joined."""
+        return self.add("Reshape", a, self.integers(-1, 1))
 
     def row(self, a: str) -> str:
         """Reshape to [1, values]."""
@@ -272,17 +276,18 @@ def _track(w: Writer, waveform: str, rate: int) -> Track:
     )  # fmt: skip
 
 
-def _moments(w: Writer, a: str) -> list[str]:
-    """Add the eight moments of each row [rows, frames]; see :func:`ser_core.features.voice.moments`."""
+def _moments(w: Writer, a: str, percentiles: str = "") -> str:
+    """Add the moments of each row [rows, frames]: [8, rows]; see :func:`ser_core.features.voice.moments`."""
     mean, deviation, centred = w.spread(a)
     deviation = w.plus(deviation, 1e-4)
     scores = w.over(centred, deviation)
     squared = w.square(scores)
     skewness = w.mean(w.times(squared, scores))
     kurtosis = w.add("Sqrt", w.add("Sqrt", w.mean(w.square(squared))))
-    ordered = w.flat(w.add("Transpose", w.percentiles(a, voice.PERCENTILES), perm=[1, 0]))
-    values = w.add("Concat", *(w.flat(one) for one in (mean, deviation, skewness, kurtosis)), ordered, axis=0)
-    return [w.add("Where", w.add("Less", w.length(a), w.integers(4)), w.number(0.0), values)]
+    percentiles = percentiles or w.percentiles(a, voice.PERCENTILES)
+    values = w.add("Concat", mean, deviation, skewness, kurtosis, percentiles, axis=-1)
+    values = w.add("Transpose", values, perm=[1, 0])
+    return w.add("Where", w.add("Less", w.length(a), w.integers(4)), w.number(0.0), values)
 
 
 def _change(w: Writer, a: str) -> str:
@@ -332,7 +337,7 @@ def _pitch_functionals(w: Writer, track: Track) -> list[str]:
         w.mean(voiced), runs, w.over(w.total(voiced), w.at_least(runs, 1.0)), w.times(length, voice.HOP),
         w.mean(spoken), w.minus(_runs(w, spoken), 1.0),
     ]  # fmt: skip
-    return [*_moments(w, pitch), *_parabola(w, pitch), mean, deviation, *rhythm]
+    return [_moments(w, pitch), *_parabola(w, pitch), mean, deviation, *rhythm]
 
 
 def _pieces(w: Writer, track: Track, count: int) -> str:
@@ -365,7 +370,7 @@ def _thirds(w: Writer, track: Track, descriptors: str) -> list[str]:
     means = w.add("MatMul", shares, w.add("Transpose", descriptors, perm=[1, 0]))  # [3, rows]
     whole = w.row(w.mean(w.part(descriptors, track.first, track.end)))
     there = w.real(w.add("Greater", count, w.number(0.0)))
-    return [w.flat(w.times(w.minus(means, whole), there))]
+    return [w.column(w.times(w.minus(means, whole), there))]
 
 
 def _modulation(w: Writer, spoken: str) -> list[str]:
@@ -386,7 +391,7 @@ def _modulation(w: Writer, spoken: str) -> list[str]:
         for low, high in zip(voice.MODULATION_HZ, voice.MODULATION_HZ[1:], strict=False)
     ])  # fmt: skip
     means = w.add("MatMul", w.constant(bands), w.add("Transpose", power, perm=[1, 0]))
-    return [w.flat(w.add("Log", w.plus(means, 1e-3)))]
+    return [w.column(w.add("Log", w.plus(means, 1e-3)))]
 
 
 def _correlations(w: Writer, values: str) -> list[str]:
@@ -398,7 +403,7 @@ def _correlations(w: Writer, values: str) -> list[str]:
     product = w.flat(w.add("MatMul", scores, w.add("Transpose", scores, perm=[1, 0])))
     count = 10 + 5
     rows, columns = np.triu_indices(count, 1)
-    return [w.add("Gather", product, w.integers(*(rows * count + columns).tolist()), axis=0)]
+    return [w.column(w.add("Gather", product, w.integers(*(rows * count + columns).tolist()), axis=0))]
 
 
 def _by_voicing(w: Writer, track: Track, descriptors: str) -> list[str]:
@@ -428,16 +433,16 @@ def _course(w: Writer, track: Track) -> list[str]:
     energy, energy_deviation, length = _masked(w, loudness, fifths)
     share = w.over(count, w.at_least(length, 1.0))
     columns = [w.times(one, enough) for one in (mean, deviation, high, low)]
-    parts = [w.flat(w.add("Concat", *columns, energy, energy_deviation, share, axis=-1))]
+    parts = [w.column(w.add("Concat", *columns, energy, energy_deviation, share, axis=-1))]
     neighbours = w.add("And", w.part(track.voiced, 1, 2**31, 0), w.part(track.voiced, 0, -1, 0))
     for values in (pitch, loudness):
         steps = w.or_zeros(w.select(w.add("Abs", w.steps(values)), neighbours), 1, 1)
-        parts += [w.mean(steps), w.percentiles(steps, (50.0, 90.0))]
+        parts += [w.mean(steps), w.column(w.percentiles(steps, (50.0, 90.0)))]
     return parts
 
 
-def _bands(w: Writer, track: Track, speech: str, spoken: str) -> list[str]:
-    """Add changes, contrasts and the difference of loud frames of the bands."""
+def _bands(w: Writer, track: Track, speech: str, spoken: str, level: str) -> list[str]:
+    """Add changes, contrasts and the difference of the bands of frames above a level in dB."""
     change = w.add("Concat", w.constant(np.zeros((voice.BANDS, 1))), w.steps(spoken), axis=-1)
     cepstrum = w.part(track.cepstrum, track.first, track.end)
     first = w.part(cepstrum, 0, 1)
@@ -445,7 +450,7 @@ def _bands(w: Writer, track: Track, speech: str, spoken: str) -> list[str]:
     groups = w.add("Reshape", speech, w.integers(voice.GROUPS, voice.BANDS // voice.GROUPS, -1))
     contrast = w.spread(w.minus(w.largest(groups, 1, 0), w.smallest(groups, 1, 0)))
     loudness = w.select(track.shape[0], track.speech)
-    loud = w.flat(w.add("GreaterOrEqual", loudness, w.percentiles(loudness, (75.0,))))
+    loud = w.flat(w.add("GreaterOrEqual", loudness, level))
     above = w.minus(w.mean(w.select(speech, loud)), w.mean(speech))
     return [w.mean(w.add("Abs", change)), w.spread(change)[1], bend, *contrast[:2], above]
 
@@ -470,18 +475,23 @@ def add_voice_functionals(graph: Graph, waveform: str, rate: int) -> str:
     w = Writer(graph)
     track = _track(w, waveform, rate)
     descriptors = w.add("Concat", track.cepstrum, *track.shape, axis=0)
-    speech, spoken = w.select(track.log_mel, track.speech), w.part(track.log_mel, track.first, track.end)
+    everything = w.select(w.add("Concat", descriptors, track.log_mel, axis=0), track.speech)
+    rows = voice.CEPSTRUM + len(track.shape)
+    speech, spoken = w.part(everything, rows, 2**31, 0), w.part(track.log_mel, track.first, track.end)
+    percentiles = w.percentiles(everything, voice.PERCENTILES)
+    moments = _moments(w, everything, percentiles)
+    level = w.add("Slice", percentiles, *(w.integers(*edge) for edge in ((voice.CEPSTRUM, 2), (voice.CEPSTRUM + 1, 3))))
     shapes = w.add("Concat", w.part(track.cepstrum, 0, 10, 0), *track.shape[1:], axis=0)
     parts = [
-        *_moments(w, w.select(descriptors, track.speech)),
-        *_moments(w, w.part(_change(w, descriptors), track.first, track.end)),
-        *_moments(w, speech),
+        w.column(w.part(moments, 0, rows)),
+        w.column(_moments(w, w.part(_change(w, descriptors), track.first, track.end))),
+        w.column(w.part(moments, rows, 2**31)),
         *_pitch_functionals(w, track),
         *_thirds(w, track, descriptors),
         *_modulation(w, spoken),
         *_correlations(w, w.select(shapes, track.speech)),
         *_by_voicing(w, track, descriptors),
         *_course(w, track),
-        *_bands(w, track, speech, spoken),
+        *_bands(w, track, speech, spoken, level),
     ]
-    return w.row(w.add("Concat", *(w.flat(part) for part in parts), axis=0))
+    return w.row(w.add("Concat", *parts, axis=0))

@@ -15,7 +15,7 @@ import soxr
 
 
 def main(model: str, recording: str) -> dict[str, float]:
-    """Return the probability of each emotion of one recording, cut after 4 s.
+    """Return the probability of each emotion of one recording, cut after the 4 or 5 s that the network takes.
 
     Parameters
     ----------
