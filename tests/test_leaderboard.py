@@ -49,7 +49,9 @@ def test_verdicts_follow_the_corrected_p_values(board):
         assert (verdict in ("better", "worse")) == (p <= significance.ALPHA)
     assert table["difference"][0] == pytest.approx(found.ranked[0].scores["uar"] - found.reference.scores["uar"])
     shown = leaderboard.format_leaderboard(table)
-    assert list(shown["rank"]) == ["1", "2", "3", "4"] and shown["compared with A5"][0].startswith("better (p ")
+    assert list(shown["rank"]) == ["1", "2", "3", "4"] and shown["compared with A5"][0].startswith(
+        "better (p\N{NO-BREAK SPACE}"
+    )
     assert "bfloat16" in leaderboard.common_setting(found) and not shown["setting"].str.contains("bfloat16").any()
 
 
@@ -87,6 +89,30 @@ def test_without_a_reference_there_is_no_column_for_it_and_titles_stay_apart(tmp
     assert found.reference is None and not any("A5" in column for column in shown) and "rank" in shown
     text = leaderboard.leaderboard_markdown(pooled, tmp_path)
     assert "Not ranked, on fewer folds: A1: CNN, MFCC; A2: CNN, MFCC+RMSE." in text
+
+
+def whisper_encoder_weights(size, layers, bands=80, positions=1500):
+    """Count the weights of a Whisper encoder by its published layers (Radford et al. 2022)."""
+    convolutions = 3 * bands * size + size + 3 * size * size + size
+    attention = 4 * size * size + 3 * size  # the keys have no bias
+    feed_forward = 2 * 4 * size * size + 4 * size + size
+    norm = 2 * size
+    return convolutions + positions * size + layers * (attention + feed_forward + 2 * norm) + norm
+
+
+def test_weights_of_a_frozen_encoder_are_counted_apart(tmp_path):
+    tiny, base = whisper_encoder_weights(384, 4), whisper_encoder_weights(512, 6)
+    rows = made_rows(tmp_path, folds=6, skill=0.9, model="whisper_tiny_en_base", augment="")
+    rows += made_rows(tmp_path, folds=6, skill=0.8, model="whisper_base", augment="") + made_rows(tmp_path, skill=0.2)
+    (found,) = leaderboard.leaderboards(pooling.pool_results(rows, tmp_path), tmp_path)
+    table = leaderboard.leaderboard_table(found)
+    assert table["frozen"][:2].tolist() == [tiny + base, base] and table["frozen"].isna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+    shown = [text.replace("\N{NO-BREAK SPACE}", " ") for text in leaderboard.format_leaderboard(table)["weights"]]
+    assert shown == [f"469,257 + {tiny + base:,} frozen", f"469,257 + {base:,} frozen", "469,257"]
 
 
 def test_results_on_the_demo_corpus_are_called_so(tmp_path):

@@ -112,6 +112,16 @@ def test_a_split_by_speaker_has_no_leak(tmp_path, own_cache, voices):
     assert result["recordings"] == result["utterances"] == len(voices)
 
 
+def test_a_table_without_sexes_and_texts_is_audited(no_audio):
+    """A corpus of one's own may have neither column: they count as unknown."""
+    table = pd.DataFrame({"id": list("abcd"), "path": "", "published": "", "corpus": "own"})
+    table = table.assign(utterance=table["id"], speaker=["1", "2", "2", "3"], emotion=["sad", "happy", "sad", "happy"])
+    sides = {"a": "train", "b": "test", "c": "train", "d": "test"}
+    report = leakage.audit_split(table, {0: sides}, progress=False)
+    assert report["speakers"] == ["2"] and report["sentences"] == [] and not report["ok"]
+    assert any("all texts are unknown" in note for note in report["notes"])
+
+
 def changed(samples, how):
     random = np.random.default_rng(1)
     noise = random.normal(0, 1, len(samples)) * np.sqrt(np.mean(samples**2))

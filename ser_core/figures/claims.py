@@ -13,7 +13,7 @@ from ser_core.claims import paper
 from ser_core.figures.style import BLUE, GREEN, GREY, INK, ORANGE, RED, finish, legend_below, styled, subplots
 from ser_core.metrics.uncertainty import Scored
 from ser_core.results.configurations import Step
-from ser_core.results.formatting import format_setting, tested_on
+from ser_core.results.formatting import format_setting, system_title, tested_on
 from ser_core.results.pooling import check_one_protocol
 from ser_core.results.records import PooledResult
 
@@ -77,7 +77,12 @@ def _bars(pooled: list[PooledResult], names: Sequence[str] | None) -> list[Bar]:
         if result.scored is None:
             continue
         leaky = result.spec["protocol"] == "leaky"
-        parts = tested_on(result.spec), result.spec["model"], format_setting(result.spec), "leaky" if leaky else ""
+        parts = (
+            tested_on(result.spec),
+            system_title(result.spec["model"]),
+            format_setting(result.spec),
+            "leaky" if leaky else "",
+        )
         label = name or "\n".join(filter(None, parts))
         bars.append(Bar(label, result.scored, result.claimed_accuracy, result.chance, leaky))
         if result.calm_is_neutral and not name:

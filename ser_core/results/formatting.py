@@ -72,7 +72,7 @@ def format_weights(trained: int | None, frozen: int | None = None) -> str:
     own = DASH if is_missing(trained) or not trained else format_count(trained)
     if is_missing(frozen) or not frozen:
         return own
-    return no_break(f"{'' if own == DASH else f'{own} + '}{format_count(frozen)} frozen")
+    return ("" if own == DASH else f"{own} + ") + no_break(f"{format_count(frozen)} frozen")
 
 
 def frozen_weights(model: str) -> int | None:

@@ -221,7 +221,7 @@ def format_leaderboard(table: pd.DataFrame, reference: str = "A5") -> pd.DataFra
             f"points above {reference} [95 %]": format_signed(row.difference, row.difference_low, row.difference_high),
             f"compared with {reference}": row.verdict
             if is_missing(row.p)
-            else f"{row.verdict} (p {format_p_value(row.p)})",
+            else f"{row.verdict} {no_break(f'(p {format_p_value(row.p)})')}",
             "accuracy % [95 %]": format_score(row.accuracy, row.accuracy_low, row.accuracy_high),
             "weights": format_weights(row.parameters, row.frozen),
             "folds and seeds": no_break(format_folds_and_seeds(row.folds, row.folds_total, row.seeds)),
