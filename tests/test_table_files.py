@@ -127,7 +127,9 @@ def test_the_command_prints_every_form(tmp_path, own_store, form, start):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "svm"], "--model: Markdown"),
+        (["--model", "a1"], "--model: Markdown"),
+        (["--model", "svmm"], "--model svmm: not a known system (`ser models`); systems with results: a1"),
+        (["--model", "svm"], "--model svm: no results in "),
         (["--readme", "--format", "csv"], "--readme and --format csv"),
         (["--format", "csv", "--model", "nothing"], "--model nothing: not a known system (`ser models`); systems with"),
         (["--format", "csv", "--model", "a11"], "did you mean a1; systems with results: a1"),

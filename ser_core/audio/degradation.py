@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from ser_core._utils.errors import SerError
-from ser_core._utils.words import counted
+from ser_core._utils.words import counted, near
 from ser_core.audio import resample
 
 CONDITIONS: dict[str, str] = {
@@ -74,7 +74,7 @@ def _parse(name: str) -> Degradation:
     kind, *parameters = str(name).split(":")
     expected = {"clean": 0, "telephone": 0, "white": 1, "babble": 1, "reverb": 1, "codec": 2}.get(kind)
     if expected is None:
-        raise SerError(f"condition {name!r}: not known; choose among {', '.join(CONDITIONS)}")
+        raise SerError(f"condition {name!r}: not known{near(kind, CONDITIONS)}; choose among {', '.join(CONDITIONS)}")
     if len(parameters) != expected:
         raise SerError(f"condition {name!r}: {kind} takes {counted(expected, 'parameter')}, {CONDITIONS[kind]}")
     if kind == "clean":

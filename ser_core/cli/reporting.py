@@ -83,8 +83,6 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, search: st
     form = "json" if as_json else form
     if readme and store:
         raise SerError("--readme and --store: leave out one; runs/published/README.md has published results only")
-    if form == "md" and systems:
-        raise SerError("--model: Markdown compares all systems; choose --format csv, latex, json or model-index")
     if form != "md" and readme:
         raise SerError(f"--readme and --format {form}: leave out one; that page is Markdown")
     folder = store_module.store_dir() if store else store_module.published_dir()
@@ -94,6 +92,8 @@ def tables(readme: bool, store: bool, form: str, systems: str | None, search: st
     results = [result for result in every if result.spec["keep"] != ORACLE]  # a leak
     if systems:
         results = _only(results, systems, folder)
+        if form == "md":
+            raise SerError("--model: Markdown compares all systems; choose --format csv, latex, json or model-index")
     if form == "json":
         return emit(rendering.table_records(pool_results(results, folder)))
     if not results:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ser_core._utils.errors import SerError
-from ser_core._utils.words import counted
+from ser_core._utils.words import counted, near
 from ser_core.cli.base import (
     RenamedOption,
     allow_option,
@@ -218,8 +218,9 @@ def _sweep_specs(
         return list(grids.grid_specs(name, folds=fold_numbers, seeds=numbers(seeds, "seeds"), **fields))
     if name:
         if name not in presets.PROFILES and name not in searches.SEARCHES:
-            known = ", ".join((*grids.NAMES, *presets.PROFILES, *searches.SEARCHES))
-            raise SerError(f"{name!r}: neither a table nor a profile; choose among {known}")
+            known = (*grids.NAMES, *presets.PROFILES, *searches.SEARCHES)
+            meant = near(name, known)
+            raise SerError(f"{name!r}: neither a table nor a profile{meant}; choose among {', '.join(known)}")
         if fields or folds or models:
             raise SerError(f"profile {name}: its runs are fixed; leave out the other options")
         if name in searches.SEARCHES:

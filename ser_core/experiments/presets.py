@@ -10,6 +10,7 @@ from typing import Any
 
 from ser_core import models
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.audio import degradation
 from ser_core.experiments import grids
 from ser_core.experiments.grids import LITE
@@ -335,7 +336,7 @@ def get_profile(name: str, *, quick: bool = False) -> Profile:
     ('demo_ravdess', 'demo_tess')
     """
     if name not in PROFILES:
-        raise SerError(f"profile {name!r}: unknown; choose among {', '.join(PROFILES)}")
+        raise SerError(f"profile {name!r}: not known{near(name, PROFILES)}; choose among {', '.join(PROFILES)}")
     corpora, list_runs = PROFILES[name]
     parts = {part: tuple(dict.fromkeys(specs)) for part, specs in list_runs().items()}
     if quick and name != "published":

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ser_core import corpora, models
 from ser_core._utils.errors import SerError
+from ser_core._utils.words import near
 from ser_core.audio.augmentation import TECHNIQUES, Ranges, parse_techniques
 from ser_core.features import CHANNELS, FeatureSettings, cache, inputs
 from ser_core.protocols import splits
@@ -180,7 +181,7 @@ def _select_fields(spec: Spec, kind: type) -> dict:
 
 def _check_choice(name: str, value, choices) -> None:
     if value not in choices:
-        raise SerError(f"{name} {value!r}: not known; choose among {', '.join(choices)}")
+        raise SerError(f"{name} {value!r}: not known{near(str(value), choices)}; choose among {', '.join(choices)}")
 
 
 def current_names(values: dict) -> dict:
