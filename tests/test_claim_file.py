@@ -66,7 +66,7 @@ CLAIM = '[[claim]]\nid = "i"\nwhere = "w"\nclaim = "c"\n'
         (CLAIM + 'check = "rank"\ntable = "T"\ncolumn = "a"\nbest = ["z"]\n' + TABLE, "'z'"),
         (CLAIM + 'check = "f1"\neach_row_of = "U"\n' + TABLE, "'U'"),
         (CLAIM + 'check = "f1"\neach_row_of = "T"\nrows = ["z"]\n' + TABLE, "rows"),
-        ('[table.T]\ncolumns = ["n"]\nrows = [[1, 2]]\n' + CLAIM + 'check = "f1"', "columns"),
+        ('[table.T]\ncolumns = ["n"]\nrows = [[1, 2]]\n' + CLAIM + 'check = "f1"', "1 column, but a row of 2 values"),
         (2 * (CLAIM + 'check = "speakers"\nspeakers = 3\n'), "twice"),
     ],
 )
