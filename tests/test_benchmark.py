@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ser_core import audio, cli, features
 from ser_core._utils.errors import SerError
-from ser_core.benchmark import clocks, floors, job, naive, records, stages, suite, tables
+from ser_core.benchmark import clocks, floors, job, naive, records, runtimes, stages, suite, tables
 from ser_core.benchmark.clocks import Contender
 
 
@@ -37,6 +37,31 @@ def test_contenders_take_turns_after_the_warmup():
     assert ours.cpu_ms == pytest.approx(200) and ours.cpu_ratio == pytest.approx(4)
     assert ours.ratio.median == pytest.approx(4) and ours.ratio.rounds == 2
     assert peer.ratio is None
+
+
+def test_no_round_but_the_first_begins_after_the_time_is_over():
+    for seconds, calls in ((0.0, 2), (1.0, 2), (1.6, 4), (100.0, 20)):
+        (ours,), order = timed({"ser": ("ours", 0.5)}, rounds=10, calls=2, warmup=1, seconds=seconds)
+        assert ours.calls == calls and len(order) == ours.calls + 1
+
+
+def test_networks_share_the_time_and_the_last_are_not_measured(monkeypatch):
+    now, asked = [0.0], []
+
+    def run(described):
+        asked.append((described.network, described.threads, described.seconds))
+        now[0] += 100.0
+        return ()
+
+    monkeypatch.setattr(suite.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(suite, "run_in_process", run)
+    monkeypatch.setattr(suite, "usable_cores", lambda: 2)
+    monkeypatch.setattr(runtimes, "network_names", lambda: ["a1", "vgg16", "lstm_attention"])
+    left = list(suite.run_networks(job.Job("networks", "", "demo", ""), lambda name: None))
+    assert [(name, threads) for name, threads, _ in asked] == [("a1", 1), ("vgg16", 1), ("lstm_attention", 1)]
+    assert [seconds for _, _, seconds in asked] == pytest.approx([48.0, 35.0, 40.0 / 3])
+    assert [stage.name for stage in left] == ["a1_batch1_threads2", "cnn_bilstm_attention_batch1_threads2"]
+    assert {one.status for stage in left for one in stage.timings} == {"not measured"}
 
 
 def test_the_throughput_counts_utterances():

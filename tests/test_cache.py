@@ -14,7 +14,7 @@ import soundfile
 from ser_core import corpora, features
 from ser_core._utils.errors import SerError
 from ser_core.audio import augmentation
-from ser_core.features import cache
+from ser_core.features import cache, digests
 
 
 @pytest.fixture
@@ -86,6 +86,48 @@ def test_several_processes_give_the_same_numbers(own_cache, monkeypatch):
     shutil.rmtree(own_cache / "features")
     monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
     assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
+
+
+def test_threads_and_processes_give_the_same_numbers(own_cache, monkeypatch):
+    table = corpora.load("demo").iloc[:6]
+    monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
+    sequential = cache.feature_matrix(table, workers=1, progress=False)
+    for most in (0, 100):
+        shutil.rmtree(own_cache / "features")
+        monkeypatch.setattr(cache, "IN_THREADS", most)
+        assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
+
+
+def test_the_inputs_of_a_whole_table_are_one_file(own_cache, monkeypatch):
+    table = corpora.load("demo").iloc[:70]
+    first = cache.feature_matrix(table, progress=False)
+    (whole,) = (own_cache / "inputs").iterdir()
+    shutil.rmtree(own_cache / "features")
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "compute_features", lambda job: pytest.fail("recomputed"))
+        assert np.array_equal(first, cache.feature_matrix(table, progress=False))
+    whole.write_bytes(whole.read_bytes()[:-1] + b"x")
+    assert np.array_equal(first, cache.feature_matrix(table, progress=False))
+    other = cache.feature_matrix(table, features.FeatureSettings(znorm=False), progress=False)
+    assert not np.array_equal(first, other)
+    cache.feature_matrix(table.iloc[::-1], progress=False)
+    cache.feature_matrix(table, technique="noise", progress=False)
+    assert len(list((own_cache / "inputs").iterdir())) == 3  # not of augmented copies
+
+
+def test_a_file_with_its_old_size_and_time_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "SETTLED", 0)
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    before = os.stat(path)
+    first = cache.source_digests([str(path)])[str(path)]
+    monkeypatch.setattr(digests, "file_digest", lambda path: pytest.fail("read again"))
+    assert cache.source_digests([str(path)])[str(path)] == first == hashlib.sha256(b"one").hexdigest()
+    monkeypatch.undo()
+    monkeypatch.setattr(digests, "SETTLED", 0)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cache.source_digests([str(path)])[str(path)] == hashlib.sha256(b"two").hexdigest()
 
 
 def plain_name(job, digest, others=()):

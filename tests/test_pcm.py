@@ -59,3 +59,39 @@ def test_other_files_are_left_to_the_decoder(values, settings):
 def test_a_recording_that_is_read_straight_has_no_decoder_at_work(values, monkeypatch):
     monkeypatch.setattr(decoding._forward_class(), "read", lambda *_, **__: pytest.fail("decoded"))
     assert len(audio.decode(written(values[:, :1], subtype="PCM_16"))[0]) == 5_000
+
+
+def test_the_shortest_header_needs_no_decoder(values, monkeypatch):
+    content = written(values[:, :2], subtype="PCM_16")
+    expected = audio.decode(content)
+    monkeypatch.setattr(decoding, "_forward_class", lambda: pytest.fail("opened"))
+    samples, rate, container = audio.decode(content)
+    assert samples.tobytes() == expected[0].tobytes() and (rate, container) == expected[1:]
+    assert samples.shape == (5_000, 2) and rate == 16_000 and container == {"format": "WAV", "subtype": "PCM_16"}
+    blocks = [block for block, _ in audio.decode_blocks(content)]
+    assert np.concatenate(blocks).tobytes() == samples.tobytes()
+
+
+def test_what_is_unusual_in_a_header_is_left_to_the_decoder(values):
+    content = written(values[:, :1], subtype="PCM_16")
+    file, size = sources.open_source(content, "a")
+    plain = pcm.plain_sound(file, size)
+    assert (plain.rate, plain.channels, plain.promised) == (16_000, 1, 5_000)
+    for at, changed in ((4, b"\0"), (20, b"\3"), (22, b"\0"), (22, b"\2"), (24, b"\1"), (32, b"\4"), (34, b"\x18"),
+                        (40, b"\1"), (36, b"LIST")):  # fmt: skip
+        other = content[:at] + changed + content[at + len(changed) :]
+        file, size = sources.open_source(other, "a")
+        assert pcm.plain_sound(file, size) is None, at
+    file, size = sources.open_source(content[:30], "a")
+    assert pcm.plain_sound(file, size) is None
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000, 44_100])
+def test_a_recording_has_the_samples_of_its_decoded_integers(values, rate):
+    file = io.BytesIO()
+    soundfile.write(file, values[:, 0], rate, format="WAV", subtype="PCM_16")
+    expected = audio.preprocess(values[:, :1].astype(np.float32) / np.float32(2**15), rate)
+    first = audio.read(file.getvalue())
+    assert first.tobytes() == expected.tobytes()
+    audio.read(written(values[::-1, 0], subtype="PCM_16"))
+    assert first.tobytes() == expected.tobytes()  # it is not in an array that is used again

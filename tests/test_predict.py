@@ -71,9 +71,8 @@ def ser(*arguments, **settings):
 def test_a_short_recording_is_padded_with_a_note(predictor, run_graph, voice):
     prediction = predictor.predict((voice[:32_000], 16_000), name="me")
     expected, attention = run_graph(voice[:32_000])
-    assert np.allclose(values(prediction), expected, atol=1e-6) and np.allclose(
-        prediction.attention, attention, atol=1e-6
-    )
+    assert np.allclose(values(prediction), expected, atol=1e-5)  # the graph's transform is one of float32
+    assert np.allclose(prediction.attention, attention, atol=1e-5)
     assert values(prediction).sum() == pytest.approx(1.0, abs=1e-12)
     assert tuple(prediction.probabilities) == predictor.labels == corpora.labels("demo")
     assert prediction.emotion == predictor.labels[int(expected.argmax())]

@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def replace_atomically(path: Path, suffix: str = "", size: int = 0) -> Iterator[
     >>> target.read_text(), [file.name for file in target.parent.iterdir()]
     ('whole', ['result.txt'])
     """
-    temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}{suffix}")  # a name may have 255 bytes
+    who = f"{os.getpid()}.{threading.get_ident()}"
+    temporary = path.with_name(f".{path.name[:60]}.{who}{suffix}")  # a name may have 255 bytes
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -94,6 +94,8 @@ def _open_streams(file: Source, size: int, start: bytes, stack: contextlib.ExitS
         return _join([(a, b) for a, b in zip(places, [*places[1:], size])], file, stack)
     if start == b"fLaC":
         return _flac(file, size, stack)
+    if start == b"RIFF" and (plain := pcm.plain_sound(file, size)):
+        return plain
     file.seek(0)
     try:
         opened = stack.enter_context(_forward(file))

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.kept_arrays import scratch
 from ser_core._utils.recordings import SUFFIXES, printable
 from ser_core._utils.segments import Segment, sample_range
 from ser_core._utils.words import counted
 from ser_core.audio.decoding import open_sound
 from ser_core.audio.headers import TOLERANCE
+from ser_core.audio.pcm import FULL_SCALE, to_float
 from ser_core.audio.sound import Sound
 
 __all__ = ["SUFFIXES", "as_float", "check_rate", "check_samples", "decode", "decode_blocks"]
@@ -154,6 +156,32 @@ def read_at_once(sound: Sound, first: int, count: int | None, name: str) -> np.n
     samples = sound.at_once(first, count)
     _check_count(sound, len(samples), count, name)
     return samples
+
+
+def read_integers(sound: Sound, first: int, count: int | None, name: str, *, kept: bool) -> np.ndarray | None:
+    """Read and check a short recording of one channel that holds 16-bit integers; None for other recordings.
+
+    Parameters
+    ----------
+    sound, first, count, name
+        as in :func:`read_at_once`
+    kept : bool
+        return an array that stands until the next call in the same thread
+
+    Returns
+    -------
+    ndarray of float32 [samples], or None
+    """
+    if sound.integers is None or sound.channels != 1 or count is None or first + count > AT_ONCE:
+        return None
+    values = sound.integers(first, count)[:, 0]
+    _check_count(sound, len(values), count, name)
+    levels = Levels()
+    levels.count = len(values)
+    if len(values):
+        levels.low, levels.high = (float(value) * float(FULL_SCALE) for value in (values.min(), values.max()))
+    levels.check(sound.rate, name)
+    return to_float(values, scratch("recording", len(values), kind="float32") if kept else None)
 
 
 def _checked_length(sound: Sound, first: int, count: int | None, name: str) -> Iterator[np.ndarray]:

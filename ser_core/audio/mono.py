@@ -101,9 +101,12 @@ def hear(
     with open_sound(source, name) as sound:
         io._check_sound(sound, name)
         first, count = io._extent(source, sound, name)
-        samples = io.read_at_once(sound, first, count, name)
+        samples = io.read_integers(sound, first, count, name, kept=rate != sound.rate)
+        if samples is None:
+            samples = io.read_at_once(sound, first, count, name)
+            if samples is not None:
+                io._check(samples, sound.rate, name)
         if samples is not None:
-            io._check(samples, sound.rate, name)
             mono = preprocess(samples, sound.rate, target=rate, normalise=normalise, denoise=denoise)
             return Recording(mono, len(samples) / sound.rate, tuple(sound.notes))
     facts: list[Any] = []

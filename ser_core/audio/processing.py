@@ -40,7 +40,7 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of the same shape; silence is returned unchanged
+    ndarray of the same shape; silence, and what has a peak of 1, is returned unchanged
 
     Examples
     --------
@@ -48,8 +48,17 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
     array([ 0.5, -1. ])
     """
     samples = np.asarray(samples)
-    peak = max(samples.max(initial=0.0), -samples.min(initial=0.0))
-    return samples / peak if peak > 0 else samples
+    peak = peak_of(samples)
+    return samples / peak if peak > 0 and peak != 1 else samples
+
+
+def peak_of(samples: np.ndarray) -> np.floating:
+    """Return the largest absolute value of a signal; 0 for an empty one.
+
+    >>> float(peak_of(np.array([0.25, -0.5])))
+    0.5
+    """
+    return max(samples.max(initial=0.0), -samples.min(initial=0.0))
 
 
 def reduce_noise(samples: np.ndarray, rate: int = SAMPLE_RATE, *, floor_db: float = -20.0) -> np.ndarray:
@@ -108,6 +117,8 @@ def preprocess(
     mono = np.ascontiguousarray(resample(to_mono(samples), rate, target), dtype=np.float32)
     if denoise:
         mono = reduce_noise(mono, target)
+    if normalise and rate != target and (peak := peak_of(mono)) > 0:
+        return np.divide(mono, peak, out=mono)  # nobody else has this array
     return peak_normalise(mono).astype(np.float32, copy=False) if normalise else mono
 
 

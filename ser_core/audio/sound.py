@@ -21,6 +21,7 @@ class Sound:
     blocks: Callable[[int, int | None], Iterator[np.ndarray]]  # (first, count) to float32 [samples, channels]
     at_once: Callable[[int, int], np.ndarray] | None = None  # the same in one piece
     notes: list[str] = field(default_factory=list)
+    integers: Callable[[int, int], np.ndarray] | None = None  # the same as int16, where the file holds them
 
 
 def limit(blocks: Iterator[np.ndarray], skipped: int, count: int | None) -> Iterator[np.ndarray]:

@@ -4,7 +4,6 @@ import io
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import is_pointer
@@ -166,10 +165,10 @@ def cut(file: Source, start: int, stop: int, patches: Sequence[tuple[int, bytes]
 def _open_file(source: str | os.PathLike, name: str) -> tuple[io.FileIO, int]:
     """Open a regular file that is not empty, and return it with its size."""
     try:
-        path = Path(source)
-        status = path.stat()
+        path = os.fspath(source) or os.curdir
+        status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            empty = os.access(path, os.R_OK) and not any(path.iterdir())
+            empty = os.access(path, os.R_OK) and not any(os.scandir(path))
             raise SerError(
                 f"{name}: is a folder, not a recording; {'it is empty' if empty else 'name the recordings in it'}"
             )
@@ -177,7 +176,7 @@ def _open_file(source: str | os.PathLike, name: str) -> tuple[io.FileIO, int]:
             raise SerError(f"{name}: is not a regular file; give a recording")
         if status.st_size == 0:
             raise SerError(f"{name}: empty file (0 bytes); give a recording")
-        return path.open("rb", buffering=0), status.st_size
+        return open(path, "rb", buffering=0), status.st_size
     except FileNotFoundError:
         raise SerError(f"{name}: no such file; check the name") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ def measure(
     used: Callable[[], float] = processor_seconds,
     between: Callable[[], object] | None = None,
     idle: float = 0.0,
+    seconds: float = math.inf,
 ) -> list[Timing]:
     """Time contenders in turn: in each round a block of calls of the first, then of the second, and so on.
 
@@ -93,19 +95,23 @@ def measure(
         untimed work before each call
     idle : float, default 0, s
         sleep after each call; threads that spin meanwhile count as processor time of the call
+    seconds : float, default infinite
+        no round but the first begins later than this after the start
 
     Returns
     -------
     list of Timing
         in the order of ``contenders``
     """
-    present = [one for one in contenders if one.missing is None]
+    present, end = [one for one in contenders if one.missing is None], clock() + seconds
     records = {id(one): Record() for one in present}
     for one in present:
         for _ in range(warmup):
             _prepare(one, None)
             one.call()
-    for _ in range(rounds):
+    for number in range(rounds):
+        if number and clock() > end:
+            break
         for one in present:
             _block(one, records[id(one)], calls, clock, used, between, idle)
     peer = next((records[id(one)] for one in present if one.role == PEER), None)

@@ -39,6 +39,8 @@ class Job:
         few calls
     network : str
         of the stage ``networks``: a key of ``ser_core.models.MODELS``
+    seconds : float or None
+        of the stage ``networks``: what does not fit in this time is not measured
     """
 
     stage: str
@@ -48,6 +50,7 @@ class Job:
     threads: int | None = None
     quick: bool = False
     network: str = ""
+    seconds: float | None = None
 
 
 def environment(threads: int | None, gpu: bool = False) -> dict[str, str]:

@@ -7,8 +7,11 @@ which does not change the arithmetic. LiteRT's files take one utterance, so a ba
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,13 @@ from ser_core.benchmark import clocks, floors, stage_timing
 from ser_core.benchmark.clip_stages import LABELS
 from ser_core.benchmark.clocks import Contender, OtherWork
 from ser_core.benchmark.job import Job
-from ser_core.benchmark.records import NOW_AND_THEN, OURS, PEER, Stage, Timing
+from ser_core.benchmark.records import NOT_MEASURED, NOW_AND_THEN, OURS, PEER, Stage, Timing
 
 BATCHES = (1, 8, 32, 256)
 """Utterances per call."""
+ONNX = "ONNX Runtime"
+NO_TIME = "no time was left"
+"""Why a network is not measured where its share of the time is over."""
 TOLERANCE = 1e-3
 """A runtime whose probabilities differ by more than this from those of Keras is not measured."""
 
@@ -64,46 +70,67 @@ def measure_network(job: Job) -> tuple[Stage, ...]:
     """
     import tensorflow as tf
 
-    threads = job.threads or os.cpu_count() or 1
+    threads, end = job.threads or os.cpu_count() or 1, time.perf_counter() + (job.seconds or math.inf)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     model = build(job.network)
     operations = floors.network_operations(model)
-    runtimes = _runtimes(model, threads)
+    runtimes = _runtimes(model, threads, end)
     random = np.random.default_rng(0)
-    stages = []
+    stages: list[Stage] = []
     for batch in BATCHES:
+        left = end - time.perf_counter()
+        if stages and _expected(stages[-1], batch) > left:
+            stages.append(not_measured(job.network, batch, threads))
+            continue
         x = random.standard_normal((batch, *model.input_shape[1:])).astype(np.float32)
         moved = x.nbytes + 4 * model.count_params()
         stages.append(
-            Stage(
-                f"{job.network}_batch{batch}_threads{threads}",
-                f"{job.network}, batch {batch}, {threads} thread{'s' if threads > 1 else ''}",
-                utterances=batch,
-                threads=threads,
-                timings=tuple(_timings(job, runtimes, x)),
+            replace(
+                not_measured(job.network, batch, threads),
+                timings=tuple(_timings(job, runtimes, x, left)),
                 floor=floors.count(operations * batch, moved, "products of the network; input and weights"),
             )
         )
     return tuple(stages)
 
 
-def _timings(job: Job, runtimes: dict[str, Any], x: np.ndarray) -> list[Timing]:
+def not_measured(network: str, batch: int, threads: int) -> Stage:
+    """Return the stage of a network and a batch size for which there was no time."""
+    timings = [
+        Timing(name, role, status=NOT_MEASURED, reason=NO_TIME)
+        for name, role in (("Keras predict", PEER), (ONNX, OURS))
+    ]
+    title = f"{network}, batch {batch}, {threads} thread{'s' if threads > 1 else ''}"
+    return Stage(
+        f"{network}_batch{batch}_threads{threads}", title, utterances=batch, threads=threads, timings=tuple(timings)
+    )
+
+
+def _expected(last: Stage, batch: int) -> float:
+    """Return the seconds that a batch size takes at least, by what the one before it took."""
+    once = sum(one.p50_ms or 0.0 for one in last.timings if one.mode != NOW_AND_THEN) / 1000
+    if last.timings[0].status == NOT_MEASURED:
+        return math.inf
+    return 3 * once * batch / last.utterances  # to prepare, to warm up, and one round
+
+
+def _timings(job: Job, runtimes: dict[str, Any], x: np.ndarray, left: float) -> list[Timing]:
     """Time the runtimes on one batch, back to back; one utterance also now and then."""
     expected = None
     contenders = []
     for name, make in runtimes.items():
-        role = PEER if name == "Keras predict" else OURS if name == "ONNX Runtime" else "other"
+        role = PEER if name == "Keras predict" else OURS if name == ONNX else "other"
         call, missing = _prepared(make, x, expected)
         if expected is None and missing is None:
             expected = call()
         contenders.append(Contender(name, role, call, missing=missing))
-    few = {"rounds": 3, "calls": 2, "warmup": 1} if job.quick else {"rounds": 6, "calls": 5, "warmup": 3}
+    few: dict[str, Any] = {"rounds": 3, "calls": 2, "warmup": 1, "seconds": left / 4}
     if len(x) > 8:
-        few |= {"calls": 1, "warmup": 1}
-    timings = clocks.measure(contenders, utterances=len(x), **few)  # type: ignore[arg-type]
+        few |= {"calls": 1}
+    timings = clocks.measure(contenders, utterances=len(x), **few | {"rounds": 3 if job.quick else 5})
     if len(x) == 1:
-        timings += clocks.measure(contenders, mode=NOW_AND_THEN, between=OtherWork(), **few)  # type: ignore[arg-type]
+        timings += clocks.measure(contenders, mode=NOW_AND_THEN, between=OtherWork(), **few)
     return timings
 
 
@@ -121,21 +148,26 @@ def _prepared(make: Any, x: np.ndarray, expected: np.ndarray | None) -> tuple[Ca
     return (lambda: run(x)), None
 
 
-def _runtimes(model: Any, threads: int) -> dict[str, Any]:
-    """Return each runtime's function from a batch size to a call, or the reason why there is none."""
+def _runtimes(model: Any, threads: int, end: float = math.inf) -> dict[str, Any]:
+    """Return each runtime's function from a batch size to a call, or the reason why there is none.
+
+    LiteRT and OpenVINO are converted to before the time ``end`` only.
+    """
     return {
         "Keras predict": lambda batch: lambda x: model.predict(x, batch_size=len(x), verbose=0),
         "Keras, compiled": lambda batch: stage_timing.compiled_network(model, batch),
-        "ONNX Runtime": _or_reason("onnxruntime", lambda: _onnxruntime(model, threads)),
-        "LiteRT, one by one": _or_reason("ai_edge_litert", lambda: _litert(model, threads)),
-        "OpenVINO": _or_reason("openvino", lambda: _openvino(model, threads)),
+        ONNX: _or_reason("onnxruntime", lambda: _onnxruntime(model, threads)),
+        "LiteRT, one by one": _or_reason("ai_edge_litert", lambda: _litert(model, threads), end),
+        "OpenVINO": _or_reason("openvino", lambda: _openvino(model, threads), end),
     }
 
 
-def _or_reason(package: str, make: Callable[[], Any]) -> Any:
+def _or_reason(package: str, make: Callable[[], Any], end: float = math.inf) -> Any:
     """Return a runtime, or why it is missing."""
     if not importlib.util.find_spec(package):
         return f"{package} is not installed"
+    if time.perf_counter() > end:
+        return NO_TIME
     try:
         return make()
     except SerError as error:

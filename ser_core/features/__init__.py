@@ -19,7 +19,6 @@ from ser_core.features.frames import (
     fit_length,
     raw_channels,
     to_input,
-    wide_channels,
     zscore,
 )
 from ser_core.features.spectral import (
@@ -35,6 +34,7 @@ from ser_core.features.spectral import (
     mfcc,
     rmse,
 )
+from ser_core.features.wide import wide_channels
 
 __all__ = [
     "CHANNELS",

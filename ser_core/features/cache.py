@@ -1,20 +1,20 @@
 """Compute the features of whole utterance tables in parallel, and cache them by content and parameters.
 
-The cache has one file per utterance and treatment. Its name is the SHA-256 of the recording's bytes and of every
-parameter that the features depend on, so that a changed recording or parameter never gets stale features. Each file
-starts with the SHA-256 of its payload; a damaged file is recomputed.
+The cache has one file per utterance and treatment, and one for the network inputs of a whole table. Its name is the
+SHA-256 of the recording's bytes and of every parameter that the features depend on, so that a changed recording or
+parameter never gets stale features. Each file starts with the SHA-256 of its payload; a damaged file is recomputed.
 """
 
 import hashlib
-import io
 import itertools
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -27,13 +27,22 @@ from ser_core.features.digests import data_version as data_version
 from ser_core.features.digests import file_digest as file_digest
 from ser_core.features.digests import source_digests as source_digests
 from ser_core.features.digests import warn_of_cache, write_if_possible
+from ser_core.features.entries import entry_content, read_matrix, write_matrix
+from ser_core.features.entries import read_entry as _load
 
 VERSION = 1
 """Increased whenever :mod:`ser_core.audio` or :mod:`ser_core.features` changes what it computes."""
+INPUT_VERSION = 1
+"""Increased whenever :func:`ser_core.features.inputs.to_input` changes what it computes."""
+WHOLE = 2**29
+"""Largest matrix of network inputs that is kept as one file, and the size of all of them together, bytes."""
 CONDITION_VERSION = 1
 """Increased whenever :mod:`ser_core.audio.degradation` changes what it computes; clean audio keeps its cache names."""
 PARALLEL_FROM = 64
-"""Missing utterances per further process: fewer are not worth starting one."""
+"""Missing utterances per further process or thread: fewer are not worth starting one."""
+IN_THREADS, THREADS = 3_000, 4
+"""Largest number of missing utterances that are computed in threads, and of threads: processes take a second to start,
+but do not wait for each other."""
 CHUNK, CHUNK_BYTES = 16, 2**23
 """Largest number of utterances, and size of their recordings in bytes, that a process gets at once."""
 PART = 8_192
@@ -119,36 +128,8 @@ def cache_paths(jobs: list[Job]) -> list[Path]:
     """
     digests = source_digests(path for job in jobs for path in (job.path, *job.others))
     names = [job_name(job, digests[job.path], tuple(digests[path] for path in job.others)) for job in jobs]
-    folder = cache_dir() / "features"
-    return [folder / name[:2] / f"{name}.npy" for name in names]
-
-
-def _load(path: Path) -> np.ndarray | None:
-    """Read a cached array; None where it is missing or damaged."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            content = bytearray(os.fstat(file.fileno()).st_size)
-            file.readinto(content)
-        payload = memoryview(content)[32:]
-        if hashlib.sha256(payload).digest() != content[:32]:
-            return None
-        size = 10 + int.from_bytes(payload[8:10], "little")
-        shape, order, kind = _read_header(bytes(payload[:size]))
-        return np.frombuffer(content, kind, offset=32 + size).reshape(shape, order=order)
-    except (OSError, ValueError, EOFError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _read_header(header: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype]:
-    """Read the header of an array as :func:`numpy.save` writes it, version 1.0: its shape, order and type."""
-    file = io.BytesIO(header)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("another version")
-    shape, transposed, kind = np.lib.format.read_array_header_1_0(file)
-    if kind.hasobject:
-        raise ValueError("not a plain array")
-    return shape, "F" if transposed else "C", kind
+    folder = os.fspath(cache_dir() / "features")
+    return [Path(f"{folder}/{name[:2]}/{name}.npy") for name in names]
 
 
 def compute_features(job: Job) -> np.ndarray:
@@ -187,10 +168,7 @@ def _compute_and_store(task: tuple[Job, Path]) -> np.ndarray:
     """Compute the raw features of a job and write them to the cache."""
     job, path = task
     values = compute_features(job)
-    buffer = io.BytesIO()
-    np.save(buffer, values)
-    payload = buffer.getbuffer()
-    write_if_possible(path, b"".join([hashlib.sha256(payload).digest(), payload]))
+    write_if_possible(path, entry_content(values))
     return values
 
 
@@ -228,13 +206,14 @@ def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool 
         for the first recording that cannot be used, naming it; features computed before it stay in the cache
     """
     arrays: list[np.ndarray] = [np.empty(0)] * len(jobs)
-    _each(jobs, arrays.__setitem__, workers, progress)
+    _each(jobs, cache_paths(jobs), arrays.__setitem__, workers, progress)
     return arrays
 
 
-def _each(jobs: list[Job], use: Callable[[int, np.ndarray], None], workers: int | None, progress: bool) -> None:
+def _each(
+    jobs: list[Job], paths: list[Path], use: Callable[[int, np.ndarray], None], workers: int | None, progress: bool
+) -> None:
     """Call ``use(i, values)`` with the raw features of each job, from the cache or computed, in any order."""
-    paths = cache_paths(jobs)
 
     def from_cache(i: int) -> bool:
         values = _load(paths[i])
@@ -263,10 +242,19 @@ def _compute_all(
     if workers == 1:
         yield from tqdm((result for task in tasks for result in function([task])), **bar)
         return
+    if len(tasks) <= IN_THREADS and all(_is_plain(job) for job, _ in tasks):
+        parts = pool.one_by_one(function, [[task] for task in tasks], min(workers, THREADS))
+        yield from tqdm((result for part in parts for result in part), **bar)
+        return
     chunks = pool.in_processes(function, _chunks(tasks, workers), workers)
     yield from tqdm((result for chunk in chunks for result in chunk), **bar)
     if not tasks[-1][1].is_file():
         warn_of_cache()
+
+
+def _is_plain(job: Job) -> bool:
+    """Return whether a job is decoding and arithmetic on arrays alone, in which threads do not wait for each other."""
+    return job.raw == "base" and not job.technique and job.condition == "clean" and not job.denoise
 
 
 def _chunks(tasks: list[tuple[Job, Path]], workers: int) -> list[list[tuple[Job, Path]]]:
@@ -368,12 +356,24 @@ def feature_matrix(
     SerError
         for a recording that cannot be used
     """
-    return input_matrix(jobs_for(table, settings, **treatment), settings, workers=workers, progress=progress)
+    jobs = jobs_for(table, settings, **treatment)
+    shape = (len(jobs), *inputs.input_shape(settings))
+    if len(jobs) < pool.MANY or 4 * math.prod(shape) > WHOLE or not all(map(_is_plain, jobs)):
+        return input_matrix(jobs, settings, workers=workers, progress=progress)
+    paths = cache_paths(jobs)
+    about = json.dumps([INPUT_VERSION, asdict(settings), shape, [path.name for path in paths]])
+    whole = cache_dir() / "inputs" / f"{hashlib.sha256(about.encode()).hexdigest()}.bin"
+    matrix = read_matrix(whole, shape)
+    if matrix is None:
+        matrix = input_matrix(jobs, settings, workers=workers, progress=progress, paths=paths)
+        write_matrix(whole, matrix, WHOLE)
+    return matrix
 
 
 def input_matrix(
-    jobs: list[Job], settings: features.FeatureSettings, *, workers: int | None = None, progress: bool = True
-) -> np.ndarray:
+    jobs: list[Job], settings: features.FeatureSettings, *, workers: int | None = None, progress: bool = True,
+    paths: list[Path] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Compute the network inputs of jobs, in their order.
 
     Parameters
@@ -384,6 +384,8 @@ def input_matrix(
         processes; by default one per core, 1 for this process alone
     progress : bool, default True
         show a bar on standard error when something must be computed
+    paths : list of Path, optional
+        :func:`cache_paths` of the jobs, where it is known
 
     Returns
     -------
@@ -394,5 +396,5 @@ def input_matrix(
     def place(i: int, values: np.ndarray) -> None:
         matrix[i] = inputs.to_input(values, settings)
 
-    _each(jobs, place, workers, progress)
+    _each(jobs, paths or cache_paths(jobs), place, workers, progress)
     return matrix

@@ -6,14 +6,14 @@ channel is standardised over the frames of the utterance (Eq. 4), then padded wi
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from ser_core._utils.errors import SerError
+from ser_core._utils.kept_arrays import scratch
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features.frame_power import scratch
-from ser_core.features.spectral import N_MELS, N_MFCC, dct_matrix, frame_sizes, mel_and_energy, rmse, to_decibel
+from ser_core.features import fast
+from ser_core.features.spectral import N_MELS, N_MFCC, dct_matrix, mel_and_energy, to_decibel
 
 FRAMES = 400
 """Frames of an input by default: 4.00 s."""
@@ -147,53 +147,44 @@ def assemble_channels(mel: np.ndarray, energy: np.ndarray) -> np.ndarray:
     ndarray of float64 [frames, 42], in the order of ``CHANNELS["42"]``
         stands until the next call in the same thread
     """
-    count, n = len(_BASE), DELTA_N
-    shape = 3 * count, len(energy) + 2 * n
-    rows = scratch("channels", *shape, kind=energy.dtype.name)  # channel by channel, with the repeated edge frames
-    inside = rows[:, n:-n]
-    inside[:N_MFCC] = (to_decibel(mel).astype(np.float64, copy=False) @ dct_matrix(N_MFCC, N_MELS).T).T
+    rows = _channel_rows(len(energy), "float64")
+    inside = rows[:, DELTA_N:-DELTA_N]
+    inside[:N_MFCC] = (to_decibel(mel) @ dct_matrix(N_MFCC, N_MELS).T).T
     np.sqrt(energy, out=inside[N_MFCC])
-    for part, deltas in ((rows[:count], rows[count : 2 * count]), (rows[count : 2 * count], rows[2 * count :])):
-        part[:, :n], part[:, -n:] = part[:, n : n + 1], part[:, -n - 1 : -n]
-        _slopes(part, deltas)
-    return inside.T
+    return _with_deltas(rows).T
 
 
-def wide_channels(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Compute the seven further channels of II.C before scaling, by librosa.
-
-    They are the zero-crossing rate (fraction of samples), the pitch (semitones above 55 Hz by YIN, 0 where unvoiced),
-    voicing (0 or 1), the spectral centroid and the 85 % roll-off (Hz), the slope of the pitch over 90 ms (semitones per
-    frame) and the onset strength. A frame is voiced within 35 dB of the loudest frame and with a zero-crossing rate
-    below a quarter.
+def assemble_fast(mel: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Make the 42 channels as :func:`assemble_channels` does, in float32.
 
     Parameters
     ----------
-    samples : float [samples]
-    rate : int, default 16,000
-        sampling rate, Hz
+    mel : float [frames, 40]
+        from :func:`ser_core.features.fast.mel_and_energy`; overwritten
+    energy : float [frames]
 
     Returns
     -------
-    ndarray of float64 [frames, 7], in the order of :data:`WIDE_EXTRAS`
+    ndarray of float32 [42, frames]
+        channel by channel; stands until the next call in the same thread
     """
-    import librosa
+    rows = _channel_rows(len(energy), "float32")
+    fast.static_channels(mel, energy, rows[: len(_BASE), DELTA_N:-DELTA_N])
+    return _with_deltas(rows)
 
-    frame, hop = frame_sizes(rate)
-    y = np.asarray(samples, dtype=np.float32)
-    energy = rmse(samples, rate)
-    count = len(energy)
-    common: dict[str, Any] = {"n_fft": frame, "hop_length": hop}
-    zcr = librosa.feature.zero_crossing_rate(y, frame_length=frame, hop_length=hop)[0]
-    pitch = librosa.yin(y, fmin=65.0, fmax=600.0, sr=rate, frame_length=4 * frame, hop_length=hop)
-    centroid = librosa.feature.spectral_centroid(y=y, sr=rate, **common)[0]
-    rolloff = librosa.feature.spectral_rolloff(y=y, sr=rate, **common)[0]
-    onset = librosa.onset.onset_strength(y=y, sr=rate, n_mels=N_MELS, **common)
-    zcr, pitch, centroid, rolloff, onset = (np.resize(x, count) for x in (zcr, pitch, centroid, rolloff, onset))
-    voiced = (energy > energy.max() * 10.0 ** (-35.0 / 20.0)) & (zcr < 0.25)
-    semitones = np.where(voiced, 12.0 * np.log2(np.maximum(pitch, 55.0) / 55.0), 0.0)
-    slope = delta(semitones[:, None], n=4)[:, 0]
-    return np.column_stack([zcr, semitones, voiced.astype(float), centroid, rolloff, slope, onset])
+
+def _channel_rows(frames: int, kind: str) -> np.ndarray:
+    """Return an array for 42 channels [42, n + frames + n], which have repeated frames at both ends."""
+    return scratch("channels", 3 * len(_BASE), frames + 2 * DELTA_N, kind=kind)
+
+
+def _with_deltas(rows: np.ndarray) -> np.ndarray:
+    """Write the deltas of the first 14 rows to the others; return [42, frames], without the ends."""
+    count, n = len(_BASE), DELTA_N
+    for part, deltas in ((rows[:count], rows[count : 2 * count]), (rows[count : 2 * count], rows[2 * count :])):
+        part[:, :n], part[:, -n:] = part[:, n : n + 1], part[:, -n - 1 : -n]
+        _slopes(part, deltas)
+    return rows[:, n:-n]
 
 
 def raw_channels(samples: np.ndarray, rate: int = SAMPLE_RATE, *, with_wide: bool = False) -> np.ndarray:
@@ -205,14 +196,18 @@ def raw_channels(samples: np.ndarray, rate: int = SAMPLE_RATE, *, with_wide: boo
     rate : int, default 16,000
         sampling rate, Hz
     with_wide : bool, default False
-        append the seven channels of :func:`wide_channels`
+        append the seven channels of :func:`ser_core.features.wide.wide_channels`
 
     Returns
     -------
     ndarray of float32 [frames, 42], or [frames, 49] with ``with_wide``
     """
     base = assemble_channels(*mel_and_energy(samples, rate)).astype(np.float32, order="C")
-    return np.hstack([base, wide_channels(samples, rate).astype(np.float32)]) if with_wide else base
+    if not with_wide:
+        return base
+    from ser_core.features.wide import wide_channels
+
+    return np.hstack([base, wide_channels(samples, rate).astype(np.float32)])
 
 
 def zscore(values: np.ndarray) -> np.ndarray:
@@ -274,22 +269,24 @@ def to_input(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     -------
     ndarray of float32 [settings.frames, channels]
     """
-    return _arrange(values.T, settings, "float64")
-
-
-def _arrange(rows: np.ndarray, settings: FeatureSettings, kind: str) -> np.ndarray:
-    """Make the network's input from channels [42 or 49, frames], standardised in the precision ``kind``."""
-    places = _places(settings.features)
-    rows = rows if places == tuple(range(len(rows))) else rows[list(places)]
+    rows = _chosen(values.T, settings)
     if settings.znorm:
-        scaled = scratch("scaled", *rows.shape, kind=kind)
-        if kind == "float64":
-            np.copyto(scaled, rows)
-        else:  # changes no score, and keeps a constant channel exactly constant
-            np.subtract(rows, rows[:, :1], out=scaled)
+        scaled = scratch("scaled", *rows.shape)
+        np.copyto(scaled, rows)
         rows = _standardise(scaled)
-    result = np.zeros((settings.frames, len(rows)), dtype=np.float32)
-    count = min(settings.frames, rows.shape[1])
+    return _padded(rows, settings.frames)
+
+
+def _chosen(rows: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """Return the channels of a feature set among all [42 or 49, frames]."""
+    places = _places(settings.features)
+    return rows if places == tuple(range(len(rows))) else rows[list(places)]
+
+
+def _padded(rows: np.ndarray, frames: int) -> np.ndarray:
+    """Return channels [channels, any length] cut to a number of frames or padded with zeros: [frames, channels]."""
+    result = np.zeros((frames, len(rows)), dtype=np.float32)
+    count = min(frames, rows.shape[1])
     result[:count] = rows.T[:count]
     return result
 
@@ -320,8 +317,8 @@ def extract(
 ) -> np.ndarray:
     """Extract the frame features of an utterance, as the network gets them.
 
-    This is the fast way, in float32. Networks are trained on :func:`raw_channels`, computed in float64; the two differ
-    by less than 1e-4.
+    This is the fast way of :mod:`ser_core.features.fast`. Networks are trained on :func:`raw_channels`, computed in
+    float64; the two differ by less than 1e-4.
 
     Parameters
     ----------
@@ -353,16 +350,34 @@ def extract(
     channel_names(features)
     if features == "wide":
         return to_input(raw_channels(samples, rate, with_wide=True), settings)
-    return finish(assemble_channels(*mel_and_energy(samples, rate, kind="float32")), settings)
+    return extract_input(samples, settings, fast.fastest_kind() if znorm else "float64")
 
 
-def finish(channels: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+def extract_input(samples: np.ndarray, settings: FeatureSettings, kind: str = "float64") -> np.ndarray:
+    """Extract the frame features of an utterance as :func:`extract` does, in a given precision.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    settings : FeatureSettings
+        its ``features``, ``frames``, ``znorm`` and ``rate`` are used; not for the feature set ``wide``
+    kind : str, default "float64"
+        precision of the spectrum; see :func:`ser_core.features.fast.mel_and_energy`
+
+    Returns
+    -------
+    ndarray of float32 [settings.frames, channels]
+    """
+    return finish(assemble_fast(*fast.mel_and_energy(samples, settings.rate, kind=kind)), settings)
+
+
+def finish(rows: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """Make the network's input from all channels as :func:`to_input` does, in float32.
 
     Parameters
     ----------
-    channels : float32 [any length, 42]
-        from :func:`assemble_channels`
+    rows : float32 [42, any length]
+        from :func:`assemble_fast`
     settings : FeatureSettings
         its ``features``, ``znorm`` and ``frames`` are used
 
@@ -370,4 +385,15 @@ def finish(channels: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     -------
     ndarray of float32 [settings.frames, channels]
     """
-    return _arrange(channels.T, settings, "float32")
+    rows = _chosen(rows, settings)
+    if not settings.znorm:
+        return _padded(rows, settings.frames)
+    scaled = scratch("scaled", *rows.shape, kind="float32")
+    np.subtract(rows, rows[:, :1], out=scaled)  # keeps a constant channel exactly constant, and changes no score
+    scaled -= np.add.reduce(scaled, axis=1, keepdims=True) / np.float32(rows.shape[1])
+    deviation = np.sqrt(np.vecdot(scaled, scaled) / np.float32(rows.shape[1]))
+    factor = 1.0 / np.where(deviation > 1e-8, deviation, np.float32(np.inf))
+    result = np.zeros((settings.frames, len(rows)), dtype=np.float32)
+    count = min(settings.frames, rows.shape[1])
+    np.multiply(scaled[:, :count], factor[:, None], out=result[:count].T)
+    return result

@@ -6,16 +6,16 @@ reach beyond the window, where zeros stand for the signal.
 
 import numpy as np
 
+from ser_core.features.fast import mel_and_energy
 from ser_core.features.frame_power import frame_count
-from ser_core.features.frames import FeatureSettings, assemble_channels, finish
-from ser_core.features.spectral import N_MELS, frame_sizes, mel_and_energy
+from ser_core.features.frames import FeatureSettings, assemble_fast, finish
+from ser_core.features.spectral import N_MELS, frame_sizes
 
 
 class MovingFeatures:
     """Compute the features of a moving window as :func:`ser_core.features.extract` would, each frame once.
 
-    The result equals that of ``extract`` to 1e-3; in float32, a scaled signal and a scaled spectrum are rounded
-    differently.
+    The result equals that of ``extract`` to 1e-5.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class MovingFeatures:
         self.frame, self.hop = frame_sizes(settings.rate)
         self.edge = -(-(self.frame // 2) // self.hop)  # frames that reach beyond the beginning of a window
         self._start, self._known = 0, 0  # of the last window: its first sample, and the end of its kept frames
-        self._mel = np.zeros((0, N_MELS), dtype=np.float32)
-        self._energy = np.zeros(0, dtype=np.float32)
+        self._mel = np.zeros((0, N_MELS))
+        self._energy = np.zeros(0)
 
     def update(self, window: np.ndarray, start: int, scale: float = 1.0) -> np.ndarray:
         """Compute the features of the next window.
@@ -52,11 +52,11 @@ class MovingFeatures:
         last = max(0, (len(window) - self.frame // 2) // self.hop + 1)  # frames from here on reach beyond the end
         first = min(max(self._known, self.edge), count)
         for a, b in ((0, min(self.edge, count)), (first, count)):
-            mel, energy = mel_and_energy(window, self.settings.rate, first=a, last=b, kind="float32")
+            mel, energy = mel_and_energy(window, self.settings.rate, first=a, last=b)
             self._mel[a:b], self._energy[a:b] = mel, energy
         self._known = last
-        factor = np.float32(scale) ** 2
-        return finish(assemble_channels(self._mel * factor, self._energy * factor), self.settings)
+        factor = scale**2
+        return finish(assemble_fast(self._mel * factor, self._energy * factor), self.settings)
 
     def _move(self, start: int, count: int) -> None:
         """Move the kept frames to their places in a window from ``start`` on, of ``count`` frames."""
@@ -64,7 +64,7 @@ class MovingFeatures:
         if apart or moved < 0:  # other frames than before
             moved = self._known
         self._start = start
-        mel, energy = np.zeros((count, N_MELS), dtype=np.float32), np.zeros(count, dtype=np.float32)
+        mel, energy = np.zeros((count, N_MELS)), np.zeros(count)
         kept = max(0, min(self._known - moved, count))
         mel[:kept], energy[:kept] = self._mel[moved : moved + kept], self._energy[moved : moved + kept]
         self._mel, self._energy, self._known = mel, energy, kept

@@ -18,7 +18,9 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 """Environment variables that limit the threads of linear algebra."""
 
 
-def in_threads(function: Callable, values: Sequence, workers: int | None = None) -> list:
+def in_threads(
+    function: Callable, values: Sequence, workers: int | None = None, *, many: int = MANY, part: int = PART
+) -> list:
     """Call a function that mostly reads and hashes with each value, in threads where there are many.
 
     Parameters
@@ -27,6 +29,10 @@ def in_threads(function: Callable, values: Sequence, workers: int | None = None)
     values : sequence
     workers : int, optional
         threads; by default one per core
+    many : int, default 64
+        values from which threads are started
+    part : int, default 16
+        values that a thread takes at once
 
     Returns
     -------
@@ -39,13 +45,38 @@ def in_threads(function: Callable, values: Sequence, workers: int | None = None)
     [1, 2]
     """
     workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(values) < MANY:
+    if workers == 1 or len(values) < many:
         return [function(value) for value in values]
-    parts = [values[i : i + PART] for i in range(0, len(values), PART)]
+    parts = [values[i : i + part] for i in range(0, len(values), part)]
     with ThreadPoolExecutor(workers) as threads:
-        return [
-            result for part in threads.map(lambda part: [function(value) for value in part], parts) for result in part
-        ]
+        done = threads.map(lambda chosen: [function(value) for value in chosen], parts)
+        return [result for results in done for result in results]
+
+
+def one_by_one(function: Callable, values: Sequence, workers: int) -> Iterator:
+    """Call a function with each value in threads, which start at once and share what this process has loaded.
+
+    Parameters
+    ----------
+    function : callable
+        one that mostly decodes and computes on arrays, during which other threads go on
+    values : sequence
+    workers : int
+        threads
+
+    Yields
+    ------
+    its results, in the order of ``values``
+    """
+    with ThreadPoolExecutor(workers) as threads:
+        waiting = [threads.submit(function, value) for value in values]
+        waiting.reverse()
+        try:
+            while waiting:
+                yield waiting.pop().result()
+        finally:
+            for one in waiting:
+                one.cancel()
 
 
 def in_processes(function: Callable, values: Sequence, workers: int) -> Iterator:

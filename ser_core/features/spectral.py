@@ -11,8 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ser_core._utils.kept_arrays import scratch
 from ser_core.audio import SAMPLE_RATE
-from ser_core.features.frame_power import frame_count, power_and_energy, scratch
+from ser_core.features.frame_power import frame_count, power_and_energy
 
 FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010
 """Length of a frame and hop between frames, seconds."""
@@ -20,10 +21,10 @@ N_MFCC, N_MELS = 13, 40
 """MFCC and mel bands of the paper's features."""
 DYNAMIC_RANGE_DB = 80.0
 """Range of the log-mel spectrogram below its maximum, dB."""
+LOWEST = 1e-10
+"""Least power of a mel band."""
 PART = 128
 """Least number of frames in a product with mel filters: matrix libraries add in another order for fewer."""
-LONGEST = 256
-"""Frames whose power spectrum is held at once in float32: so few that matrix libraries use one thread."""
 
 
 def frame_sizes(rate: int = SAMPLE_RATE) -> tuple[int, int]:
@@ -119,12 +120,12 @@ def dct_matrix(n_out: int, n_in: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _band_groups(rate: int, n_fft: int, kind: str) -> list[tuple[slice, slice, np.ndarray]]:
+def _band_groups(rate: int, n_fft: int) -> list[tuple[slice, slice, np.ndarray]]:
     """Return groups of eight neighbouring mel bands: their bins, the bands, and the filters [bins, bands].
 
     The filters of all bands are zero in most bins; their product with the power spectrum costs five times as much.
     """
-    filters: np.ndarray = mel_filters(rate, n_fft).astype(kind)
+    filters = mel_filters(rate, n_fft)
     groups = []
     for first in range(0, N_MELS, 8):
         bands = slice(first, first + 8)
@@ -136,14 +137,14 @@ def _band_groups(rate: int, n_fft: int, kind: str) -> list[tuple[slice, slice, n
 
 def _multiply_filters(power: np.ndarray, rate: int, n_fft: int, out: np.ndarray) -> None:
     """Write the product of a power spectrum [frames, bins] and the mel filters to ``out`` [frames, 40]."""
-    if power.dtype == np.float64 and not (len(power) >= PART and _groups_are_exact(rate, n_fft)):
-        np.matmul(power, mel_filters(rate, n_fft).T, out=out)
-    else:
+    if len(power) >= PART and _groups_are_exact(rate, n_fft):
         _multiply_groups(power, rate, n_fft, out)
+    else:
+        np.matmul(power, mel_filters(rate, n_fft).T, out=out)
 
 
 def _multiply_groups(power: np.ndarray, rate: int, n_fft: int, out: np.ndarray) -> None:
-    for bins, bands, filters in _band_groups(rate, n_fft, power.dtype.name):
+    for bins, bands, filters in _band_groups(rate, n_fft):
         np.matmul(power[:, bins], filters, out=out[:, bands])
 
 
@@ -159,22 +160,17 @@ def _groups_are_exact(rate: int, n_fft: int) -> bool:
     return True
 
 
-def _parts(count: int, kind: str) -> list[tuple[int, int]]:
+def _parts(count: int) -> list[tuple[int, int]]:
     """Cut frames into parts whose power spectrum is held at once: the limits of each.
 
-    In float64 a product of parts has the bits of the whole product: all parts but the last have :data:`PART` frames, a
-    multiple of what matrix libraries compute at once, and the last has what is left, so that it ends as the whole does.
+    A product of parts has the bits of the whole product: all parts but the last have :data:`PART` frames, a multiple of
+    what matrix libraries compute at once, and the last has what is left, so that it ends as the whole does.
     """
-    if kind == "float64":
-        starts = [PART * i for i in range(max(1, count // PART))]
-    else:
-        starts = list(range(0, max(1, count), -(-count // max(1, -(-count // LONGEST))) or 1))
+    starts = [PART * i for i in range(max(1, count // PART))]
     return list(zip(starts, [*starts[1:], count]))
 
 
-def mel_and_energy(
-    samples: np.ndarray, rate: int = SAMPLE_RATE, *, first: int = 0, last: int | None = None, kind: str = "float64"
-) -> tuple[np.ndarray, np.ndarray]:
+def mel_and_energy(samples: np.ndarray, rate: int = SAMPLE_RATE) -> tuple[np.ndarray, np.ndarray]:
     """Compute the mel power spectrogram and the mean square of each frame, in one pass.
 
     Parameters
@@ -182,25 +178,18 @@ def mel_and_energy(
     samples : float [samples]
     rate : int, default 16,000
         sampling rate, Hz
-    first, last : int, optional
-        the frames to compute, ``last`` excluded; by default all
-    kind : str, default "float64"
-        precision, float64 or float32
 
     Returns
     -------
-    mel : ndarray of ``kind`` [frames, 40]
+    mel : ndarray of float64 [frames, 40]
         stands until the next call in the same thread
-    energy : ndarray of ``kind`` [frames]
+    energy : ndarray of float64 [frames]
     """
     frame, hop = frame_sizes(rate)
-    count = (frame_count(len(samples), frame, hop) if last is None else last) - first
-    mel = scratch("mel", count, N_MELS, kind=kind)
-    energy: np.ndarray = np.empty(count, dtype=kind)
-    for start, end in _parts(count, kind):
-        power, energy[start:end] = power_and_energy(
-            samples, frame, hop, first=first + start, last=first + end, kind=kind
-        )
+    count = frame_count(len(samples), frame, hop)
+    mel, energy = scratch("mel", count, N_MELS), np.empty(count)
+    for start, end in _parts(count):
+        power, energy[start:end] = power_and_energy(samples, frame, hop, first=start, last=end)
         _multiply_filters(power, rate, frame, mel[start:end])
     return mel, energy
 
@@ -218,7 +207,7 @@ def to_decibel(mel: np.ndarray) -> np.ndarray:
     ndarray of float [frames, bands]
         the same array
     """
-    np.maximum(mel, 1e-10, out=mel)
+    np.maximum(mel, LOWEST, out=mel)
     np.log10(mel, out=mel)
     mel *= 10.0
     return np.maximum(mel, mel.max() - DYNAMIC_RANGE_DB, out=mel)

@@ -12,12 +12,15 @@ The mark says that the network's accuracy is not known there, not that an answer
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ser_core.features import fast
+from ser_core.features.frame_power import WINDOWS
 from ser_core.features.spectral import mel_filters
 
 UNLIKE = "unlike the training recordings"
@@ -28,8 +31,6 @@ FRAME_SECONDS = 0.032
 """Length of a frame and hop, rounded to a power of 2 in samples."""
 PAUSE_DB = 30.0
 """Frames that are so far below the loudest one do not count, dB."""
-PART = 48
-"""Frames of a product with the filters: so few that matrix libraries use one thread."""
 FLOOR = 1e-9
 """Least power of a band, where the peak of a window is 1."""
 VALUES = 2 * BANDS + 6
@@ -113,9 +114,47 @@ def filters(rate: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _taper(frame: int) -> np.ndarray:
-    """Return the periodic Hann window, float32 [frame]."""
-    return (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frame) / frame)).astype(np.float32)
+def _groups(rate: int) -> tuple[fast.Group, ...]:
+    return fast.make_groups(filters(rate).T.astype(np.float64))
+
+
+@lru_cache(maxsize=16)
+def _transform(thread: int, frame: int) -> fast.Transform:
+    """Make the arrays of a thread for frames under a periodic Hann window."""
+    return fast.make_transform(WINDOWS["hann"](frame))
+
+
+def _bands_and_level(samples: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the bands and the level of each frame of samples, of which there is one at least, both in dB.
+
+    Their power is that of samples with a peak of 1.
+    """
+    frame = frame_length(rate)
+    peak = max(samples.max(), -samples.min())
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    work, groups = _transform(threading.get_ident(), frame), _groups(rate)
+    bands, level = np.empty((len(frames), BANDS)), np.empty(len(frames))
+    for start, end in fast.blocks(len(frames)):
+        parts = fast.squared_parts(frames[start:end], work)
+        np.add.reduce(parts, axis=1, out=level[start:end])
+        fast.multiply_groups(parts, groups, bands[start:end])
+    scale = 1.0 / float(peak) ** 2 if peak > 0 else 1.0
+    level *= scale / frame**2
+    bands *= scale
+    for power in (level, bands):
+        power += FLOOR
+        np.log10(power, out=power)
+        power *= 10.0
+    return bands, level
+
+
+def _tenth(values: np.ndarray) -> float:
+    """Return the tenth percentile, linear between neighbours."""
+    ordered = np.sort(values)
+    place = 0.1 * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
 
 
 def describe(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -138,17 +177,19 @@ def describe(samples: np.ndarray, rate: int) -> np.ndarray:
     """
     frame = frame_length(rate)
     samples = np.asarray(samples, dtype=np.float32)
-    samples = np.pad(samples, (0, max(0, frame - len(samples))))
-    peak = max(samples.max(), -samples.min())
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    spectrum = np.fft.rfft(frames * (_taper(frame) / peak if peak > 0 else _taper(frame)))
-    power = spectrum.real**2 + spectrum.imag**2
-    level = 10.0 * np.log10(power.sum(axis=1) / frame**2 + FLOOR)
-    heard, floor = level > level.max() - PAUSE_DB, level.max() - np.percentile(level, 10)
-    level, power = level[heard], power[heard]
-    bands = np.concatenate([power[place : place + PART] @ filters(rate) for place in range(0, len(power), PART)])
-    bands = 10.0 * np.log10(bands + FLOOR)
-    mean, steps = bands.mean(axis=0), np.abs(np.diff(bands, axis=0))
-    further = [level.std(), steps.mean() if len(steps) else 0.0]
-    further += [mean.mean(), floor, heard.mean(), math.log(len(samples) / rate)]
-    return np.concatenate([mean - mean.mean(), bands.std(axis=0), further]).astype(np.float64)
+    if len(samples) < frame:
+        samples = np.pad(samples, (0, frame - len(samples)))
+    bands, level = _bands_and_level(samples, rate)
+    loudest = level.max()
+    heard, floor = level > loudest - PAUSE_DB, loudest - _tenth(level)
+    level, bands = level[heard], bands[heard]
+    count = len(bands)
+    mean = np.add.reduce(bands, axis=0) / count
+    apart = bands - mean
+    deviation = np.sqrt(np.add.reduce(apart * apart, axis=0) / count)
+    steps = np.abs(bands[1:] - bands[:-1])
+    level -= np.add.reduce(level) / count
+    overall = np.add.reduce(mean) / BANDS
+    further = [math.sqrt(level @ level / count), np.add.reduce(steps, axis=None) / steps.size if count > 1 else 0.0]
+    further += [overall, floor, count / len(heard), math.log(len(samples) / rate)]
+    return np.concatenate([mean - overall, deviation, further])

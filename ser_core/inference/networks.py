@@ -102,9 +102,7 @@ class OnnxNetwork:
         settings = self.settings
         assert settings is not None
         waveform = audio.peak_normalise(waveform) if settings.normalise else waveform
-        return features.extract(
-            waveform, features=settings.features, frames=settings.frames, znorm=settings.znorm, rate=settings.rate
-        )
+        return features.frames.extract_input(waveform, settings)
 
     def _check_answer(self, path: Path) -> None:
         """Refuse a network that gives no probabilities, or not one for each label."""

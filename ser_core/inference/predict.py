@@ -215,9 +215,9 @@ class Predictor:
 
         return Stream(self, hop_seconds)
 
-    def _distance(self, piece: np.ndarray) -> float | None:
+    def _distance(self, piece: np.ndarray, silent: bool) -> float | None:
         """Return how far a window is from the training recordings; None for silence, and where it is not known."""
-        if self._domain is None or is_silent(piece):
+        if self._domain is None or silent:
             return None
         return self._domain.distance(describe(piece, self.rate))
 
@@ -238,8 +238,9 @@ class Predictor:
         outputs = []
         for batch in range(0, len(starts), AT_ONCE):  # a long recording is decoded as its windows come up
             pieces = [samples[first : first + size] for first in starts[batch : batch + AT_ONCE]]
-            silent += [is_silent(piece) for piece in pieces]
-            distances += [self._distance(piece) for piece in pieces]
+            quiet = [is_silent(piece) for piece in pieces]
+            silent += quiet
+            distances += [self._distance(*pair) for pair in zip(pieces, quiet)]
             outputs.append(self._run(pieces, name))
         return self._assemble(outputs, name, seconds, start, starts, lengths, silent, distances, file_notes)
 
@@ -274,8 +275,10 @@ class Predictor:
 
     def _run(self, pieces: list[np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return probabilities [pieces, labels] in float64, and attention [pieces, steps] or None."""
-        same_length = len({len(piece) for piece in pieces}) == 1
-        outputs = [self._network(np.stack(pieces))] if same_length else [self._network(p[None]) for p in pieces]
+        if len(pieces) > 1 and len({len(piece) for piece in pieces}) == 1:
+            outputs = [self._network(np.stack(pieces))]
+        else:
+            outputs = [self._network(piece[None]) for piece in pieces]
         return self._checked(outputs, name)
 
     def _checked(self, outputs: list, name: str) -> tuple[np.ndarray, np.ndarray | None]:

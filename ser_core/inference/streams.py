@@ -102,7 +102,7 @@ class Stream:
         scale = 1.0 / peak if peak > 0 and (self._features.settings.normalise or not silent) else 1.0
         values = self._features.update(window, first, scale)
         outputs = predictor._checked([self._network.run(values[None])], "stream")
-        distance = predictor._distance(window)
+        distance = predictor._distance(window, silent)
         return predictor._assemble([outputs], "stream", seconds, start, [0], [len(window)], [silent], [distance])
 
     def _resampled(self, chunk: np.ndarray, rate: int) -> np.ndarray:
