@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core import corpora, models
+from ser_core import audio, corpora, models
 from ser_core._utils.errors import SerError
 from ser_core.audio import degradation
 from ser_core.experiments import data, evaluation, store
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec, spec_hash
-from ser_core.features import cache
+from ser_core.features import cache, inputs, voice
 from ser_core.protocols import splits
 from ser_core.training import fit, speedups
 
@@ -116,6 +116,34 @@ def test_a_classical_system_under_a_condition_is_the_one_trained_on_clean_speech
     spec = Spec(corpus="demo_tess", model="svm")
     clean, noisy = (run_spec(replace(spec, condition=name), progress=False) for name in ("clean", "white:20"))
     assert noisy.trained == clean.hash and noisy.validation == clean.validation
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow was used before")
+def test_a_learner_is_fitted_once_for_all_conditions(own_store, monkeypatch):
+    spec = Spec(corpus="demo_tess", model="svm", fold=1)
+    fits = []
+    fit_learner = fit.fit_learner
+    monkeypatch.setattr(fit, "fit_learner", lambda *a: fits.append(1) or fit_learner(*a))
+    names = ("clean", "white:20", "telephone")
+    together = [run_spec(replace(spec, condition=name), progress=False) for name in names]
+    assert len(fits) == 1
+    anew = run_spec(replace(spec, condition="telephone"), fresh=True, progress=False)
+    assert len(fits) == 2 and anew.scores == together[2].scores
+    run_spec(replace(spec, fold=0), progress=False)
+    assert len(fits) == 3
+
+
+def test_a_degraded_recording_has_the_functionals_of_the_recording_alone():
+    spec = Spec(corpus="demo_tess", model="voice_network_robust", condition="telephone")
+    subsets = data.load_subsets(spec)
+    (job,) = data.feature_jobs(spec, replace(subsets, test=subsets.test.iloc[:1]), "test")
+    x = cache.input_matrix([job], spec.settings, workers=1)
+    samples = degradation.degrade(audio.read(job.path, normalise=False), "telephone", key=job.key, rate=job.rate)
+    np.testing.assert_array_equal(x[0, 0], voice.voice_functionals(samples, job.rate))
+    assert x.shape[1:] == inputs.input_shape(spec.settings) and not x[0, 1:].any()
+    assert {job.raw for job in data.feature_jobs(replace(spec, condition="clean"), subsets, "test")} == {
+        inputs.get_input(spec.features).raw
+    }
 
 
 def test_only_test_recordings_are_degraded():

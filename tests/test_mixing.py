@@ -49,3 +49,28 @@ def test_fewer_utterances_than_a_batch_are_enough():
     x = np.random.default_rng(6).normal(size=(5, 2, 3)).astype(np.float32)
     network = mixing.fit_mixed(lambda: one_layer(3, 2), x, np.eye(2)[[0, 1, 0, 1, 0]], epochs=2)
     assert np.isfinite(network.get_weights()[0]).all()
+
+
+def test_copies_are_drawn_by_their_shares():
+    x = np.zeros((64, 3, 2), dtype=np.float32)
+    x[:, 2] = np.nan  # a copy without a share is never drawn
+    x[:, 0] = 1.0
+    drawn = []
+
+    def network():
+        import keras
+
+        given = keras.Input((2,))
+        model = keras.Model(given, keras.layers.Dense(2, activation="softmax")(given))
+        fit = model.fit
+
+        def remembered(**batches):
+            drawn.append(float(np.asarray(next(iter(batches["x"]))[0]).mean()))
+            return fit(**batches)
+
+        model.fit = remembered
+        return model
+
+    mixing.fit_mixed(network, x, np.eye(2)[np.arange(64) % 2], epochs=40, shares=(0.75, 0.25, 0.0), mixing=0.4)
+    assert np.isfinite(drawn).all()
+    assert abs(np.mean(drawn) - 0.75) < 0.04

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ser_core.audio import corruption
 from ser_core.features import voice
 
 RATE = 16_000
@@ -90,3 +91,16 @@ def test_every_recording_has_finite_functionals(samples):
     assert values.shape == (voice.SIZE,)
     assert values.dtype == np.float32
     assert np.isfinite(values).all()
+
+
+def test_corrupted_copies_follow_the_rows_at_all_speeds():
+    samples = tone(125) * np.hanning(len(SECONDS))
+    rows = voice.with_corrupted(samples, RATE)
+    assert rows.shape == (len(voice.SPEEDS) + len(voice.CORRUPTED), voice.SIZE) and np.isfinite(rows).all()
+    np.testing.assert_array_equal(rows[: len(voice.SPEEDS)], voice.at_speeds(samples, RATE))
+    np.testing.assert_array_equal(rows, voice.with_corrupted(samples.copy(), RATE))
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    source = voice._played(samples, RATE)[2]
+    third = corruption.corrupt(source, voice.CORRUPTED[2], rate=RATE, copy=2)
+    third *= np.abs(source).max() / np.abs(third).max()  # the level of a copy says nothing of its corruption
+    np.testing.assert_allclose(rows[len(voice.SPEEDS) + 2], voice.voice_functionals(third, RATE), rtol=1e-3, atol=1e-3)

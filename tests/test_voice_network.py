@@ -6,7 +6,7 @@ import pytest
 from ser_core.features import inputs, voice, whisper
 from ser_core.models import build_learner
 from ser_core.models.classical import inner_folds
-from ser_core.models.voice_network import TEACHER_SHARE, perceptron
+from ser_core.models.voice_network import CLEAN_SHARE, TEACHER_SHARE, perceptron
 from ser_core.training import fit, mixing
 
 SPEAKERS, EACH, CLASSES = 8, 12, 3
@@ -39,6 +39,48 @@ def test_it_learns_and_looks_at_the_recording_alone(utterances):
     other = x.copy()
     other[:, 1:] = 99.0  # copies and the teacher's vector
     np.testing.assert_array_equal(learner.predict_proba(other), answers)
+
+
+def test_the_robust_form_has_a_network_for_clean_and_one_for_corrupted_recordings(utterances):
+    x, y, groups, strata = utterances
+    copies, speeds = inputs.INPUTS["voice_corrupted"].shape(1)[0], len(voice.SPEEDS)
+    many = np.repeat(x[:, :1, : voice.SIZE], copies, axis=1)
+    many[:, speeds:, :40] = 0.0  # corruption hides the class here, and shows it there
+    many[:, speeds:, 100:142] += 2.0 * np.eye(CLASSES)[y].repeat(14, axis=1)[:, None]
+    many[:, speeds:, 200:300] += 5.0
+    learner = fitted("voice_network_robust", (many, y, groups, strata))
+    for first, corrupted in ((0, 0), (speeds, 1)):
+        answers = learner.predict_proba(many[:, first:])
+        np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
+        assert (answers.argmax(axis=1) == y).mean() > 0.9
+        assert (learner.gate.predict(learner._scores(many[:, first : first + 1])[:, 0]) == corrupted).all()
+        network = learner.as_network()
+        found = network.predict(many[:, first], verbose=0)
+        np.testing.assert_allclose(found, answers, atol=1e-5)
+    assert network.count_params() - 4 * 128 == learner.parameters  # without the moving statistics
+    other = many.copy()
+    other[:, 1:] = 99.0
+    np.testing.assert_array_equal(learner.predict_proba(other), learner.predict_proba(many))
+
+
+def test_the_networks_of_the_robust_form_get_their_shares_of_copies(utterances):
+    asked = []
+
+    def remembered(build, x, targets, **settings):
+        asked.append((x.shape[1], settings))
+        return build()
+
+    y, groups, strata = utterances[1:]
+    copies, size = inputs.INPUTS["voice_corrupted"].shape(1)
+    x = np.random.default_rng(3).normal(size=(len(y), copies, size)).astype(np.float32)
+    learner = build_learner("voice_network_robust", classes=CLASSES, seed=2)
+    learner.fit(x, y, groups, strata, fit_network=remembered)
+    (clean, first), (every, second) = asked
+    assert clean == len(voice.SPEEDS) and first == {"seed": 4}
+    assert every == copies == len(second["shares"]) and second["seed"] == 5
+    assert sum(second["shares"]) == pytest.approx(1.0)
+    assert sum(second["shares"][:clean]) == pytest.approx(CLEAN_SHARE)
+    assert learner.parameters < 500_000
 
 
 def test_parameters_are_counted_by_hand_and_stay_small(utterances):

@@ -85,7 +85,7 @@ def _parse(name: str) -> Degradation:
         return partial(_codec, settings=_codec_settings(name, *parameters))
     if kind == "reverb":
         return partial(_reverb, rt60=_number(name, parameters[0], *RT60_RANGE, "s"))
-    add = _white if kind == "white" else _babble
+    add = _white if kind == "white" else add_babble
     return partial(add, snr=_number(name, parameters[0], *SNR_RANGE, "dB"))
 
 
@@ -209,19 +209,35 @@ def active_speech_level(samples: np.ndarray, rate: int) -> float:
     return float(10.0 ** ((level[last] + part * (level[last + 1] - level[last])) / 10.0))
 
 
-def _mix(samples: np.ndarray, noise: np.ndarray, rate: int, snr: float) -> np.ndarray:
-    """Add noise whose mean power is ``snr`` dB below the active speech level."""
+def add_noise(samples: np.ndarray, noise: np.ndarray, rate: int, snr: float) -> np.ndarray:
+    """Add noise whose mean power is ``snr`` dB below the active speech level.
+
+    Parameters
+    ----------
+    samples, noise : float [samples]
+    rate : int
+        sampling rate, Hz
+    snr : float
+        dB
+
+    Returns
+    -------
+    ndarray of float64 [samples]
+    """
     power = np.mean(noise**2)
     gain = np.sqrt(active_speech_level(samples, rate) / 10.0 ** (snr / 10.0) / power) if power > 0 else 0.0
     return samples + gain * noise
 
 
 def _white(samples, rate, random, others, *, snr: float) -> np.ndarray:
-    return _mix(samples, random.normal(size=len(samples)), rate, snr)
+    return add_noise(samples, random.normal(size=len(samples)), rate, snr)
 
 
-def _babble(samples, rate, random, others, *, snr: float) -> np.ndarray:
-    """Add up to :data:`TALKERS` recordings at the same active level, each repeated from a random starting point."""
+def add_babble(samples, rate, random, others, *, snr: float) -> np.ndarray:
+    """Add up to :data:`TALKERS` recordings at the same active level, each repeated from a random starting point.
+
+    The parameters are those of :data:`Degradation`; ``snr`` is in dB.
+    """
     if len(others) < 2:
         raise SerError(f"babble: needs at least two recordings of other speakers, {len(others)} given")
     total = np.zeros(len(samples))
@@ -230,7 +246,7 @@ def _babble(samples, rate, random, others, *, snr: float) -> np.ndarray:
         positions = random.integers(len(talker)) + np.arange(len(samples))
         level = active_speech_level(talker, rate)
         total += talker[positions % len(talker)] / np.sqrt(level) if level > 0 else 0.0
-    return _mix(samples, total, rate, snr)
+    return add_noise(samples, total, rate, snr)
 
 
 def room_impulse_response(rt60: float, rate: int, random: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 This is the only module that augments or degrades a recording. Only training utterances have augmented copies, except
 under ``leaky``, which pools utterances and copies before the split. A condition (noise, reverberation, ...) degrades
-the test subset only.
+the test subset only. The corrupted copies of a robust network are part of its input (``features.voice``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ser_core._utils.segments import Segment, sources
 from ser_core._utils.words import counted
 from ser_core.audio.augmentation import parse_techniques
 from ser_core.experiments.spec import Spec
-from ser_core.features import cache, usable
+from ser_core.features import cache, inputs, usable
 from ser_core.protocols import splits
 from ser_core.training import adaptation
 
@@ -142,6 +142,8 @@ def feature_jobs(spec: Spec, sides: Subsets, side: str) -> list[cache.Job]:
         return jobs
     from ser_core.audio import degradation
 
+    if spec.adapt == "none" and (asked := inputs.get_input(spec.features).asked):
+        jobs = [replace(job, raw=inputs.get_input(asked).raw) for job in jobs]
     if not degradation.needs_other_speakers(spec.condition):
         return [replace(job, condition=spec.condition) for job in jobs]
     voices = babble_talkers(part, sides.tested)

@@ -2,8 +2,8 @@
 
 The notebooks, the shell command and the tests call :func:`run_spec`. A result is a JSON file, its predictions a Parquet
 file, its weights a ``.keras`` file, all named by the hash of the spec and of the data; existing results are reused. A
-run that differs only in the condition of the test audio is not trained again: it uses the weights of the clean run.
-One training gives the results of every rule that keeps an epoch (``keep`` of the spec).
+run that differs only in the condition of the test audio uses the weights of the clean run; a learner is fitted once for
+all conditions in a process. One training gives the results of every rule that keeps an epoch (``keep`` of the spec).
 """
 
 import contextlib
@@ -151,6 +151,7 @@ def run_spec(spec: Spec, *, fresh: bool = False, progress: bool = True) -> RunRe
         if stored and stored.ok:
             return caveats.noted(stored)
         if fresh:
+            _learnt.cache_clear()
             fit.Checkpoint(checkpoint_folder(training)).remove()
         results = _measure(spec, table, version, progress)
         for result in results.values():
@@ -187,10 +188,16 @@ def _measure(spec: Spec, table, version: str, progress: bool) -> dict[str, RunRe
     clock = time.perf_counter()
     cache.ensure_cached(cells.required_jobs(spec, sides), progress=progress, workers=1 if not progress else None)
     model = models.get_model(spec.model)
-    reuse = clean is not None and model.kind == "network"
-    x = cells.network_inputs(spec, sides, ("validation", "test") if reuse else ("train", "validation", "test"))
+    loads = clean and model.kind == "network"
+    learns = model.kind != "network" and spec.adapt == "none"
+    x = cells.network_inputs(spec, sides, ("validation", "test") if loads or learns else splits.SIDES)
     seconds = {"features": time.perf_counter() - clock}
-    if clean is not None and reuse:
+    n_augmented: int | None
+    if learns:
+        plain = replace(spec, condition="clean")
+        fitted, n_augmented = _learnt(plain, spec_hash(plain, version))
+        systems = {spec.keep: replace(fitted, network=None) if clean else fitted}
+    elif clean and loads:
         systems, n_augmented = {spec.keep: _loaded(spec, clean)}, clean.n_augmented
     else:
         training = checkpoint_folder(spec_hash(replace(spec, keep=RULES[0]), version))
@@ -275,6 +282,15 @@ def _loaded(spec: Spec, clean: RunResult) -> Fitted:
 
     network = keras.models.load_model(weights_path(clean), compile=False)
     return Fitted(_answers(network), clean.parameters, {}, clean.epochs, clean.best_epoch, seconds=0.0)
+
+
+@functools.lru_cache(maxsize=1)
+def _learnt(spec: Spec, name: str) -> tuple[Fitted, int]:
+    """Fit the learner of a clean spec, and count augmented copies; ``name`` is the hash of its result."""
+    sides = cells.load_subsets(spec)
+    x = cells.network_inputs(spec, sides, ("train", "validation"))
+    fitted = _fit(spec, sides, x, checkpoint_folder(name), progress=False)[spec.keep]
+    return fitted, len(x["train"]) - len(sides.train)
 
 
 def _fit(

@@ -45,7 +45,8 @@ class Input:
     znorm: bool = False  # whether Eq. 4 applies; other inputs are scaled with training statistics, or not at all
     normalise: bool = True  # whether the waveform may be scaled to a peak of 1; False keeps the recorded level
     extra: str = ""  # optional dependencies: pip install .[extra]
-    asked: str = ""  # input of a trained network that predicts, where training takes more, such as copies
+    asked: str = ""  # input of a trained network that predicts, where training takes more, such as copies; its raw
+    # features are enough for recordings that are only tested
     version: int = 1  # increased when its numbers change; part of the hash of a result
 
 
@@ -146,6 +147,7 @@ RAW: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     **{f"{name}_steps": partial(encoders.layer_steps, name=name) for name in encoders.CHECKPOINTS},
     **{f"{name}_functionals": partial(_with_functionals, name=name) for name in encoders.CHECKPOINTS},
     "voice": voice.at_speeds,
+    "voice_corrupted": voice.with_corrupted,
     "voice_functionals": voice.voice_functionals,
     "voice_whisper": _voice_and_whisper,
     **{name: partial(whisper.utterance_vector, names=names) for name, names in whisper.COMBINATIONS.items()},
@@ -259,7 +261,19 @@ def _whisper(name: str) -> Input:
     return Input(title, name, lambda values, settings: values, shape, extra="encoders")
 
 
+def _rows(count: int, size: int = voice.SIZE) -> Callable[[np.ndarray, FeatureSettings], np.ndarray]:
+    """Return a function that adds zeros where there is only the first row: the recording as it is, without copies."""
+
+    def pad(values: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+        rows = np.atleast_2d(values)
+        return np.pad(rows, ((0, count - len(rows)), (0, size - rows.shape[1])))
+
+    return pad
+
+
 MEL_FRAMES = 1 + round(mel_image.SECONDS * mel_image.RATE) // mel_image.HOP
+_TAUGHT = max(voice.SIZE, whisper.vector_size(TEACHER))
+_CORRUPTED = len(voice.SPEEDS) + len(voice.CORRUPTED)
 _FUNCTIONALS = (2 + len(PERCENTILES)) * len(features.CHANNELS["42"])
 INPUTS: dict[str, Input] = {
     **{name: _frame_level(name) for name in features.CHANNELS},
@@ -290,18 +304,21 @@ INPUTS: dict[str, Input] = {
     ),
     "first_250ms": _vector("first 250 ms: 14 channels", "first_250ms", 2 * without_speech.FIRST_CHANNELS),
     "voice": Input(
-        f"{voice.SIZE:,} voice functionals, three speeds", "voice", lambda values, settings: values,
+        f"{voice.SIZE:,} voice functionals, three speeds", "voice", _rows(len(voice.SPEEDS)),
         lambda frames: (len(voice.SPEEDS), voice.SIZE), normalise=False, asked="voice_functionals",
     ),
     "voice_peak": Input(
-        f"{voice.SIZE:,} voice functionals, three speeds, peak normalised", "voice", lambda values, settings: values,
+        f"{voice.SIZE:,} voice functionals, three speeds, peak normalised", "voice", _rows(len(voice.SPEEDS)),
         lambda frames: (len(voice.SPEEDS), voice.SIZE), asked="voice_functionals",
+    ),
+    "voice_corrupted": Input(
+        f"{voice.SIZE:,} voice functionals, three speeds, corrupted copies, peak normalised", "voice_corrupted",
+        _rows(_CORRUPTED), lambda frames: (_CORRUPTED, voice.SIZE), asked="voice_functionals",
     ),
     "voice_functionals": _vector(f"{voice.SIZE:,} voice functionals", "voice_functionals", voice.SIZE),
     "voice_whisper": Input(
         f"{voice.SIZE:,} voice functionals, three speeds, and a teacher's vector", "voice_whisper",
-        lambda values, settings: values,
-        lambda frames: (len(voice.SPEEDS) + 1, max(voice.SIZE, whisper.vector_size(TEACHER))), normalise=False,
+        _rows(len(voice.SPEEDS) + 1, _TAUGHT), lambda frames: (len(voice.SPEEDS) + 1, _TAUGHT), normalise=False,
         extra="encoders", asked="voice_functionals",
     ),
     **{name: _layers(name) for name in encoders.CHECKPOINTS},

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ser_core.audio import corruption, peak_normalise
 from ser_core.features import spectral
 from ser_core.features.frame_power import WINDOWS, power_and_energy
 
@@ -34,6 +35,11 @@ MODULATION_HZ = (0.3, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 11.0, 16.0, 25.0)
 PERCENTILES = (5, 25, 75, 95)
 SPEEDS = (1.0, 0.9, 1.1)
 """Speeds of the recording: as it is, then the copies with which a classifier is trained."""
+CORRUPTED = (
+    "white", "white", "room tone", "babble", "babble", "own babble", "reverb", "codec", "band", "telephone", "reverb",
+    "mixed", "mixed",
+)  # fmt: skip
+"""Kinds of corruption (``audio.corruption``) of the further copies with which a robust classifier is trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,6 +311,13 @@ SIZE = (
 """Number of functionals."""
 
 
+def _played(samples: np.ndarray, rate: int) -> list[np.ndarray]:
+    """Play a recording at every speed of :data:`SPEEDS`."""
+    import soxr
+
+    return [samples if speed == 1.0 else soxr.resample(samples, rate * speed, rate) for speed in SPEEDS]
+
+
 def at_speeds(samples: np.ndarray, rate: int) -> np.ndarray:
     """Compute the functionals of a recording and of its faster and slower copies, whose pitch changes with the speed.
 
@@ -319,7 +332,27 @@ def at_speeds(samples: np.ndarray, rate: int) -> np.ndarray:
     ndarray of float32 [speeds, :data:`SIZE`]
         in the order of :data:`SPEEDS`
     """
-    import soxr
+    return np.stack([voice_functionals(signal, rate) for signal in _played(samples, rate)])
 
-    played = (samples if speed == 1.0 else soxr.resample(samples, rate * speed, rate) for speed in SPEEDS)
-    return np.stack([voice_functionals(signal, rate) for signal in played])
+
+def with_corrupted(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Compute the functionals of a recording, of its copies at other speeds, and of corrupted copies at all speeds.
+
+    A corrupted copy has the peak of what it is made from, as a degraded recording has after peak normalisation.
+
+    Parameters
+    ----------
+    samples : float [samples]
+    rate : int
+        sampling rate, Hz
+
+    Returns
+    -------
+    ndarray of float32 [speeds + corrupted copies, :data:`SIZE`]
+        in the order of :data:`SPEEDS` and :data:`CORRUPTED`
+    """
+    played, copies = _played(samples, rate), []
+    for number, kind in enumerate(CORRUPTED):
+        source = played[number % len(SPEEDS)]
+        copies.append(peak_normalise(corruption.corrupt(source, kind, rate=rate, copy=number)) * np.abs(source).max())
+    return np.stack([voice_functionals(signal, rate) for signal in (*played, *copies)])

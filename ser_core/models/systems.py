@@ -143,6 +143,11 @@ MODELS: dict[str, Model] = {
         "Small network on voice functionals", f"{_MODELS}.voice_network:VoiceNetwork", "voice",
         "this suite; trained from scratch", "original", recipe=_RAW, kind="learner",
     ),
+    "voice_network_robust": Model(
+        "Small network on voice functionals, robust", f"{_MODELS}.voice_network:RobustVoiceNetwork", "voice_corrupted",
+        "this suite; trained from scratch, with noise, rooms, lines and codecs", "original", recipe=_RAW,
+        kind="learner",
+    ),
     "voice_network_distilled": Model(
         "Small network on voice functionals, distilled", f"{_MODELS}.voice_network:DistilledVoiceNetwork",
         "voice_whisper", f"this suite; taught by {whisper.title('whisper_tiny_en_base')}", "original", recipe=_RAW,

@@ -4,6 +4,10 @@ The input is :mod:`ser_core.features.voice`: a row for the recording as it is, a
 Two perceptrons with one hidden layer are trained with :mod:`ser_core.training.mixing`, and their probabilities are
 averaged. Nothing is stopped or kept on validation speakers, so in the end these are learnt too.
 
+The robust form has one perceptron for clean and one for corrupted recordings. The second one is also trained with
+corrupted copies (:mod:`ser_core.audio.corruption`), further rows of the input. A logistic regression on the same
+functionals tells clean from corrupted recordings; its probabilities are the shares of the two in the answer.
+
 The distilled form has a further input row, which only training uses: the vector of a Whisper encoder. In every
 training set, a logistic regression on that vector answers for speakers that it was not fitted to. Its answers are part
 of the targets. A tested speaker is never among those that it was fitted to.
@@ -21,6 +25,7 @@ from ser_core.models.classical import inner_folds, softmax
 
 if TYPE_CHECKING:
     import keras
+    from sklearn.linear_model import LogisticRegression
 
 NETWORKS = 2
 """Perceptrons whose probabilities are averaged."""
@@ -32,9 +37,13 @@ TEACHER_C = 0.01
 """Inverse strength of the penalty of the teacher's logistic regressions."""
 TEACHER_SHARE = 0.7
 """Share of the teacher's answers in the targets."""
+CLEAN_SHARE = 0.2
+"""Share of the copies without corruption in the training of the perceptron for corrupted recordings."""
+GATE_C = 0.001
+"""Inverse strength of the penalty of the logistic regression that tells clean from corrupted recordings."""
 
 
-def perceptron(size: int, classes: int) -> keras.Model:
+def perceptron(size: int, classes: int, **layers: float) -> keras.Model:
     """Build a perceptron with one hidden layer, uncompiled.
 
     Parameters
@@ -43,6 +52,9 @@ def perceptron(size: int, classes: int) -> keras.Model:
         number of inputs
     classes : int
         number of emotions
+    **layers
+        ``input_dropout`` and ``dropout``, by default 0.2 and 0.5: shares that are left out before and after the
+        hidden layer
 
     Returns
     -------
@@ -52,18 +64,18 @@ def perceptron(size: int, classes: int) -> keras.Model:
     import keras
 
     given = keras.Input((size,))
-    return keras.Model(given, _answer(given, classes), name="voice_network")
+    return keras.Model(given, _answer(given, classes, 0, **layers), name="voice_network")
 
 
-def _answer(x, classes: int, number: int = 0):
+def _answer(x, classes: int, number: int = 0, *, input_dropout: float = INPUT_DROPOUT, dropout: float = DROPOUT):
     """Apply the layers of a perceptron, named by its number, to [batch, size]: probabilities [batch, classes]."""
     from keras import layers
 
-    x = layers.Dropout(INPUT_DROPOUT, name=f"input_dropout_{number}")(x)
+    x = layers.Dropout(input_dropout, name=f"input_dropout_{number}")(x)
     x = layers.Dense(UNITS, name=f"hidden_{number}")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"normalization_{number}")(x)
     x = layers.ReLU(name=f"relu_{number}")(x)
-    x = layers.Dropout(DROPOUT, name=f"dropout_{number}")(x)
+    x = layers.Dropout(dropout, name=f"dropout_{number}")(x)
     return layers.Dense(classes, activation="softmax", name=f"answer_{number}")(x)
 
 
@@ -86,6 +98,8 @@ class VoiceNetwork:
 
     uses_all_speakers = True  # ``refit`` also takes the validation speakers: nothing is stopped or kept on them
     trained = "mixing"  # its ``fit`` takes ``training.mixing.fit_mixed``
+    copies = len(voice.SPEEDS)  # rows of the input with which the networks are trained
+    layers: tuple[dict[str, Any], ...] = ({},) * NETWORKS  # settings of each ``perceptron``
 
     def __init__(self, classes: int, seed: int):
         self.classes, self.seed = classes, seed
@@ -111,14 +125,16 @@ class VoiceNetwork:
         self.deviation = copies.std(axis=(0, 1)) + 1e-6
         scores = self._scores(x)
         targets = self.targets(x, y, groups, strata)
-        self.networks = [
-            self.fit_network(
-                lambda: perceptron(scores.shape[-1], self.classes), scores, targets, seed=self.seed * NETWORKS + number
-            )
-            for number in range(NETWORKS)
-        ]
+        self.networks = [self._train(number, scores, targets) for number in range(NETWORKS)]
         self.parameters = sum(map(count_parameters, self.networks))
         return self
+
+    def _train(self, number: int, scores: np.ndarray, targets: np.ndarray, **settings: Any) -> keras.Model:
+        """Train one of the perceptrons on standard scores [utterances, copies, size]."""
+        seed, layers = self.seed * NETWORKS + number, self.layers[number]
+        return self.fit_network(
+            lambda: perceptron(scores.shape[-1], self.classes, **layers), scores, targets, seed=seed, **settings
+        )
 
     def targets(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
         """Return what the networks are to answer: float [utterances, classes]."""
@@ -137,19 +153,101 @@ class VoiceNetwork:
         x = keras.layers.Normalization(mean=self.mean, variance=np.square(self.deviation), name="scores")(given)
         x = keras.ops.clip(x, -LIMIT, LIMIT)
         answers = [_answer(x, self.classes, number) for number in range(len(self.networks))]
-        whole = keras.Model(given, keras.layers.Average(name="average")(answers), name="voice_network")
+        whole = keras.Model(given, self._mixture(x, answers), name="voice_network")
         for number, network in enumerate(self.networks):
             trained = [layer for layer in network.layers if layer.weights]
             for layer, name in zip(trained, ("hidden", "normalization", "answer"), strict=True):
                 whole.get_layer(f"{name}_{number}").set_weights(layer.get_weights())
         return whole
 
+    def _mixture(self, x, answers: list):
+        """Mix the answers of the networks to standard scores [batch, size], in Keras."""
+        import keras
+
+        return keras.layers.Average(name="average")(answers)
+
     def _functionals(self, x: np.ndarray) -> np.ndarray:
-        return x[:, : len(voice.SPEEDS), : voice.SIZE]
+        return x[:, : self.copies, : voice.SIZE]
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
         scores = (self._functionals(x) - self.mean) / self.deviation
         return np.clip(scores, -LIMIT, LIMIT).astype(np.float32)
+
+
+class RobustVoiceNetwork(VoiceNetwork):
+    """Classify voice functionals by one small network for clean recordings, and one for corrupted recordings.
+
+    Parameters
+    ----------
+    classes : int
+        number of emotions
+    seed : int
+
+    Attributes
+    ----------
+    gate : LogisticRegression
+        after ``fit``: its second probability is that of a corrupted recording, from standard scores
+    """
+
+    copies = len(voice.SPEEDS) + len(voice.CORRUPTED)
+    layers = ({}, {"input_dropout": 0.1, "dropout": 0.35})  # corruption takes the place of some dropout
+
+    def __init__(self, classes: int, seed: int):
+        super().__init__(classes, seed)
+        self.chosen["corrupted_copies"] = len(voice.CORRUPTED)
+
+    def refit(
+        self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, strata: np.ndarray | None = None
+    ) -> RobustVoiceNetwork:
+        """Fit again, to other utterances: both networks, then what tells clean from corrupted recordings."""
+        super().refit(x, y, groups, strata)
+        self.gate = self._fit_gate(self._scores(x))
+        self.parameters += self.gate.coef_.size + 1
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities [utterances, classes]; only the row of the recording as it is counts."""
+        scores = self._scores(x[:, :1])[:, 0]
+        answers = (network.predict(scores, batch_size=256, verbose=0) for network in self.networks)
+        shares = self.gate.predict_proba(scores).T.astype(np.float32)
+        return sum(share[:, None] * answer for share, answer in zip(shares, answers, strict=True))
+
+    def as_network(self) -> keras.Model:
+        """Return one network that gives what ``predict_proba`` gives: from functionals [batch, size], not scaled."""
+        whole = super().as_network()
+        whole.get_layer("gate").set_weights([self.gate.coef_.T, self.gate.intercept_])
+        return whole
+
+    def _mixture(self, x, answers: list):
+        from keras import layers
+
+        corrupted = layers.Dense(1, activation="sigmoid", name="gate")(x)
+        clean = layers.Rescaling(-1.0, offset=1.0, name="clean")(corrupted)
+        shares = zip(("clean_share", "corrupted_share"), (clean, corrupted), answers, strict=True)
+        return layers.Add(name="mixture")(
+            [layers.Multiply(name=name)([share, answer]) for name, share, answer in shares]
+        )
+
+    def _train(self, number: int, scores: np.ndarray, targets: np.ndarray, **settings: Any) -> keras.Model:
+        speeds = len(voice.SPEEDS)
+        if number == 0:
+            return super()._train(number, scores[:, :speeds], targets)
+        corrupted = scores.shape[1] - speeds
+        shares = [CLEAN_SHARE / speeds] * speeds + [(1.0 - CLEAN_SHARE) / corrupted] * corrupted
+        return super()._train(number, scores, targets, shares=tuple(shares))
+
+    def _fit_gate(self, scores: np.ndarray) -> LogisticRegression:
+        """Fit the logistic regression to one clean and one corrupted copy of each utterance."""
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
+
+        random, each, speeds = np.random.default_rng(self.seed), np.arange(len(scores)), len(voice.SPEEDS)
+        clean = scores[each, random.integers(0, speeds, len(each))]
+        corrupted = scores[each, random.integers(speeds, scores.shape[1], len(each))]
+        with threadpool_limits(1):
+            return LogisticRegression(C=GATE_C, max_iter=300).fit(
+                np.concatenate([clean, corrupted]).astype(np.float64), np.repeat([0, 1], len(each))
+            )
 
 
 class DistilledVoiceNetwork(VoiceNetwork):

@@ -31,6 +31,7 @@ class MixingConfig:
     weight_decay: float = 0.05
     mixing: float = 0.4  # both parameters of the Beta distribution of the share of the first utterance
     smoothing: float = 0.1  # share of the target that is spread over all classes
+    shares: tuple[float, ...] | None = None  # probability of each copy; None for equal ones
     seed: int = 0
 
 
@@ -101,7 +102,10 @@ def fit_mixed(build: Callable[[], keras.Model], x: np.ndarray, targets: np.ndarr
     for number in range(config.epochs):
         random = np.random.default_rng([config.seed, number])
         order = random.permutation(len(x))[:whole]
-        copy = random.integers(0, x.shape[1], len(order))
+        if config.shares is None:
+            copy = random.integers(0, x.shape[1], len(order))
+        else:
+            copy = random.choice(x.shape[1], len(order), p=config.shares)
         batch_x, batch_y = mixed(x[order, copy], smoothed[order], config, random)
         network.fit(**speedups.batches(batch_x, batch_y, size=config.batch), shuffle=False, verbose=0)
     return network
