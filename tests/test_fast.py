@@ -60,3 +60,13 @@ def test_filters_of_bands_without_bins_are_zero():
     out = np.ones((2, 3))
     fast.multiply_groups(np.ones((2, 10)), groups, out)
     assert not out.any()
+
+
+def test_without_scipy_the_precision_is_float64(monkeypatch):
+    assert fast.fastest_kind() == "float32"
+    fast.fastest_kind.cache_clear()
+    monkeypatch.setattr(fast.importlib.util, "find_spec", lambda name: None)
+    try:
+        assert fast.fastest_kind() == "float64"
+    finally:
+        fast.fastest_kind.cache_clear()

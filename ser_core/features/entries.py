@@ -14,8 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+from ser_core._utils.atomic import replace_atomically
+from ser_core._utils.errors import StorageError
 from ser_core.features import pool
-from ser_core.features.digests import write_if_possible
+from ser_core.features.digests import warn_of_cache
 
 HASHED = 2**21
 """Bytes of a part of a matrix that is hashed in one thread."""
@@ -98,7 +100,12 @@ def write_matrix(path: Path, matrix: np.ndarray, most: int) -> None:
             if excess > 0:
                 os.unlink(old)
                 excess -= size
-    write_if_possible(path, b"".join([_matrix_mark(matrix), matrix.data.cast("B")]))
+    try:
+        with replace_atomically(path, size=matrix.nbytes) as temporary, open(temporary, "wb") as file:
+            file.write(_matrix_mark(matrix))
+            file.write(matrix.data.cast("B"))  # large: not copied
+    except StorageError:
+        warn_of_cache()
 
 
 def _matrix_mark(matrix: np.ndarray) -> bytes:
