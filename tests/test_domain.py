@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from scipy.spatial.distance import mahalanobis
 
-from ser_core import cli, corpora
+from ser_core import audio, cli, corpora
 from ser_core._utils.errors import SerError
 from ser_core.inference import domain, domain_fit, export, saved_models
-from ser_core.inference.onnx_parts import read_facts
+from ser_core.inference.onnx_parts import read_facts, replace_facts
 from ser_core.inference.predict import PRETRAINED, Predictor
 from ser_core.inference.pretrained.domain_table import card_section, made_sounds
 
@@ -199,3 +199,23 @@ def test_speech_of_the_training_corpus_is_rarely_marked(real_data):
     table = corpora.load("ravdess").iloc[::48]
     answers = [Predictor().predict(path).unlike_training for path in table["path"]]
     assert np.mean(answers) < 0.15
+
+
+def test_corrupted_copies_belong_to_the_domain_of_a_network_that_was_trained_on_them(tmp_path, exported, monkeypatch):
+    """White noise in a recording is unlike clean recordings, and like those of a training with such copies."""
+    from ser_core.audio.degradation import degrade
+
+    folder, _ = exported
+    table = corpora.load("demo_ravdess").iloc[::4]
+    monkeypatch.setattr(corpora, "load", lambda name: table)
+    content, found = (folder / "without.onnx").read_bytes(), {}
+    facts = read_facts(content)
+    noisy = [degrade(audio.read(path), "white:10", key=path, rate=RATE) for path in table["path"][::8]]
+    for features in ("39", "voice_corrupted"):
+        path = tmp_path / f"{features}.onnx"
+        path.write_bytes(replace_facts(content, facts | {"spec": facts["spec"] | {"features": features}}))
+        made = domain_fit.fit_exported(path, "demo_ravdess").domain
+        found[features] = np.median([
+            domain_fit.recording_distance(made, domain_fit.describe_recording(samples, RATE, 4.0)) for samples in noisy
+        ])  # fmt: skip
+    assert found["39"] > 1.0 > found["voice_corrupted"]

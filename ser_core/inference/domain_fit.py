@@ -1,7 +1,8 @@
 """Fit the statistics of :mod:`ser_core.inference.domain` to training recordings, and store them in an exported network.
 
 ``python -m ser_core.inference.domain_fit MODEL.onnx [CORPUS]`` does both; only the metadata of the file change. The
-limit is the distance that at most 5 % of the recordings of held-out speakers exceed.
+limit is the distance that at most 5 % of the recordings of held-out speakers exceed. For a network that was also
+trained on corrupted copies, one such copy of each recording belongs to the training recordings.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ser_core import audio
 from ser_core._utils.atomic import write_atomically
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted
+from ser_core.audio import corruption
+from ser_core.features import voice
 from ser_core.inference.domain import SPECTRAL, VALUES, Domain, describe
 from ser_core.inference.onnx_parts import read_facts, replace_facts
 from ser_core.inference.predict import is_silent, window_starts
@@ -60,8 +63,8 @@ def describe_recording(samples: np.ndarray, rate: int, seconds: float) -> np.nda
     return np.stack(described) if described else np.zeros((0, VALUES))
 
 
-def describe_table(table, rate: int, seconds: float) -> list[np.ndarray]:
-    """Describe the recordings of an utterance table.
+def describe_table(table, rate: int, seconds: float, *, corrupted: bool = False) -> list[np.ndarray]:
+    """Describe the recordings of an utterance table, or a corrupted copy of each.
 
     Parameters
     ----------
@@ -69,6 +72,8 @@ def describe_table(table, rate: int, seconds: float) -> list[np.ndarray]:
         Utterances; see :func:`ser_core.corpora.load`.
     rate, seconds
         As in :func:`describe_recording`.
+    corrupted : bool, default False
+        Corrupt each recording in one of the ways of ``voice.CORRUPTED``, in turn.
 
     Returns
     -------
@@ -77,7 +82,14 @@ def describe_table(table, rate: int, seconds: float) -> list[np.ndarray]:
     """
     from ser_core._utils.segments import sources
 
-    return [describe_recording(audio.read(source, rate=rate), rate, seconds) for source in sources(table)]
+    described = []
+    for place, source in enumerate(sources(table)):
+        samples = audio.read(source, rate=rate)
+        if corrupted:
+            copy = place % len(voice.CORRUPTED)
+            samples = corruption.corrupt(samples, voice.CORRUPTED[copy], rate=rate, copy=copy)
+        described.append(describe_recording(np.asarray(samples, dtype=np.float32), rate, seconds))
+    return described
 
 
 def recording_distance(domain: Domain, windows: np.ndarray) -> float:
@@ -184,8 +196,11 @@ def fit_exported(path: Path, corpus: str, *, pauses: bool = True) -> Fit:
     facts = read_facts(path.read_bytes()) if path.is_file() else None
     if facts is None:
         raise SerError(f"{path}: not a network by `ser export`; give the .onnx file")
-    table = corpora.load(corpus)
-    made = fit(describe_table(table, *check_facts(facts, path)), list(table["speaker"]), pauses=pauses)
+    table, window = corpora.load(corpus), check_facts(facts, path)
+    recordings, speakers = describe_table(table, *window), list(table["speaker"])
+    if facts["spec"]["features"] == "voice_corrupted":  # the network was trained on corrupted copies, too
+        recordings, speakers = recordings + describe_table(table, *window, corrupted=True), speakers + speakers
+    made = fit(recordings, speakers, pauses=pauses)
     store(path, made.domain)
     return made
 

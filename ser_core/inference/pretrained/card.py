@@ -210,10 +210,9 @@ def _selection(choice: dict) -> list[str]:
     lines = [
         "## How it was chosen",
         "",
-        "It has the best UAR over the *validation* utterances among the networks measured on all six folds of RAVDESS, "
-        "protocol `speaker`. Test utterances were not used. Candidates are networks that can be written as one ONNX "
-        "graph with their features, and that do not depend on the level of a recording, because every microphone has "
-        "its own.",
+        f"By this rule, among the networks measured on all six folds of RAVDESS, protocol `speaker`: {choice['rule']}. "
+        "Candidates are networks that can be written as one ONNX graph with their features, and that do not depend on "
+        "the level of a recording, because every microphone has its own.",
         "",
         "| network | folds | validation UAR, % | |",
         "| --- | --- | --- | --- |",

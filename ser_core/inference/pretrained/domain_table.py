@@ -146,7 +146,9 @@ def main() -> None:
     folds = [round(share, 4) for share in made.marked]
     choice = json.loads(make.CHOICE.read_text(encoding="utf-8"))
     choice |= {"bytes": make.MODEL.stat().st_size}
-    choice["domain"] = {"unseen": unseen, "folds": folds, "rows": measure(Predictor(make.MODEL))}
+    corrupted = choice["spec"]["model"] in make.ROBUST
+    rows = measure(Predictor(make.MODEL))
+    choice["domain"] = {"unseen": unseen, "folds": folds, "corrupted": corrupted, "rows": rows}
     write_atomically(make.CHOICE, (json.dumps(choice, indent=1) + "\n").encode())
     make.write_card()
 
@@ -161,11 +163,13 @@ def card_section(record: dict | None) -> list[str]:
     """
     if not record:
         return []
+    copies = " and its corrupted copies" if record.get("corrupted") else ""
     lines = [
         "## When its answer is marked",
         "",
         "An answer is marked “unlike the training recordings” where the recording's log-mel bands, pauses and duration "
-        "are further from RAVDESS than those of 95 % of its recordings, each measured by statistics of other speakers. "
+        f"are further from RAVDESS{copies} than those of 95 % of its recordings, each measured by statistics of other "
+        "speakers. "
         f"Of speakers in none of the statistics, limit included, {100 * record['unseen']:.1f} % are marked (folds: "
         f"{', '.join(f'{100 * share:.1f}' for share in record['folds'])}). Distance 1 is the limit. Recognised: the "
         "share of recordings whose emotion is the most probable of those in the corpus. Measured by `python -m "
