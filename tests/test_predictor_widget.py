@@ -220,7 +220,7 @@ def test_a_file_of_the_training_corpus_is_marked(own_store, clip, monkeypatch):
     content = Path(clip).read_bytes()
     panel = predictor.PredictorPanel({"pretrained": None}, {})
     panel.give(content, "a")
-    listed = known.Published(frozenset({len(content)}), frozenset({sha256(content).hexdigest()}))
+    listed = known.Published({}, frozenset({len(content)}), frozenset({sha256(content).hexdigest()}))
     monkeypatch.setattr(known, "published", lambda corpus: listed)
     panel.give(content, "b")
     assert [one.mark for one in panel.recordings] == ["", "training data"] and "training data" in panel.result.value

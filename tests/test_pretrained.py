@@ -54,11 +54,7 @@ def test_the_pretrained_network_predicts():
 @needs_model
 def test_no_complete_candidate_was_better_by_validation(choice):
     assert len(choice["folds"]) == 6 and all(len(other["folds"]) == 6 for other in choice["others"])
-    best = max([choice, *choice["others"]], key=lambda network: network["validation_uar"])
-    if choice["spec"]["model"] in make.ROBUST:
-        assert choice["validation_uar"] > best["validation_uar"] - make.MARGIN
-    else:
-        assert choice is best
+    assert all(choice["validation_uar"] >= other["validation_uar"] for other in choice["others"])
     assert all(len(other["folds"]) < 6 for other in choice["incomplete"])
 
 

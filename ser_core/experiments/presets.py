@@ -171,8 +171,14 @@ def _published() -> Parts:
         "cross": [*_cross(plain, folds=2), *multilingual("linear_functionals")],
         "robustness": [
             *expand(plain, fold=range(6), condition=degradation.STANDARD),
-            *(spec for small in (*_system("voice_network", folds=6, features="voice_peak"),
-              *_system("voice_network_robust", folds=6)) for spec in expand(small, condition=NOISY)),
+            *(
+                spec
+                for small in (
+                    *_system("voice_network", folds=6, features="voice_peak"),
+                    *_system("voice_network_robust", folds=6),
+                )
+                for spec in expand(small, condition=NOISY)
+            ),
         ],
         "comparison": _published_comparison(common, plain),
         "ablation": [

@@ -1,7 +1,7 @@
 """Say that a recording is one that the network was trained on: its answer says nothing about unheard speakers.
 
-A recording is known by the name of its file, where it is also like the training recordings, or by its content, which is
-compared with the corpus's published list of checksums.
+A recording is known by the name of its file and its duration, or by its content: both are compared with the corpus's
+published list of files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import io
 import lzma
 import os
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,58 +18,62 @@ from pathlib import Path
 MANIFESTS = Path(__file__).parents[1] / "corpora" / "manifests"
 KNOWN = "the network was trained on this recording, so its answer is no test of it"
 """Note of a prediction."""
-NAMES = {"ravdess": "03-01-0[1-8]-0[12]-0[12]-0[12]-(0[1-9]|1[0-9]|2[0-4])"}
-"""Patterns of the names of a corpus's files, without folder and ending."""
+TOLERANCE = 0.06
+"""A copy in another container may be longer or shorter by this, s."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Hold the sizes and checksums of a corpus's files."""
+    """Hold what a corpus's published list says of its files."""
 
+    seconds: dict[str, float]  # name without folder and ending to duration
     sizes: frozenset[int]  # bytes
     checksums: frozenset[str]  # SHA-256, hexadecimal
 
 
 @lru_cache(maxsize=4)
 def published(corpus: str) -> Published | None:
-    """Read the published list of a corpus; None where there is none."""
+    """Read the published list of a corpus; None where there is none. Files without a duration are known by content."""
     path = MANIFESTS / f"{corpus}.csv.xz"
     if not path.is_file():
         return None
     rows = list(csv.DictReader(io.StringIO(lzma.decompress(path.read_bytes()).decode())))
     return Published(
+        {
+            Path(row["file"]).stem: float(row["frames"]) / float(row["sample_rate"])
+            for row in rows
+            if row.get("frames") and row.get("sample_rate")
+        },
         frozenset(int(row["bytes"]) for row in rows),
         frozenset(row["sha256"] for row in rows),
     )
 
 
-def is_known(source, name: str, corpus: str | None, *, alike: bool = True) -> bool:
-    """Return whether a recording belongs to a corpus, by its name or its content.
+def is_known(source, name: str, seconds: float, corpus: str | None) -> bool:
+    """Return whether a recording belongs to a corpus, by its name and duration or by its content.
 
     Parameters
     ----------
     source : path, bytes, or (samples, rate)
-        Samples are known by their name only.
+        Samples are known by their name and duration only.
     name : str
         Name of the recording.
+    seconds : float, s
+        Its duration.
     corpus : str or None
         Name of the corpus that a network was trained on as a whole; None for another network.
-    alike : bool, default True
-        Whether the recording is like the training recordings. One that is not may have such a name all the same, as
-        those of the demo corpus have; its content decides.
 
     Examples
     --------
-    >>> is_known(b"", "03-01-05-02-01-01-12.ogg", "ravdess"), is_known(b"", "mine.wav", "ravdess")
+    >>> is_known(b"", "03-01-05-02-01-01-12.ogg", 3.64, "ravdess"), is_known(b"", "mine.wav", 3.64, "ravdess")
     (True, False)
     """
-    if corpus is None:
-        return False
-    if alike and re.fullmatch(NAMES.get(corpus, "(?!)"), Path(name.replace("\\", "/")).stem):
-        return True
-    known = published(corpus)
+    known = published(corpus) if corpus else None
     if known is None:
         return False
+    duration = known.seconds.get(Path(name.replace("\\", "/")).stem)
+    if duration is not None and abs(duration - seconds) <= TOLERANCE:
+        return True
     if isinstance(source, bytes):
         return len(source) in known.sizes and hashlib.sha256(source).hexdigest() in known.checksums
     if not isinstance(source, str | os.PathLike):
@@ -79,6 +82,16 @@ def is_known(source, name: str, corpus: str | None, *, alike: bool = True) -> bo
         return os.path.getsize(source) in known.sizes and _checksum(source) in known.checksums
     except OSError:
         return False
+
+
+def durations(corpus: str | None) -> dict[str, float]:
+    """Return the duration in seconds of each file of a corpus by its name; empty where there is no list.
+
+    >>> durations("ravdess")["03-01-05-02-01-01-12"]
+    3.637
+    """
+    known = published(corpus) if corpus else None
+    return {name: round(seconds, 3) for name, seconds in known.seconds.items()} if known else {}
 
 
 def _checksum(path: str | os.PathLike) -> str:

@@ -174,7 +174,7 @@ class Predictor:
             return self._classify(prepared, name, len(samples) / rate)
         heard = audio.hear(source, rate=self.rate, name=printable(name))
         prediction = self._classify(heard.samples, name, heard.seconds, file_notes=heard.notes)
-        known = is_known(source, name, self._corpus, alike=not prediction.unlike_training)
+        known = is_known(source, name, heard.seconds, self._corpus)
         return replace(prediction, notes=(*prediction.notes, KNOWN)) if known else prediction
 
     def predict_many(self, sources: Iterable) -> Iterator[Prediction | UnusableRecording]:

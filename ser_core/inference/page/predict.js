@@ -57,17 +57,17 @@ async function predict(session, { samples, seconds }, name, facts, progress) {
   const record = {
     file: name, emotion: facts.labels[best], confidence: average[best], probabilities: labelled(facts.labels, average),
     seconds, sure: average[best] >= facts.confident && heard.length > 0 && !unlike, unlike_training: unlike, distance,
-    notes: notesOf(samples, windows, size, unlike, facts).concat(!unlike && isKnown(name, facts) ? [facts.known] : []),
+    notes: notesOf(samples, windows, size, unlike, facts).concat(isKnown(name, seconds, facts) ? [facts.known] : []),
   };
   if (windows.length > 1)
     record.windows = windows.map(({ start, end, probabilities }) => ({ start, end, probabilities: labelled(facts.labels, probabilities) }));
   return record;
 }
 
-function isKnown(name, facts) {
-  // Whether the network was trained on this recording, by the name of its file.
+function isKnown(name, seconds, facts) {
+  // Whether the network was trained on this recording, by the name of its file and its duration.
   const stem = name.split(/[\\/]/).pop().replace(/\.[^.]*$/, "");
-  return facts.names !== null && new RegExp(`^(?:${facts.names})$`).test(stem);
+  return stem in facts.trained_on && Math.abs(facts.trained_on[stem] - seconds) <= facts.tolerance;
 }
 
 function notesOf(samples, windows, size, unlike, facts) {

@@ -146,7 +146,7 @@ def main() -> None:
     folds = [round(share, 4) for share in made.marked]
     choice = json.loads(make.CHOICE.read_text(encoding="utf-8"))
     choice |= {"bytes": make.MODEL.stat().st_size}
-    corrupted = choice["spec"]["model"] in make.ROBUST
+    corrupted = choice["spec"]["features"] == "voice_corrupted"
     rows = measure(Predictor(make.MODEL))
     choice["domain"] = {"unseen": unseen, "folds": folds, "corrupted": corrupted, "rows": rows}
     write_atomically(make.CHOICE, (json.dumps(choice, indent=1) + "\n").encode())

@@ -2,8 +2,7 @@
 
 1. Choose a network that ``ser export`` can write as ONNX, that does not depend on the level of a recording, and whose
    results of all six folds of RAVDESS, protocol ``speaker``, are published: the one with the best UAR over the
-   *validation* utterances, or less than a point below it for a network that was also trained with degraded copies.
-   Test utterances are not used. Learners that are no network, such as a support vector
+   *validation* utterances. Test utterances are not used. Learners that are no network, such as a support vector
    machine, and networks with fewer folds are not compared.
 2. Train it on all of RAVDESS, seed 0, all else as in the folds: for the median of the folds' best epochs, or for the
    epochs of its recipe where none is chosen.
@@ -42,14 +41,6 @@ HERE = Path(__file__).parent
 MODEL, CHOICE, CARD = HERE / "model.onnx", HERE / "choice.json", HERE / "CARD.md"
 CORPUS, PROTOCOL, FOLDS = "ravdess", "speaker", 6
 """Results that are compared."""
-ROBUST = ("voice_network_robust",)
-"""Networks that are also trained with degraded copies. Without them, noise at 20 dB costs about 30 points of UAR."""
-MARGIN = 0.01
-"""A robust network is chosen where its validation UAR is less than this below the best."""
-RULE = (
-    "best UAR over the validation utterances of the six folds, or less than 1 point below it for a network that was "
-    "also trained with degraded copies; test utterances are not used"
-)
 LARGEST = 3_000_000
 """Maximum size of ``model.onnx`` in bytes."""
 
@@ -142,7 +133,7 @@ def validation(rows: list[RunResult], folder: Path) -> tuple[np.ndarray, np.ndar
 
 
 def choose_network(folder: Path) -> dict:
-    """Choose the network with the best validation UAR, or a robust one that is nearly as good.
+    """Choose the network with the best validation UAR.
 
     Parameters
     ----------
@@ -165,14 +156,13 @@ def choose_network(folder: Path) -> dict:
         raise SerError(
             f"{folder}: no network has all {FOLDS} folds of {CORPUS}, protocol {PROTOCOL}; nothing to choose"
         )
-    near = [network for network in complete if network["validation_uar"] > complete[0]["validation_uar"] - MARGIN]
-    chosen = next((network for network in near if network["spec"]["model"] in ROBUST), complete[0])
+    chosen = complete[0]
     rows = [row for row in load_rows(folder) if row.hash in chosen["rows"]]
     probabilities, truth, _ = validation(rows, folder)
     return chosen | {
-        "rule": RULE,
+        "rule": "best UAR over the validation utterances of the six folds; test utterances are not used",
         "temperature": temperature_scaling.fit_temperature(probabilities, truth),
-        "others": [network for network in complete if network is not chosen],
+        "others": complete[1:],
         "incomplete": [network for network in networks if network not in complete],
     }
 
