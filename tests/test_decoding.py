@@ -1,5 +1,6 @@
 """Decoding to the end: lengths that headers and decoders name, joined streams, telephone codecs, memory, containers."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -240,3 +241,16 @@ def test_a_playlist_opens_no_other_file(tmp_path):
     for name in ("list.wav", "concat.wav"):
         with pytest.raises(SerError, match="not audio"):
             audio.decode(tmp_path / name)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the system does not list open files")
+def test_flac_files_leave_no_file_open():
+    """libsndfile reads them from files in memory, which it closes, also where it cannot open them."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.random.default_rng(0).normal(0, 0.1, 4_000), 16_000, format="FLAC")
+    before = set(os.listdir("/proc/self/fd"))
+    for content in (buffer.getvalue(), buffer.getvalue()[:60], buffer.getvalue()[:30] + bytes(200)):
+        for _ in range(5):
+            with contextlib.suppress(SerError):
+                audio.decode(content)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)

@@ -142,6 +142,23 @@ def _forward(file: Any, **settings: Any) -> Any:
         return _forward_by_path(file, **settings)
 
 
+def _native(file: Source) -> Any:
+    """Open a file forwards that libsndfile reads from the system, so that threads which decode do not wait for Python.
+
+    Where the system has no files in memory, and where that fails, it is read as :func:`_forward` does.
+    """
+    import soundfile
+
+    if isinstance(file, Content) and hasattr(os, "memfd_create"):
+        with contextlib.suppress(OSError, soundfile.LibsndfileError):
+            place = os.memfd_create("recording")
+            with open(place, "wb", closefd=False) as copy:
+                copy.write(file.getvalue())
+            os.lseek(place, 0, os.SEEK_SET)
+            return _forward_class()(place)  # closes it, also when it fails
+    return _forward(file)
+
+
 def _forward_by_path(file: Any, **settings: Any) -> Any:
     """Open a copy of a file by its path: in memory libsndfile takes :data:`_FORKS` for a part of it."""
     with tempfile.TemporaryDirectory(prefix="ser-", ignore_cleanup_errors=True) as folder:
@@ -275,7 +292,7 @@ def _flac(file: Source, size: int, stack: contextlib.ExitStack) -> Sound:
     if not promised:
         file.seek(0)
         return _sound(stack.enter_context(_forward(file)))
-    opened = stack.enter_context(_forward(cut(file, 0, size, [(21, bytes([named[0] & 0xF0, 0, 0, 0, 0]))])))
+    opened = stack.enter_context(_native(cut(file, 0, size, [(21, bytes([named[0] & 0xF0, 0, 0, 0, 0]))])))
     notes: list[str] = []
 
     def more(extra: int = 0) -> Iterator[np.ndarray]:
