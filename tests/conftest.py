@@ -12,6 +12,47 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS
     os.environ.setdefault(_name, "1")
 
 
+def pytest_addoption(parser):
+    """Add ``--full``."""
+    parser.addoption("--full", action="store_true", help="more damaged inputs and more loads of pages than by default")
+
+
+EAGER = {
+    f"test_{name}.py"
+    for name in (
+        "attention",
+        "continuous",
+        "data",
+        "labels",
+        "optimizers",
+        "probes",
+        "run",
+        "segments",
+        "usable",
+        "voice_network",
+    )
+}
+"""Files with many short trainings in this process; others, and all commands in processes of their own, trace them."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_trainings(request):
+    """Trace nothing in the files of :data:`EAGER`."""
+    if request.path.name not in EAGER:
+        yield
+        return
+    import made_network
+
+    with made_network.eagerly():
+        yield
+
+
+@pytest.fixture(scope="session")
+def full(request):
+    """Return whether the full number of damaged inputs and of repetitions is asked for."""
+    return request.config.getoption("--full")
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real corpora (``SER_DATA``); tests that need it are skipped without it."""
@@ -53,6 +94,11 @@ def runs_folder(tmp_path_factory):
         yield folder
 
 
+LONGEST = (
+    *("models", "browser", "fit", "cluster", "sweep", "report", "data", "speedups", "cli", "run", "storage"),
+    *("onnx_graph", "probes", "classical", "notebook_models", "continuous", "adaptation", "splits", "attention"),
+)
+"""Files whose tests take most of the time, the longest first."""
 SLOW = {
     f"test_{name}.py"
     for name in (
@@ -78,7 +124,12 @@ SLOW = {
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of slow files, so that ``-m "not slow"`` leaves them out."""
+    """Mark the tests of slow files, so that ``-m "not slow"`` leaves them out, and begin with the longest files.
+
+    Each process takes a file at a time: one that takes long would otherwise be alone at the end.
+    """
     for item in items:
         if item.path.name in SLOW:
             item.add_marker(pytest.mark.slow)
+    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))

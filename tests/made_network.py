@@ -1,14 +1,30 @@
 """Untrained networks with lively weights, kept as ``ser run`` keeps trained ones: enough to compare forms by."""
 
+import contextlib
 import json
 from dataclasses import asdict
 
 import numpy as np
 
 from ser_core import corpora, models
+from ser_core._utils import backend
 from ser_core.experiments.spec import Spec
 from ser_core.features import cache, inputs
 from ser_core.training import fit
+
+
+@contextlib.contextmanager
+def eagerly(wanted=True):
+    """Run what TensorFlow would trace: the same numbers, in half the time where a training is short."""
+    backend.load_keras()
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(wanted)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def enliven(network, examples, seed=0):

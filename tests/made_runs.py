@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+from filelock import FileLock
 
 from ser_core.experiments import store as store_module
 from ser_core.experiments.spec import Spec
@@ -41,18 +42,24 @@ FIELDS = {"model": "tiny_networks:small", "epochs": 4, "patience": 4, "augment":
 
 
 def make_folder(tmp_path_factory):
-    """Make the folder with the corpus and the networks, once per session; it must be on the import path."""
-    folder = tmp_path_factory.getbasetemp() / "made_runs"
-    if not folder.is_dir():
-        random = np.random.default_rng(0)
-        for pitch, emotion in ((200, "sad"), (350, "angry")):
-            (folder / "corpus" / emotion).mkdir(parents=True)
-            for speaker in range(3):
-                for take in range(4):
-                    tone = np.sin(2 * np.pi * (pitch + 20 * speaker) * np.arange(6400) / 16_000)
-                    path = folder / "corpus" / emotion / f"s{speaker}_{take}.wav"
-                    soundfile.write(path, 0.3 * tone + random.normal(0, 0.05, len(tone)), 16_000)
-        (folder / "tiny_networks.py").write_text(NETWORKS)
+    """Make the folder with the corpus and the networks, once for all processes; it must be on the import path."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made_runs"
+    with FileLock(f"{folder}.lock"):
+        return folder if (folder / "tiny_networks.py").is_file() else _made(folder)
+
+
+def _made(folder):
+    """Write the corpus and the networks."""
+    random = np.random.default_rng(0)
+    for pitch, emotion in ((200, "sad"), (350, "angry")):
+        (folder / "corpus" / emotion).mkdir(parents=True)
+        for speaker in range(3):
+            for take in range(4):
+                tone = np.sin(2 * np.pi * (pitch + 20 * speaker) * np.arange(6400) / 16_000)
+                path = folder / "corpus" / emotion / f"s{speaker}_{take}.wav"
+                soundfile.write(path, 0.3 * tone + random.normal(0, 0.05, len(tone)), 16_000)
+    (folder / "tiny_networks.py").write_text(NETWORKS)
     return folder
 
 
@@ -79,8 +86,8 @@ def environment(folder):
 
 
 def sequential(folder):
-    """Return :func:`stored` after a sweep of :func:`specs` by one process; trained once per session."""
-    with pytest.MonkeyPatch.context() as patch:
+    """Return :func:`stored` after a sweep of :func:`specs` by one process; trained once for all processes."""
+    with pytest.MonkeyPatch.context() as patch, FileLock(folder / "sequential.lock"):
         patch.setenv("SER_RUNS", str(folder / "runs"))
         patch.setenv("SER_CACHE", str(folder / "cache"))
         list(run_sweep(specs(folder), progress=False))

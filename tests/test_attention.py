@@ -97,7 +97,7 @@ def test_what_cannot_be_measured_is_said(table):
 
 
 def test_a_row_without_weights_is_none_and_with_them_is_measured(own_store):
-    spec = Spec(epochs=1, augment="", frames=64, batch=128)
+    spec = Spec(model="cnn_bilstm_attention_lite", epochs=1, augment="", frames=40, batch=128)
     row = run_spec(spec, progress=False)
     measured = attention.attention_of_result(row, own_store)
     assert measured["id"].nunique() == row.n_test

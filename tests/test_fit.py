@@ -8,6 +8,7 @@ import sys
 import time
 
 import keras
+import made_network
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
@@ -23,21 +24,26 @@ def data(n=48, seed=0):
     return (random.normal(size=(n, 40, 6)) + y[:, None, None] * 0.4).astype(np.float32), y
 
 
-def network():
+RECURRENT = "cnn_bilstm_attention_lite"
+
+
+def network(name="a1"):
+    """Build a network; tracing a recurrent one takes most of the time of a short training."""
     fitting.prepare_backend(3)
-    return fitting.build_network("cnn_bilstm_attention_lite", (40, 6), 3, "float32")
+    return fitting.build_network(name, (40, 6), 3, "float32")
 
 
-def fit(folder, epochs, patience=50):
+def fit(folder, epochs, patience=50, name="a1"):
     plan = fitting.TrainingConfig(epochs=epochs, patience=patience, batch=16, seed=3)
-    return fitting.fit_network(network(), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
+    with made_network.eagerly(name != RECURRENT):
+        return fitting.fit_network(network(name), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_interrupted_training_ends_with_the_same_numbers(tmp_path):
-    whole, done = fit(tmp_path / "whole", 6)
-    fit(tmp_path / "parts", 3)
-    resumed, again = fit(tmp_path / "parts", 6)
+    whole, done = fit(tmp_path / "whole", 6, name=RECURRENT)
+    fit(tmp_path / "parts", 3, name=RECURRENT)
+    resumed, again = fit(tmp_path / "parts", 6, name=RECURRENT)
     assert again.epochs == 6 and again.history == done.history and again.best_epoch == done.best_epoch
     x, _ = data(8, seed=2)
     assert np.array_equal(whole.predict(x, verbose=0), resumed.predict(x, verbose=0))
@@ -63,7 +69,7 @@ def test_a_damaged_checkpoint_starts_anew(tmp_path):
 
 
 def test_the_kept_network_is_not_unrolled(tmp_path):
-    best, _ = fit(tmp_path, 1)
+    best, _ = fit(tmp_path, 1, name=RECURRENT)
     assert not best.get_layer("bilstm").forward_layer.unroll
     best.save(tmp_path / "n.keras")
     assert not keras.models.load_model(tmp_path / "n.keras").get_layer("bilstm").forward_layer.unroll
@@ -73,7 +79,7 @@ KILLED = """
 import sys, pathlib
 sys.path[:0] = {paths!r}
 import test_fit
-test_fit.fit(pathlib.Path(sys.argv[1]), 300, patience=300)
+test_fit.fit(pathlib.Path(sys.argv[1]), 3000, patience=3000)
 """
 
 
@@ -88,7 +94,7 @@ def test_killed_by_force_it_goes_on_where_it_was(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     reached = len(json.loads(state.read_text())["history"]["loss"])
-    _, done = fit(tmp_path / "c", reached + 1, patience=300)
+    _, done = fit(tmp_path / "c", reached + 1, patience=3000)
     assert done.epochs == reached + 1
 
 

@@ -1,12 +1,14 @@
-"""The contract of :mod:`fuzz` over 200 damaged recordings; `python -m tests.fuzz --count 10000` runs more."""
+"""The contract of :mod:`fuzz` over 60 damaged recordings, 200 with --full; `python -m tests.fuzz` runs any number."""
 
 import fuzz
 
 
-def test_damaged_recordings_are_answered_or_refused_in_one_line():
-    report = fuzz.run(200, seed=0)
+def test_damaged_recordings_are_answered_or_refused_in_one_line(full):
+    count = 200 if full else 60
+    report = fuzz.run(count, seed=0)
     assert report.broken == []
-    assert sum(report.outcomes.values()) == 200 and min(report.outcomes[kind] for kind in ("samples", "refused")) > 20
+    least = min(report.outcomes[kind] for kind in ("samples", "refused"))
+    assert sum(report.outcomes.values()) == count and least > count / 10
     assert report.peak[-1] - report.peak[1] < 100  # MB; flat
 
 

@@ -13,9 +13,10 @@ BUILDER = (
     "    return keras.Model(i, keras.layers.Dense(classes, 'softmax'{extra})(middle(i)))"
 )
 RUN = """
-options = {"corpus": "demo", "augment": "", "epochs": 1, "progress": False}
+setting = {"corpus": "demo", "augment": "", "epochs": 1, "features": "13", "frames": 40, "batch": 128}
+options = setting | {"progress": False}
 by_function = ser.run(model=small, **options)
-by_name = ser.run(Spec(model="__main__:small", corpus="demo", augment="", epochs=1), progress=False)
+by_name = ser.run(Spec(model="__main__:small", **setting), progress=False)
 print(by_function.hash, by_name.hash, by_function.parameters)
 """
 
@@ -39,4 +40,4 @@ def test_an_edited_network_or_helper_of_a_notebook_is_another_result(own_store, 
     first, again, edited, other_helper, other_value, back = (line[0] for line in printed)
     assert first == again == back and len({first, edited, other_helper, other_value}) == 4
     weights = [int(line[2]) for line in printed]
-    assert weights == [weights[0], weights[0], weights[0] - 8, weights[0] - 8, 43 * 5 + 5 * 8, weights[0]]
+    assert weights == [weights[0], weights[0], weights[0] - 8, weights[0] - 8, 14 * 5 + 5 * 8, weights[0]]

@@ -99,7 +99,7 @@ def test_a_sweep_whose_store_takes_no_network_ends_with_one_line_and_goes_on_lat
     assert first.returncode == 1 and first.stdout == "" and line.startswith("ser: cannot write ") and ".keras" in line
     left = [path for path in own_store.rglob("*") if path.is_file() and path.suffix != ".lock"]
     assert not [path for path in left if path.name.startswith(".")] and not list(own_store.glob("*.json"))
-    second = subprocess.run(words, **pipes)
+    second = subprocess.run([*words, "--workers=1"], **pipes)
     assert second.returncode == 0 and len(second.stdout.splitlines()) == 4, second.stderr
     assert made_runs.stored(own_store) == sequential
 

@@ -5,8 +5,12 @@ computes, and the hash of its result would not show it. They are therefore ignor
 is recorded in the row (:func:`named_backend`).
 """
 
+import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 from ser_core._utils.console import quiet_loading
@@ -19,6 +23,9 @@ KEPT = (
 """Beginnings of variables of TensorFlow and Keras that are left as they are: they choose messages, memory, a backend,
 or a number of threads that :func:`ser_core.training.fit.prepare_backend` sets anyway."""
 USUAL_BACKEND = "tensorflow"
+UNUSED = ("IPython", "matplotlib", "sklearn")
+"""Packages that Keras imports where they are installed, for parts that the suite does not use: its wrappers for
+scikit-learn and its pictures. They take a third of the time of its import, in every process that trains."""
 
 
 def changing_variables() -> list[str]:
@@ -49,7 +56,7 @@ def load_keras() -> Any:
         os.environ["KERAS_HOME"] = str(cache_dir() / "keras")  # where there is no keras.json but Keras' own
         if not os.environ.get("KERAS_BACKEND"):
             os.environ["KERAS_BACKEND"] = USUAL_BACKEND
-    with quiet_loading():
+    with quiet_loading(), _without_unused():
         import keras
     if first:
         del os.environ["KERAS_HOME"]
@@ -60,6 +67,29 @@ def load_keras() -> Any:
     for limit in ("set_max_epochs", "set_max_steps_per_epoch"):  # KERAS_MAX_EPOCHS; newer than Keras 3.10
         getattr(config, limit, lambda value: None)(None)
     return keras
+
+
+class _Absent(MetaPathFinder):
+    """Let packages be missing for the imports of one thread."""
+
+    def __init__(self, names: tuple[str, ...]):
+        self.names, self.thread = names, threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Raise ModuleNotFoundError for the packages; None for other modules, which are found as usual."""
+        if name.partition(".")[0] in self.names and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@contextlib.contextmanager
+def _without_unused() -> Iterator[None]:
+    """Let Keras be imported without :data:`UNUSED`; those that are there already, as in a notebook, stay."""
+    finder = _Absent(tuple(name for name in UNUSED if name not in sys.modules))
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def named_backend() -> dict[str, str]:

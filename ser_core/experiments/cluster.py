@@ -41,6 +41,10 @@ from ser_core.experiments.spec import Spec, spec_hash
 
 PATIENCE = 10.0
 """Seconds within which a scheduler must answer."""
+SUBMITTED = 1_000
+"""Runs in one message to the scheduler: a message for each run would be a third of its work."""
+GATHERED = 16
+"""Results in one message from the workers, at most; each holds the weights of a network."""
 _local = threading.local()  # on a Dask worker: the child process of each thread, kept for the next run
 
 
@@ -83,35 +87,67 @@ def run_on_cluster(
     distributed = _installed()
     _check_scheduler(distributed, scheduler, progress)
     with distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
-        waiting: dict[Any, tuple[Spec, Any]] = {}
+        failed, tasks = [], {}
         for spec in specs:
             try:
                 version = data_version_(spec, data_version)
             except SerError as error:
-                yield store.failed_result(spec, error)
+                failed.append(store.failed_result(spec, error))
                 continue
             name = spec_hash(spec, version)
-            key = ("ser-fresh" if fresh else "ser", name)
-            arguments = (asdict(spec), fresh, version, name, *([train] if train else []))
-            future = client.submit(run_on_worker, *arguments, key=key, retries=worker_module.MAX_ATTEMPTS - 1)
-            waiting[future.key] = spec, future
+            tasks["ser-fresh" if fresh else "ser", name] = spec, version, name
+        waiting: dict[Any, tuple[Spec, Any]] = {}
+        for part in _parts(list(tasks)):
+            futures = _submit(client, {key: tasks[key] for key in part}, fresh, train)
+            waiting |= {future.key: (tasks[key][0], future) for key, future in zip(part, futures)}
+        yield from failed
         finished = distributed.as_completed([future for _, future in waiting.values()], loop=client.loop)
-        for future in finished:
-            spec, _ = waiting.pop(future.key)
-            yield _result(distributed, spec, future, scheduler)
-            future.release()
+        for batch in finished.batches():
+            for part in _parts(batch, GATHERED):
+                files = _gathered(client, part)
+                for future in part:
+                    spec, _ = waiting.pop(future.key)
+                    yield _result(distributed, spec, future, scheduler, files.pop(future.key, None))
+                    future.release()
 
 
-def _result(distributed: Any, spec: Spec, future: Any, scheduler: str) -> RunResult:
-    """Return the result of a finished task, and write its files to the store."""
-    lost = SerError(f"scheduler {scheduler}: connection lost; run the same command again to resume")
+def _parts(values: list, size: int = SUBMITTED) -> list[list]:
+    """Divide a list into parts of a number of values at most."""
+    return [values[first : first + size] for first in range(0, len(values), size)]
+
+
+def _submit(client: Any, tasks: dict, fresh: bool, train: Callable[[Spec, bool], RunResult] | None) -> list:
+    """Submit tasks in one message, in the order of their importance: key to (spec, version, name)."""
+    specs, versions, names = zip(*tasks.values())
+    fields, again = [asdict(spec) for spec in specs], [fresh] * len(specs)
+    options: dict[str, Any] = {"train": train} if train else {}
+    options |= {"key": list(tasks), "retries": worker_module.MAX_ATTEMPTS - 1, "fifo_timeout": "0 ms"}
+    return client.map(run_on_worker, fields, again, versions, names, **options)
+
+
+def _gathered(client: Any, futures: list) -> dict[Any, dict[str, bytes]]:
+    """Fetch the files of finished tasks in one message, by key; none where something is lost, so that each is asked."""
+    finished = [future for future in futures if future.status == "finished"]
     try:
-        error = None if future.status == "finished" else future.exception()  # which would ask the scheduler
-        files = {} if error else future.result()
-    except (OSError, distributed.CancelledError):
-        raise lost from None
-    if future.status == "cancelled":
-        raise lost
+        return dict(zip([future.key for future in finished], client.gather(finished)))
+    except Exception:
+        return {}
+
+
+def _result(
+    distributed: Any, spec: Spec, future: Any, scheduler: str, files: dict[str, bytes] | None = None
+) -> RunResult:
+    """Return the result of a finished task, and write its files, if they are there already, to the store."""
+    lost = SerError(f"scheduler {scheduler}: connection lost; run the same command again to resume")
+    error = None
+    if files is None:
+        try:
+            error = None if future.status == "finished" else future.exception()  # which would ask the scheduler
+            files = {} if error else future.result()
+        except (OSError, distributed.CancelledError):
+            raise lost from None
+        if future.status == "cancelled":
+            raise lost
     if isinstance(error, distributed.KilledWorker):
         error = RuntimeError(f"the worker that trained this run was lost {error.allowed_failures + 1} times")
     if error:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_core import corpora
+from ser_core._utils import content_cache
 from ser_core._utils.errors import SerError
 from ser_core._utils.paths import expand
 from ser_core._utils.segments import sources
@@ -28,6 +29,12 @@ from ser_core.protocols.leak_words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+USED_COLUMNS = ("id", "speaker", "text", "emotion", "corpus", "sex")
+"""Columns that decide, with the recordings, what acoustic cues predict."""
+CODE = ("audio", "features", "metrics", "models/classical.py", "protocols/acoustic_cues.py", "protocols/duplicates.py")
+"""Modules whose change measures it anew, in the package."""
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "soundfile", "soxr")
 
 SIDE_NAMES = {
     **{name: name for name in splits.SIDES},
@@ -280,11 +287,25 @@ def audit_split(
         "speakers": sorted({name for fold in per_fold for name in fold["speakers"]}),
         "sentences": sorted({name for fold in per_fold for name in fold["sentences"]}),
         "copies": pairs,
-        "cues": acoustic_cues.predict_from_cues(examined, duplicated) if cues else [],
-        "without_speech": acoustic_cues.predict_without_speech(examined, progress=progress) if cues else [],
+        **(_predicted(examined, duplicated, progress) if cues else {"cues": [], "without_speech": []}),
         "folds": [fold | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]} for fold in per_fold],
     }
     return result | in_words(result, table, per_fold)
+
+
+def _predicted(examined: pd.DataFrame, duplicated: dict[str, Any], progress: bool) -> dict[str, Any]:
+    """Return what the acoustic cues and the baseline without speech predict, kept by the content of the recordings."""
+    columns = [name for name in USED_COLUMNS if name in examined]
+    facts = {name: examined[name].tolist() for name in columns}
+    parts = [content_cache.code_digest(CODE, LIBRARIES), duplicated["digests"], duplicated["facts"], facts]
+    return content_cache.remember(
+        "cues",
+        content_cache.name_of(parts),
+        lambda: {
+            "cues": acoustic_cues.predict_from_cues(examined, duplicated),
+            "without_speech": acoustic_cues.predict_without_speech(examined, progress=progress),
+        },
+    )
 
 
 def _copied_pairs(originals: pd.DataFrame, examined: pd.DataFrame, duplicated: dict) -> list[dict[str, Any]]:
