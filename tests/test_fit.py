@@ -33,17 +33,17 @@ def network(name="a1"):
     return fitting.build_network(name, (40, 6), 3, "float32")
 
 
-def fit(folder, epochs, patience=50, name="a1"):
-    plan = fitting.TrainingConfig(epochs=epochs, patience=patience, batch=16, seed=3)
+def fit(folder, epochs, patience=50, name="a1", **more):
+    plan = fitting.TrainingConfig(epochs=epochs, patience=patience, batch=16, seed=3, **more)
     with made_network.eagerly(name != RECURRENT):
         return fitting.fit_network(network(name), data(), data(24, seed=1), plan, checkpoint=folder, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_interrupted_training_ends_with_the_same_numbers(tmp_path):
-    whole, done = fit(tmp_path / "whole", 6, name=RECURRENT)
-    fit(tmp_path / "parts", 3, name=RECURRENT)
-    resumed, again = fit(tmp_path / "parts", 6, name=RECURRENT)
+    whole, done = fit(tmp_path / "whole", 6)
+    fit(tmp_path / "parts", 3)
+    resumed, again = fit(tmp_path / "parts", 6)
     assert again.epochs == 6 and again.history == done.history and again.best_epoch == done.best_epoch
     x, _ = data(8, seed=2)
     assert np.array_equal(whole.predict(x, verbose=0), resumed.predict(x, verbose=0))
@@ -51,7 +51,7 @@ def test_interrupted_training_ends_with_the_same_numbers(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
 def test_the_best_epoch_is_kept_and_patience_counts_from_it(tmp_path):
-    best, done = fit(tmp_path, 40, patience=3)
+    best, done = fit(tmp_path, 40, patience=3, learning_rate=0.01)
     losses = done.history["val_loss"]
     assert done.best_epoch == 1 + int(np.argmin(losses))
     assert done.epochs == min(40, done.best_epoch + 3)

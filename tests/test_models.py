@@ -25,7 +25,7 @@ NAMES = [name for name, model in models.MODELS.items() if model.kind == "network
 SMALL = {"mel": (128, 128), "mel_chunks": (2, 128, 128), "waveform": (8000, 1), "mfcc_chroma": (12, 46)}
 SMALL |= {"vgg16": (32, 32), "resnet50": (32, 32)}
 STEP = {"vgg16": 0.0002, "resnet50": 0.0003, "reslstm_sa": 0.01, "cnn_transformer": 0.0005}
-STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140, "vgg16": 28}
+STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140, "vgg16": 28, "resnet50": 30}
 
 
 def full_shape(name):
