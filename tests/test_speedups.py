@@ -82,8 +82,7 @@ def test_batches_are_the_arrays_in_order_and_the_last_one_may_be_short():
 
 @pytest.mark.parametrize(
     ("name", "precision", "count"),
-    [("a1", precision, count) for precision in fit.PRECISIONS for count in (12, 10)]
-    + [("cnn_bilstm_attention", "mixed_bfloat16", 10)],  # tracing its recurrent layers takes most of the time
+    [("a1", "float32", 10), ("a1", "mixed_bfloat16", 12), ("cnn_bilstm_attention", "mixed_bfloat16", 10)],
 )
 def test_training_on_batches_gives_the_same_losses_as_on_arrays(name, precision, count):
     """Also in bfloat16, where a graph without a known batch size would round differently."""
