@@ -17,22 +17,8 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="more damaged inputs and more loads of pages than by default")
 
 
-EAGER = {
-    f"test_{name}.py"
-    for name in (
-        "attention",
-        "continuous",
-        "data",
-        "labels",
-        "optimizers",
-        "probes",
-        "run",
-        "segments",
-        "usable",
-        "voice_network",
-    )
-}
-"""Files with many short trainings in this process; others, and all commands in processes of their own, trace them."""
+EAGER = {f"test_{name}.py" for name in ("attention", "data", "labels", "optimizers", "run", "segments")}
+"""Files with trainings of few epochs in this process; longer ones, and those of other processes, are traced."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -105,7 +91,6 @@ SLOW = {
         "batch_norm",
         "browser",
         "cluster",
-        "continuous",
         "fit",
         "labels",
         "makefile",
