@@ -24,7 +24,7 @@ RIVALS = {
 """Systems that the network is compared with, and their augmentation."""
 CONDITIONS = ("clean", "white:20", "white:10", "babble:20", "babble:10", "telephone", "reverb:0.6", "codec:opus:8")
 """Rows of the table of degraded recordings; see :mod:`ser_core.audio.degradation`."""
-BESIDE = ("cnn_bilstm_attention", "a1")
+BESIDE = ("voice_network", "cnn_bilstm_attention", "a1")
 """Networks that stand beside the shipped one there."""
 
 
