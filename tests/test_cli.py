@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from dataclasses import asdict
 
 import click
@@ -12,7 +13,9 @@ import soundfile
 from click.testing import CliRunner
 
 from ser_core import cli, corpora
+from ser_core._utils.errors import SerWarning
 from ser_core.cli import base
+from ser_core.cli.base import make_spec
 from ser_core.experiments.result import RunResult
 
 
@@ -229,3 +232,14 @@ def test_run_prints_one_json_line_and_nothing_else(own_store):
     assert json.loads(ser(*words, "--json").stdout) == row
     again = json.loads(ser(*words, "--json", "--force").stdout)  # in another process
     assert again["scores"] == row["scores"] and again["seconds"] != row["seconds"]
+
+
+def test_training_options_that_a_learner_does_not_take_are_named():
+    """The small network trains by its own recipe; a support vector machine has no epochs, and sweeps mix both."""
+    with pytest.warns(SerWarning, match="--epochs, --learning-rate: ignored, voice_network"):
+        spec = make_spec({"model": "voice_network", "corpus": "demo", "epochs": 3, "learning_rate": 0.1})
+    assert spec.epochs == make_spec({"model": "voice_network", "corpus": "demo"}).epochs
+    for model in ("svm", "a1"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SerWarning)
+            make_spec({"model": model, "corpus": "demo", "epochs": 3})

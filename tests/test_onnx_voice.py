@@ -138,8 +138,8 @@ def test_exported_network_and_its_predictions(tmp_path, recordings):
         peak = audio.peak_normalise(samples)
         expected = apply_temperature(np.asarray(network(voice.voice_functionals(peak, RATE)[None])), 1.7)[0]
         np.testing.assert_allclose(runner(samples[None])[0][0], expected, atol=1e-4)
-        for level in (1.0, 0.05):
-            answer = predictor.predict((level * samples, RATE))
+        for level, offset in ((1.0, 0.0), (0.05, 0.0), (0.5, 0.1)):
+            answer = predictor.predict((level * samples + np.float32(offset), RATE))
             np.testing.assert_allclose(list(answer.probabilities.values()), expected, atol=2e-3)
             assert len(answer.attention) == 0 and not any("padded" in note for note in answer.notes)
     several = runner(np.stack([recordings[0][:RATE], recordings[1][:RATE]]))[0]

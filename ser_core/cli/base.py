@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import click
 
 from ser_core._utils import console
 from ser_core._utils.atomic import STORAGE
-from ser_core._utils.errors import SerError
+from ser_core._utils.errors import SerError, SerWarning
 from ser_core._utils.words import counted
 
 if TYPE_CHECKING:
@@ -295,12 +296,24 @@ def make_spec(choices: Mapping[str, Any]) -> Spec:
     ------
     SerError
         For an invalid value.
+
+    Warns
+    -----
+    SerWarning
+        For options of the training of networks that a system with a training of its own does not have.
     """
+    from ser_core import models
     from ser_core.experiments.spec import Spec
 
     sys.path.append(os.getcwd())  # a user-defined model may be here
     fields = {key: value for key, value in choices.items() if value is not None}
-    return Spec(**({"protocol": "cross"} if "test_corpus" in fields else {}) | fields)
+    spec = Spec(**({"protocol": "cross"} if "test_corpus" in fields else {}) | fields)
+    trained = ("epochs", "patience", "batch", "optimizer", "learning_rate", "precision", "keep")
+    ignored = [name for name in trained if name in fields and getattr(spec, name) != fields[name]]
+    if ignored and hasattr(models.builder(spec.model), "trained"):  # a learner that trains networks
+        options = ", ".join("--" + name.replace("_", "-") for name in ignored)
+        warnings.warn(f"{options}: ignored, {spec.model} has a training of its own", SerWarning, stacklevel=2)
+    return spec
 
 
 MOST_NUMBERS = 10_000

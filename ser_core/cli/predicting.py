@@ -165,7 +165,7 @@ def listen(
     """Predict live from the microphone or from standard input.
 
     SOURCE is microphone, or - for a WAV file or raw 16-bit samples on standard input. Each prediction covers the last
-    four seconds. Ctrl-C stops it.
+    four or five seconds. Ctrl-C stops it.
     """
     from ser_core import audio
     from ser_core.audio import streaming

@@ -9,8 +9,8 @@ from ser_core._utils import paths
 
 NOT_FOR = (
     "It was trained on acted speech: actors in a quiet room who speak fixed sentences. Its accuracy on everyday "
-    "speech, other languages, children, noise or telephones was not measured. Its confidence is right on average for "
-    "recordings like those of its training only.",
+    "speech and on children was not measured; in other languages, in noise and on telephones it is lower, as far as it "
+    "was measured. Its confidence is right on average for recordings like those of its training only.",
     "It classifies how a voice sounds, not what a person feels. Do not use it to judge, rank or watch people.",
 )
 DEMO = ("A demo: it was trained on synthetic speech, and says nothing about people.",)

@@ -180,7 +180,9 @@ class KerasNetwork:
             raise SerError(f"{path}: weights that are not numbers (NaN or infinite); train it again")
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
-        """Reduce noise and normalise the peak of a waveform, as in training."""
+        """Reduce noise and normalise the peak of a waveform, as in training; functionals bear no offset."""
+        if self.settings.features == "voice_functionals":
+            waveform = waveform - waveform.mean()
         if self.settings.denoise:
             waveform = audio.reduce_noise(waveform, self.rate)
         return audio.peak_normalise(waveform) if self.settings.normalise else waveform

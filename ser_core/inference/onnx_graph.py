@@ -388,7 +388,9 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
     graph = Graph()
     voiced = settings.features == "voice_functionals"
     if voiced:
-        waveform = scale_to_peak(graph, "waveform") if settings.normalise else "waveform"
+        mean = graph.add("ReduceMean", "waveform", axes=[1], keepdims=1)
+        waveform = graph.add("Sub", "waveform", mean)  # an offset is no sound, and shifts the lowest bands
+        waveform = scale_to_peak(graph, waveform) if settings.normalise else waveform
         features_name = add_voice_functionals(graph, waveform, settings.rate)
     else:
         features_name = add_features(graph, "waveform", settings)

@@ -1,8 +1,8 @@
 """Predict with an exported TFLite file and LiteRT only.
 
 ``python -m ser_core.inference.examples.tflite_alone FILE.tflite VOICE.wav`` prints the probabilities as JSON. The
-network takes features, which ``ser_core.features`` computes with numpy. Its labels and spec are in the JSON file of
-the same name.
+network takes features, which ``ser_core.features`` computes with numpy: frames, or voice functionals. Its labels and
+spec are in the JSON file of the same name.
 """
 
 import json
@@ -12,10 +12,11 @@ from pathlib import Path
 from ai_edge_litert.interpreter import Interpreter
 
 from ser_core import audio, features
+from ser_core.features import inputs
 
 
 def main(model: str, recording: str) -> dict[str, float]:
-    """Return the probability of each emotion of one recording, cut after 4 s.
+    """Return the probability of each emotion of one recording, cut after the 4 or 5 s that the network takes.
 
     Parameters
     ----------
@@ -25,10 +26,15 @@ def main(model: str, recording: str) -> dict[str, float]:
     facts = json.loads(Path(model).with_suffix(".json").read_text(encoding="utf-8"))
     spec = facts["spec"]
     samples = audio.read(recording, rate=facts["rate"], normalise=spec["normalise"], denoise=spec["denoise"])
+    samples = samples[: round(facts["window_seconds"] * facts["rate"])]
     settings = {name: spec[name] for name in ("features", "frames", "znorm", "rate")}
+    if asked := inputs.get_input(spec["features"]).asked:
+        given = inputs.RAW[asked](samples, facts["rate"])
+    else:
+        given = features.extract(samples, **settings)
     interpreter = Interpreter(model)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features.extract(samples, **settings)[None])
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given[None])
     interpreter.invoke()
     probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
     return dict(zip(facts["labels"], probabilities.tolist()))

@@ -212,7 +212,9 @@ def _selection(choice: dict) -> list[str]:
         "",
         f"By this rule, among the networks measured on all six folds of RAVDESS, protocol `speaker`: {choice['rule']}. "
         "Candidates are networks that can be written as one ONNX graph with their features, and that do not depend on "
-        "the level of a recording, because every microphone has its own.",
+        "the level of a recording, because every microphone has its own. The validation speakers of one fold are test "
+        "speakers of another, and the recipes of the small networks were chosen on them (champion-log.md): no fold was "
+        "trained on its test speakers, but a new corpus would be the stricter test.",
         "",
         "| network | folds | validation UAR, % | |",
         "| --- | --- | --- | --- |",

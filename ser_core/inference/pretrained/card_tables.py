@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ser_core import models
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.store import load_rows
 from ser_core.results import comparison, robustness, subgroups
-from ser_core.results.formatting import format_difference, format_percent, format_test, text_frame, to_markdown
+from ser_core.results.formatting import (
+    format_difference,
+    format_percent,
+    format_test,
+    system_title,
+    text_frame,
+    to_markdown,
+)
 from ser_core.results.pooling import pool_results
 from ser_core.results.records import PooledResult
 
@@ -24,6 +32,8 @@ RIVALS = {
 """Systems that the network is compared with, and their augmentation."""
 CONDITIONS = ("clean", "white:20", "white:10", "babble:20", "babble:10", "telephone", "reverb:0.6", "codec:opus:8")
 """Rows of the table of degraded recordings; see :mod:`ser_core.audio.degradation`."""
+SEED = 0
+"""Of the networks in that table, the clean row included."""
 BESIDE = ("voice_network", "cnn_bilstm_attention", "a1")
 """Networks that stand beside the shipped one there."""
 
@@ -54,6 +64,16 @@ def rivals(choice: dict, results: list[RunResult], folder: Path) -> list[PooledR
     return found
 
 
+def _names(pooled: list[PooledResult]) -> list[str]:
+    """Name systems, networks with their augmentation."""
+    names = []
+    for one in pooled:
+        augmented = "with" if one.spec["augment"] else "without"
+        own = f", {augmented} augmentation" if models.get_model(one.spec["model"]).kind == "network" else ""
+        names.append(f"{system_title(one.spec['model'])}{own}")
+    return names
+
+
 def comparison_section(choice: dict, folder: Path) -> list[str]:
     """Return the section that compares the network with other systems on the same utterances, as Markdown."""
     results = load_rows(folder)
@@ -63,7 +83,7 @@ def comparison_section(choice: dict, folder: Path) -> list[str]:
     changes = [comparison.paired_difference(other, own, folder) for other in others]
     corrected = comparison.corrected_p_values(changes, "uar")
     rows = []
-    for other, name, change, p in zip(others, comparison.system_names(others), changes, corrected, strict=True):
+    for other, name, change, p in zip(others, _names(others), changes, corrected, strict=True):
         rows.append({
             "system": name,
             "weights": f"{other.parameters:,}" if other.parameters else "",
@@ -104,9 +124,8 @@ def groups_section(choice: dict, folder: Path) -> list[str]:
 
 def conditions_section(choice: dict, folder: Path) -> list[str]:
     """Return the section on degraded recordings, beside the paper's networks, as Markdown."""
-    families = robustness.group_by_system(
-        [one for one in load_rows(folder) if one.spec["protocol"] == "speaker"], folder
-    )
+    measured = [one for one in load_rows(folder) if one.spec["protocol"] == "speaker" and one.spec["seed"] == SEED]
+    families = robustness.group_by_system(measured, folder)
     hashes = set(choice["rows"])
     own = [family for family in families if hashes & {run.hash for run in family["clean"].results}]
     if not own:
@@ -117,7 +136,7 @@ def conditions_section(choice: dict, folder: Path) -> list[str]:
         if (of_model := [family for family in families if family["clean"].spec["model"] == model])
     ]
     changes = robustness.differences_from_clean(own[0], folder)
-    names = comparison.system_names([family["clean"] for family in beside])
+    names = _names([family["clean"] for family in beside])
     rows = []
     for condition in CONDITIONS:
         if condition not in own[0]:
@@ -136,8 +155,10 @@ def conditions_section(choice: dict, folder: Path) -> list[str]:
     return [
         "## On degraded recordings",
         "",
-        "The fold networks, tested on degraded copies of their test recordings: noise at 20 or 10 dB, reverberation of "
-        "0.6 s, a telephone band, Opus at 8 kbit/s.",
+        f"The fold networks of seed {SEED}, tested on degraded copies of their test recordings: noise at 20 or 10 dB, "
+        "reverberation of 0.6 s, a telephone band, Opus at 8 kbit/s. A network that is called robust was trained on "
+        "corruptions of these kinds, drawn at random, though never with these recordings or speakers; the others were "
+        "trained without. Mains hum and clicks are not among them, and turn many answers.",
         "",
         *to_markdown(text_frame(rows, right=set(rows[0]) - {"test recordings"})).splitlines(),
         "",
