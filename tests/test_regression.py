@@ -106,7 +106,7 @@ def test_there_is_no_interval_without_four_named_speakers():
     for speaker in (np.where(names == "s3", "s2", names), np.where(names == "s3", "unknown", names)):
         result = regression.ccc_interval(truth, prediction, speaker)
         assert result["interval"] is None and result["unit"] == "none" and np.isfinite(result["ccc"])
-    with pytest.raises(SerError, match="3 speakers are given for 80 utterances"):
+    with pytest.raises(SerError, match="3 speakers given for 80 utterances"):
         regression.ccc_interval(truth, prediction, ["a", "b", "c"])
 
 

@@ -350,7 +350,7 @@ def test_other_systems_are_folded_away_below_the_papers_network(tmp_path):
     rows = made_rows(tmp_path, folds=1, model="a1") + made_rows(tmp_path, folds=1)
     text = headline_table(pooling.pool_results(rows, tmp_path))
     shown, folded = text.split("<details>")
-    assert "cnn_bilstm_attention" in shown and "a1" not in shown and "<code>a1</code>" in folded
+    assert "CNN-BiLSTM-Attention (A5)" in shown and "A1: CNN, MFCC" not in shown and "A1: CNN, MFCC" in folded
 
 
 def test_the_first_page_shows_the_readings_with_their_sentence_and_names_the_leak(own_store, tmp_path):
@@ -384,7 +384,7 @@ def test_a_page_is_rendered_again_when_its_failure_changes(made, tmp_path):
 def test_the_report_ends_with_an_error_when_a_notebook_failed(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_RUNS", str(tmp_path))
     monkeypatch.setattr(build, "find_notebooks", lambda: [notebook(tmp_path / "01_a.ipynb", parameters="other = 1")])
-    with pytest.raises(SerError, match=r"1 of 1 notebooks stopped: 01_a \(no parameter") as caught:
+    with pytest.raises(SerError, match=r"1 of 1 notebook stopped: 01_a \(no parameter") as caught:
         build_report("demo")
     index = tmp_path / "demo" / "report" / "index.html"
     assert str(index) in str(caught.value) and "01_a" in index.read_text(encoding="utf-8")

@@ -92,7 +92,7 @@ def test_augmented_copies_are_of_training_utterances_only(monkeypatch):
     jobs = []
     monkeypatch.setattr(cache, "ensure_cached", lambda batch, **_: None)
 
-    def record(batch, use, *_):
+    def record(batch, paths, use, *_):
         jobs.extend(batch)
         for i in range(len(batch)):
             use(i, np.ones((9, 42), "f4"))

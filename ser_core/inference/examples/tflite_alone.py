@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from ser_core import audio, features
-from ser_core.features import inputs
+from ser_core import audio
+from ser_core.features import FeatureSettings, inputs
 
 
 def main(model: str, recording: str) -> dict[str, float]:
@@ -27,11 +27,9 @@ def main(model: str, recording: str) -> dict[str, float]:
     spec = facts["spec"]
     samples = audio.read(recording, rate=facts["rate"], normalise=spec["normalise"], denoise=spec["denoise"])
     samples = samples[: round(facts["window_seconds"] * facts["rate"])]
-    settings = {name: spec[name] for name in ("features", "frames", "znorm", "rate")}
-    if asked := inputs.get_input(spec["features"]).asked:
-        given = inputs.RAW[asked](samples, facts["rate"])
-    else:
-        given = features.extract(samples, **settings)
+    name = inputs.get_input(spec["features"]).asked or spec["features"]
+    settings = FeatureSettings(name, **{field: spec[field] for field in ("frames", "znorm", "rate")})
+    given = inputs.to_input(inputs.RAW[inputs.get_input(name).raw](samples, facts["rate"]), settings)
     interpreter = Interpreter(model)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given[None])
