@@ -22,6 +22,8 @@ HALF = SIDE // 2 + 1
 """Rows of the first step that are needed: the others follow from them, because the samples are real."""
 LONGEST = 512
 """Most frames of an utterance, as long as the Fourier transform of the modulation: 5.1 s."""
+OFFSET = 0.005
+"""A mean above this share of the peak is an offset of the recorder, and removed; speech corpora have less (0.0033)."""
 DECIBEL = 10.0 / np.log(10.0)
 
 
@@ -453,6 +455,14 @@ def _bands(w: Writer, track: Track, speech: str, spoken: str, level: str) -> lis
     loud = w.flat(w.add("GreaterOrEqual", loudness, level))
     above = w.minus(w.mean(w.select(speech, loud)), w.mean(speech))
     return [w.mean(w.add("Abs", change)), w.spread(change)[1], bend, *contrast[:2], above]
+
+
+def remove_offset(graph: Graph, waveform: str) -> str:
+    """Add the nodes that subtract the mean of a waveform [1, samples] where it is above :data:`OFFSET` of the peak."""
+    mean = graph.add("ReduceMean", waveform, axes=[1], keepdims=1)
+    peak = graph.add("ReduceMax", graph.add("Abs", waveform), axes=[1], keepdims=1)
+    above = graph.add("Greater", graph.add("Abs", mean), graph.add("Mul", peak, graph.constant(np.float32(OFFSET))))
+    return graph.add("Sub", waveform, graph.add("Where", above, mean, graph.constant(np.float32(0.0))))
 
 
 def add_voice_functionals(graph: Graph, waveform: str, rate: int) -> str:

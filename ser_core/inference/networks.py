@@ -10,8 +10,9 @@ from ser_core import audio, features
 from ser_core._utils.errors import SerError
 from ser_core._utils.recordings import printable
 from ser_core._utils.words import counted
+from ser_core.features.onnx_voice import OFFSET
 from ser_core.inference.checks import check_facts, check_labels
-from ser_core.inference.onnx_parts import cut_network
+from ser_core.inference.onnx_parts import cut_network, read_facts
 from ser_core.metrics.temperature_scaling import apply_temperature
 
 
@@ -51,7 +52,10 @@ class OnnxNetwork:
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            part = None if whole else cut_network(path.read_bytes())
+            content = path.read_bytes()
+            part = None if whole else cut_network(content)
+            if (read_facts(content) or {}).get("padded") is False:  # functionals: more operators than work in each
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
             self.settings = part.settings if part else None
             self._input = part.input if part else "waveform"
             self.session = onnxruntime.InferenceSession(
@@ -181,8 +185,9 @@ class KerasNetwork:
 
     def _cleaned(self, waveform: np.ndarray) -> np.ndarray:
         """Reduce noise and normalise the peak of a waveform, as in training; functionals bear no offset."""
-        if self.settings.features == "voice_functionals":
-            waveform = waveform - waveform.mean()
+        mean = float(waveform.mean())
+        if self.settings.features == "voice_functionals" and abs(mean) > OFFSET * float(np.abs(waveform).max()):
+            waveform = waveform - np.float32(mean)
         if self.settings.denoise:
             waveform = audio.reduce_noise(waveform, self.rate)
         return audio.peak_normalise(waveform) if self.settings.normalise else waveform

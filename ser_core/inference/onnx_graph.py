@@ -11,7 +11,7 @@ import numpy as np
 from ser_core import features
 from ser_core._utils.errors import SerError
 from ser_core.features.onnx_features import Graph, add_features, scale_to_peak
-from ser_core.features.onnx_voice import add_voice_functionals
+from ser_core.features.onnx_voice import add_voice_functionals, remove_offset
 from ser_core.inference.saved_models import averaged_steps
 
 OPSET, IR_VERSION = 17, 8
@@ -388,8 +388,7 @@ def model(network, settings: features.FeatureSettings, *, temperature: float, la
     graph = Graph()
     voiced = settings.features == "voice_functionals"
     if voiced:
-        mean = graph.add("ReduceMean", "waveform", axes=[1], keepdims=1)
-        waveform = graph.add("Sub", "waveform", mean)  # an offset is no sound, and shifts the lowest bands
+        waveform = remove_offset(graph, "waveform")
         waveform = scale_to_peak(graph, waveform) if settings.normalise else waveform
         features_name = add_voice_functionals(graph, waveform, settings.rate)
     else:
