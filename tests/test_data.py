@@ -127,8 +127,8 @@ def test_a_learner_is_fitted_once_for_all_conditions(own_store, monkeypatch):
     names = ("clean", "white:20", "telephone")
     together = [run_spec(replace(spec, condition=name), progress=False) for name in names]
     assert len(fits) == 1
-    anew = run_spec(replace(spec, condition="telephone"), fresh=True, progress=False)
-    assert len(fits) == 2 and anew.scores == together[2].scores
+    again = run_spec(replace(spec, condition="telephone"), fresh=True, progress=False)
+    assert len(fits) == 2 and again.scores == together[2].scores
     run_spec(replace(spec, fold=0), progress=False)
     assert len(fits) == 3
 

@@ -8,7 +8,7 @@ small matrices, which every runtime computes fast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,9 +28,9 @@ OFFSET = 0.005
 DECIBEL = 10.0 / np.log(10.0)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Track:
-    """Name the frames of an utterance in a graph; booleans are also kept as float32 shares."""
+    """Name the values of the frames of an utterance in a graph."""
 
     log_mel: str  # [BANDS, frames]
     cepstrum: str  # [CEPSTRUM, frames]
@@ -42,7 +42,6 @@ class Track:
     place: str  # int64 [frames], 0, 1, ...
     first: str = ""  # int64 [1], first frame of speech
     end: str = ""  # int64 [1], behind the last frame of speech
-    cache: dict[str, str] = field(default_factory=dict)
 
 
 def _power(w: Writer, blocks: str, count: str, rate: int) -> tuple[str, str]:
@@ -79,9 +78,9 @@ def _bins() -> np.ndarray:
 
 def _mel(w: Writer, power: str, rate: int) -> tuple[str, str]:
     """Add the bands: log [BANDS, frames] in dB and power, raised to ``RANGE_DB`` below the maximum."""
-    filters = spectral.mel_filters(rate, voice.FFT, voice.BANDS)[:, _bins()].copy()
-    for bin in range(voice.FFT // 2 + 1):  # a bin that is there twice counts once
-        filters[:, np.flatnonzero(_bins() == bin)[1:]] = 0.0
+    bins = _bins()
+    once = np.isin(np.arange(len(bins)), np.unique(bins, return_index=True)[1])  # a bin that is there twice counts once
+    filters = spectral.mel_filters(rate, voice.FFT, voice.BANDS)[:, bins] * once
     rows = w.add("Reshape", power, w.integers(HALF * SIDE, -1))
     mel = w.at_least(w.add("MatMul", w.constant(filters), rows), 1e-10)
     mel = w.at_least(mel, w.times(w.add("ReduceMax", mel, keepdims=1), 10.0 ** (-voice.RANGE_DB / 10)))

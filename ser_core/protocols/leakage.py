@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 USED_COLUMNS = ("id", "speaker", "text", "emotion", "corpus", "sex")
 """Columns that decide, with the recordings, what acoustic cues predict."""
 CODE = ("audio", "features", "metrics", "models/classical.py", "protocols/acoustic_cues.py", "protocols/duplicates.py")
-"""Modules whose change measures it anew, in the package."""
+"""Modules after whose change it is measured again, in the package."""
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "soundfile", "soxr")
 
 SIDE_NAMES = {
