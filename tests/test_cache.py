@@ -84,18 +84,8 @@ def test_several_processes_give_the_same_numbers(own_cache, monkeypatch):
     table = corpora.load("demo").iloc[:6]
     sequential = cache.feature_matrix(table, workers=1, progress=False)
     shutil.rmtree(own_cache / "features")
-    monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(cache, "PLAIN_FROM", 1)
     assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
-
-
-def test_threads_and_processes_give_the_same_numbers(own_cache, monkeypatch):
-    table = corpora.load("demo").iloc[:6]
-    monkeypatch.setattr(cache, "PARALLEL_FROM", 1)
-    sequential = cache.feature_matrix(table, workers=1, progress=False)
-    for most in (0, 100):
-        shutil.rmtree(own_cache / "features")
-        monkeypatch.setattr(cache, "IN_THREADS", most)
-        assert np.array_equal(sequential, cache.feature_matrix(table, workers=2, progress=False))
 
 
 def test_the_inputs_of_a_whole_table_are_one_file(own_cache, monkeypatch):

@@ -13,7 +13,7 @@ from ser_core.benchmark.clocks import Contender
 from ser_core.benchmark.job import Job
 from ser_core.benchmark.records import OURS, PEER, Stage
 
-QUICK = 192
+QUICK = 720
 """Utterances of the quick measurement."""
 
 

@@ -38,11 +38,9 @@ WHOLE = 2**29
 """Largest matrix of network inputs that is kept as one file, and the size of all of them together, bytes."""
 CONDITION_VERSION = 1
 """Increased whenever :mod:`ser_core.audio.degradation` changes what it computes; clean audio keeps its cache names."""
-PARALLEL_FROM = 64
-"""Missing utterances per further process or thread: fewer are not worth starting one."""
-IN_THREADS, THREADS = 3_000, 4
-"""Largest number of missing utterances that are computed in threads, and of threads: processes take a second to start,
-but do not wait for each other."""
+PARALLEL_FROM, PLAIN_FROM = 64, 240
+"""Missing utterances per further process: fewer are not worth starting one. The second number is for decoding and the
+channels of the paper, 2.5 ms of an utterance; threads gain nothing there, they wait for each other."""
 CHUNK, CHUNK_BYTES = 16, 2**23
 """Largest number of utterances, and size of their recordings in bytes, that a process gets at once."""
 PART = 8_192
@@ -238,13 +236,10 @@ def _compute_all(
         return
     bar: dict[str, Any] = {"total": len(tasks), "desc": "features", "unit": "utt"}
     bar["disable"] = None if progress else True
-    workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // PARALLEL_FROM)
+    worth = PLAIN_FROM if all(_is_plain(job) for job, _ in tasks) else PARALLEL_FROM
+    workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // worth)
     if workers == 1:
         yield from tqdm((result for task in tasks for result in function([task])), **bar)
-        return
-    if len(tasks) <= IN_THREADS and all(_is_plain(job) for job, _ in tasks):
-        parts = pool.one_by_one(function, [[task] for task in tasks], min(workers, THREADS))
-        yield from tqdm((result for part in parts for result in part), **bar)
         return
     chunks = pool.in_processes(function, _chunks(tasks, workers), workers)
     yield from tqdm((result for chunk in chunks for result in chunk), **bar)
@@ -253,7 +248,7 @@ def _compute_all(
 
 
 def _is_plain(job: Job) -> bool:
-    """Return whether a job is decoding and arithmetic on arrays alone, in which threads do not wait for each other."""
+    """Return whether a job is decoding and the channels of the paper alone, of the recording as it is."""
     return job.raw == "base" and not job.technique and job.condition == "clean" and not job.denoise
 
 

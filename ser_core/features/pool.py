@@ -53,32 +53,6 @@ def in_threads(
         return [result for results in done for result in results]
 
 
-def one_by_one(function: Callable, values: Sequence, workers: int) -> Iterator:
-    """Call a function with each value in threads, which start at once and share what this process has loaded.
-
-    Parameters
-    ----------
-    function : callable
-        one that mostly decodes and computes on arrays, during which other threads go on
-    values : sequence
-    workers : int
-        threads
-
-    Yields
-    ------
-    its results, in the order of ``values``
-    """
-    with ThreadPoolExecutor(workers) as threads:
-        waiting = [threads.submit(function, value) for value in values]
-        waiting.reverse()
-        try:
-            while waiting:
-                yield waiting.pop().result()
-        finally:
-            for one in waiting:
-                one.cancel()
-
-
 def in_processes(function: Callable, values: Sequence, workers: int) -> Iterator:
     """Call a function with each value in new processes, which end with this one.
 
