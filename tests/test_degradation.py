@@ -220,3 +220,11 @@ def test_invalid_names_are_refused_in_one_line(name):
     with pytest.raises(SerError) as caught:
         degradation.check_condition(name)
     assert "\n" not in str(caught.value) and name.split(":")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in degradation.STANDARD if name != "clean"])
+def test_less_than_a_tenth_of_a_second_is_refused_in_one_line(speech, others, name):
+    assert len(degradation.degrade(speech[:1600], name, key="a", rate=16_000, others=others)) == 1600
+    for samples in (speech[:1599], speech[:0]):
+        with pytest.raises(SerError, match=f"condition {name}: {len(samples)} samples, wanted 0.1 s"):
+            degradation.degrade(samples, name, key="a", rate=16_000, others=others)

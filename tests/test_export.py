@@ -129,7 +129,7 @@ def test_config_json_names_labels_rate_features_and_licence(network, tmp_path, m
     assert [config["id2label"][str(number)] for number in range(config["num_labels"])] == labels
     assert config["label2id"] == {label: number for number, label in enumerate(labels)}
     assert (config["sampling_rate"], config["temperature"]) == (16_000, 1.3)
-    assert config["license"] == "MIT (synthetic speech)" and config["files"] == ["a.onnx", "b.keras"]
+    assert config["license"] == "CC0 1.0 (synthetic speech)" and config["files"] == ["a.onnx", "b.keras"]
     assert config["features"]["shape"] == [400, 42] and config["architectures"] == ["cnn_bilstm_attention_lite"]
 
 

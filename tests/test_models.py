@@ -10,6 +10,7 @@ import pytest
 from ser_core import models
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
+from ser_core.experiments import store
 from ser_core.experiments.run import run_spec
 from ser_core.experiments.spec import Spec, spec_hash
 from ser_core.features import inputs
@@ -70,6 +71,14 @@ def test_the_catalogue_lists_every_system_and_its_parameters(catalogue):
     # PyTorch has two biases per gate of a recurrent layer, Keras one: 4 x units more per direction.
     biases = {"lstm_attention": 2 * 4 * 128, "reslstm_sa": 4 * (46 + 64)}
     assert all(row["claimed"] == row["parameters"] + biases.get(row["name"], 0) for row in exact)
+
+
+def test_learners_state_the_weights_that_their_published_rows_have(catalogue):
+    rows = store.load_rows(store.published_dir())
+    published = {row.spec["model"]: row.parameters for row in rows if row.parameters and len(row.labels) == 8}
+    counted = [name for name, row in catalogue.items() if row["parameters"] and models.MODELS[name].kind == "learner"]
+    assert len(counted) == 6
+    assert {name: published[name] for name in counted} == {name: catalogue[name]["parameters"] for name in counted}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 """Guarantees of every protocol, recomputed from the folds of every corpus."""
 
 import functools
+from contextlib import nullcontext
 from importlib import resources
 
 import pandas as pd
@@ -271,3 +272,13 @@ def test_a_protocol_without_a_rule_is_refused(monkeypatch):
     monkeypatch.setitem(splits.PROTOCOLS, "mine", "a promise without a rule")
     with pytest.raises(SerError, match="mine: has no function that assigns its folds"):
         splits.split(corpora.manifest("demo"), "mine", 0)
+
+
+@pytest.mark.parametrize("protocol", [name for name in splits.PROTOCOLS if name != "reslstm-5"])
+@pytest.mark.parametrize("lacking", ["id", "corpus", "speaker", "emotion", "text"])
+def test_a_table_without_a_column_is_refused_in_one_line(protocol, lacking):
+    table = corpora.load("demo").drop(columns=lacking)
+    needed = {"id", "corpus", *splits.NEEDED.get(protocol, ("speaker", "emotion"))}
+    match = f"protocol {protocol}: the table lacks the column {lacking}" if lacking in needed else None
+    with pytest.raises(SerError, match=match) if match or protocol in ("official", "cross") else nullcontext():
+        splits.split(table, protocol, 0)

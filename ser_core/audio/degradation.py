@@ -16,7 +16,7 @@ import numpy as np
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted, near
-from ser_core.audio import resample
+from ser_core.audio import SHORTEST, resample
 
 CONDITIONS: dict[str, str] = {
     "clean": "the recording as it is",
@@ -156,9 +156,11 @@ def degrade(
     Raises
     ------
     SerError
-        for a condition that :func:`check_condition` refuses, or babble without other speakers
+        for a condition that :func:`check_condition` refuses, less than 0.1 s, or babble without other speakers
     """
     change = _parse(condition)
+    if condition != "clean" and len(samples) < SHORTEST * rate:
+        raise SerError(f"condition {condition}: {len(samples)} samples, wanted {SHORTEST} s ({round(SHORTEST * rate)})")
     random = np.random.default_rng([seed, zlib.crc32(_kind(condition).encode()), zlib.crc32(key.encode())])
     return np.asarray(change(np.asarray(samples, dtype=np.float32), rate, random, others), dtype=np.float32)
 

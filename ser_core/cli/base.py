@@ -355,6 +355,12 @@ def numbers(text: str, name: str) -> list[int]:
     return [number for part in parts for number in range(part[0], part[-1] + 1)]
 
 
+def one_form(command: str, as_csv: bool, as_json: bool) -> None:
+    """Raise an error where a command is asked for CSV and JSON at once."""
+    if as_csv and as_json:
+        raise SerError(f"{command} --csv and --json: leave out one")
+
+
 def summary(result: RunResult) -> str:
     """Return a result as one line for people."""
     spec = result.spec
@@ -367,7 +373,7 @@ def summary(result: RunResult) -> str:
     interval = result.intervals.uar
     spread = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}] over {interval.unit}s" if interval else ""
     missing = result.completeness.missing
-    fitted = f"chosen {result.chosen}"
+    fitted = f"chosen: {_settings_text(result.chosen or {})}"
     if result.epochs:
         fitted = f"{counted(result.parameters or 0, 'parameter')}, best epoch {result.best_epoch} of {result.epochs}"
     incomplete = (
@@ -378,6 +384,18 @@ def summary(result: RunResult) -> str:
         f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test or 0, 'utterance')}, "
         f"{fitted}{incomplete}{_original_clips(result)}; result {result.hash}"
     )
+
+
+def _settings_text(chosen: Mapping[str, Any]) -> str:
+    """Return what a learner has chosen as text.
+
+    >>> _settings_text({"C": 0.01, "class_weight": None, "inner_uar": 0.512})
+    'C 0.01, class weight none, UAR of the inner folds 51.2 %'
+    """
+    known = {name: value for name, value in chosen.items() if name != "inner_uar"}
+    text = [f"{name.replace('_', ' ')} {'none' if value is None else value}" for name, value in known.items()]
+    inner = [f"UAR of the inner folds {100 * chosen['inner_uar']:.1f} %"] if "inner_uar" in chosen else []
+    return ", ".join(text + inner)
 
 
 def _test_setting(spec: Mapping[str, Any]) -> str:

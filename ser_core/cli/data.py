@@ -7,7 +7,7 @@ import click
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted
-from ser_core.cli.base import RenamedOption, as_json, emit
+from ser_core.cli.base import RenamedOption, as_json, emit, one_form
 
 LEFT_OUT = ("missing", "unlabelled", "extra")
 """What a listing may name that is not among the utterances: counted by ``show``, named by ``verify``."""
@@ -56,6 +56,7 @@ def data_show(name: str, as_csv: bool, as_json: bool) -> None:
     from ser_core.corpora import formats
     from ser_core.protocols import speakers
 
+    one_form("data show", as_csv, as_json)
     table = corpora.load(name)
     if as_csv:
         return click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)

@@ -14,7 +14,7 @@ import click
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted
-from ser_core.cli.base import as_json, emit
+from ser_core.cli.base import as_json, emit, one_form
 
 if TYPE_CHECKING:
     from ser_core.inference.predict import Prediction
@@ -87,6 +87,7 @@ def predict(ctx: click.Context, files: tuple[str, ...], model: str | None, as_cs
     """
     from ser_core.inference.predict import Predictor, UnusableRecording
 
+    one_form("predict", as_csv, as_json)
     predictor = Predictor(model)
     rows: list[dict[str, Any]] = []
     for answer in predictor.predict_many(_read_sources(files)):

@@ -8,7 +8,7 @@ import click
 
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import counted
-from ser_core.cli.base import PROTOCOL_HELP, RenamedOption, as_json, emit, numbers
+from ser_core.cli.base import PROTOCOL_HELP, RenamedOption, as_json, emit, numbers, one_form
 
 test_corpus_option = click.option("--test-corpus", help="Test corpus of the protocol cross.")
 
@@ -89,6 +89,7 @@ def folds(
     """
     from ser_core.protocols import assignment, splits
 
+    one_form("folds", as_csv or form == "csv", as_json)
     if form and (form != "csv" or output):
         return _write_folds(corpus, protocol, test_corpus, form, output, as_json)
     protocol = splits.canonical_protocol(protocol)

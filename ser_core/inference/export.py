@@ -83,8 +83,9 @@ def export(
 
         return write_page(model, output)
     check_package(format)
+    kind = f"{'-int8' if int8 else ''}{'-half' if half else ''}"
+    path = _output_path(saved_models.find_weights(model), format, output, kind)  # before Keras is loaded
     network = saved_models.load_model(model)
-    path = _output_path(network, format, output, f"{'-int8' if int8 else ''}{'-half' if half else ''}")
     if format == "onnx":
         to_onnx(network, path, half=half)
     elif format == "tflite":
@@ -98,14 +99,14 @@ def export(
     return report | compare_with_keras(network, path, table)
 
 
-def _output_path(network: saved_models.SavedModel, format: str, output: Path | None, kind: str) -> Path:
+def _output_path(weights: Path, format: str, output: Path | None, kind: str) -> Path:
     """Return the file to write; SerError for another ending, or the network itself."""
-    path = Path(output or f"{network.path.stem}{kind}{FORMATS[format]}")
+    path = Path(output or f"{weights.stem}{kind}{FORMATS[format]}")
     if path.is_dir():
-        path = path / f"{network.path.stem}{kind}{FORMATS[format]}"
+        path = path / f"{weights.stem}{kind}{FORMATS[format]}"
     if path.suffix != FORMATS[format]:
         raise SerError(f"{path}: the name must end with {FORMATS[format]}, or be a folder that exists")
-    if path.resolve() == network.path.resolve():
+    if path.resolve() == weights.resolve():
         raise SerError(f"{path}: is the trained network itself; choose another name with -o")
     return path
 

@@ -70,10 +70,10 @@ def licence_of(corpus: str, demo: bool) -> str:
     Examples
     --------
     >>> licence_of("ravdess", demo=False), licence_of("demo_ravdess", demo=True)
-    ('CC BY-NC-SA 4.0', 'MIT (synthetic speech)')
+    ('CC BY-NC-SA 4.0', 'CC0 1.0 (synthetic speech)')
     """
     if demo:
-        return "MIT (synthetic speech)"
+        return "CC0 1.0 (synthetic speech)"
     if corpus.startswith("ravtess"):
         return f"{LICENCES['ravdess']} and {LICENCES['tess']}"
     return LICENCES.get(corpus, "that of its recordings")
@@ -100,6 +100,8 @@ def find_weights(model: str | Path) -> Path:
         if not path.is_file():
             raise SerError(f"{path}: no such file; give a .keras or .onnx file, or the hash of a result")
         return path
+    if path.is_file() or path.suffix:
+        raise SerError(f"{path}: is no network for this; give a .keras or .onnx file, or the hash of a result")
     matches = sorted(store_dir().glob(f"{model}*.keras")) if str(model).isalnum() else []
     if len(matches) != 1:
         state = "several results begin so" if matches else f"no trained network of this hash in {store_dir()}"

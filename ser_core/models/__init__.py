@@ -237,7 +237,7 @@ def catalogue() -> list[dict]:
     Returns
     -------
     list of dict
-        ``name``, ``title``, ``parameters`` (None for a learner), ``claimed``, ``fidelity``, ``input``, ``source``
+        ``name``, ``title``, ``parameters`` (None where they depend on the data), ``claimed``, ``fidelity``, ``input``, ``source``
     """
     from ser_core.features import inputs
 
@@ -251,15 +251,18 @@ def catalogue() -> list[dict]:
 
 
 def _count_all() -> dict[str, int | None]:
-    """Build every network at 8 classes and count its parameters; None for a learner."""
+    """Count the parameters of every system at 8 classes; None for a learner whose number depends on the data."""
     from ser_core import features
     from ser_core.features import inputs
 
     backend.load_keras()
     counts: dict[str, int | None] = dict.fromkeys(MODELS)
     for name, model in MODELS.items():
+        made_for = inputs.get_input(model.features)
+        settings = features.FeatureSettings(features=model.features, frames=made_for.frames, rate=made_for.rate)
+        shape = inputs.input_shape(settings)
         if model.kind == "network":
-            made_for = inputs.get_input(model.features)
-            settings = features.FeatureSettings(features=model.features, frames=made_for.frames, rate=made_for.rate)
-            counts[name] = count_parameters(build(name, inputs.input_shape(settings), 8))
+            counts[name] = count_parameters(build(name, shape, 8))
+        elif weights := getattr(_function(model), "weights", None):
+            counts[name] = weights(shape[-1], 8)
     return counts

@@ -96,6 +96,11 @@ class LinearClassifier:
         self.chosen["inner_uar"] = round(float(np.mean(scores[best])), 6)
         return self.refit(x, y)
 
+    @staticmethod
+    def weights(size: int, classes: int) -> int:
+        """Return the number of weights for vectors of a size and more than two classes."""
+        return classes * (size + 1)
+
     def refit(
         self, x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None
     ) -> LinearClassifier:

@@ -129,6 +129,13 @@ class VoiceNetwork:
         self.parameters = sum(map(count_parameters, self.networks))
         return self
 
+    @classmethod
+    def weights(cls, size: int, classes: int) -> int:
+        """Return the number of weights for a number of classes; of the input only the functionals count."""
+        from ser_core.models import count_parameters
+
+        return NETWORKS * count_parameters(perceptron(voice.SIZE, classes))
+
     def _train(self, number: int, scores: np.ndarray, targets: np.ndarray, **settings: Any) -> keras.Model:
         """Train one of the perceptrons on standard scores [utterances, copies, size]."""
         seed, layers = self.seed * NETWORKS + number, self.layers[number]
@@ -204,6 +211,11 @@ class RobustVoiceNetwork(VoiceNetwork):
         self.gate = self._fit_gate(self._scores(x))
         self.parameters += self.gate.coef_.size + 1
         return self
+
+    @classmethod
+    def weights(cls, size: int, classes: int) -> int:
+        """Return the number of weights, with those of the gate."""
+        return super().weights(size, classes) + voice.SIZE + 1
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Return probabilities [utterances, classes]; only the row of the recording as it is counts."""

@@ -52,6 +52,8 @@ RULES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "random": fold_rules.assign_utterances,
 }
 """Protocol to the function that computes its folds where none are frozen."""
+NEEDED = {name: ("speaker", "emotion", "text") for name in ("speaker-text", "cross")} | {"official": ()}
+"""Protocol to the columns that it needs besides id and corpus, where they are not speaker and emotion."""
 ALIASES = {"speaker-independent": "speaker", "cross-corpus": "cross"}
 """Other accepted names of protocols."""
 COPY_MARK = "::"
@@ -222,12 +224,24 @@ def fold_count(table: pd.DataFrame, protocol: str) -> int:
     Raises
     ------
     SerError
-        for an unknown protocol, or one that the corpus cannot fill
+        for an unknown protocol, one that the corpus cannot fill, or a missing column
     """
     protocol = canonical_protocol(protocol)
+    _check_columns(table, protocol)
     if protocol == "leaky":
         return fold_rules.RANDOM_FOLDS
     return max(len(_fold_columns(_folds_of(part, protocol))) for _, part in table.groupby("corpus"))
+
+
+def _check_columns(table: pd.DataFrame, protocol: str) -> None:
+    """Raise an error where a table lacks a column that a protocol needs."""
+    needed = ("id", "corpus", *NEEDED.get(protocol, ("speaker", "emotion")))
+    lacking = [name for name in needed if name not in table]
+    if lacking:
+        raise SerError(
+            f"protocol {protocol}: the table lacks the column {lacking[0]}; it needs {', '.join(needed)}, and "
+            "load_corpus gives them"
+        )
 
 
 def split(
