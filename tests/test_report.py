@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from made_rows import made_rows
 
-from ser_core._utils import machine, progress
+from ser_core._utils import machine, paths, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
 from ser_core.experiments.spec import Spec
@@ -407,3 +407,26 @@ def test_progress_lines_name_finished_results_and_current_epochs(own_store, tmp_
                 time.sleep(0.01)
         file.seek(0)
         assert file.readline() == "[1/2] 03: 0 s, 0 of 2, in training: epoch 3\n"
+
+
+def test_a_published_result_counts_by_its_content_and_only_for_notebooks_that_show_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "published_dir", lambda: tmp_path / "published")
+    row = tmp_path / "published" / "row.json"
+    row.parent.mkdir()
+    row.write_text("1")
+    plan = SimpleNamespace(published=True)
+    stamps = [tmp_path / f"{name}.stamp.json" for name in ("01_corpora", "03_training")]
+    for stamp in stamps:
+        stamp.write_text(json.dumps({"key": "k", "rows": state.store_state(plan)}))
+    os.utime(row, (1, 1))
+    assert [is_current(stamp, "k", plan) for stamp in stamps] == [True, True]
+    row.write_text("2")
+    assert [is_current(stamp, "k", plan) for stamp in stamps] == [True, False]
+
+
+@pytest.mark.parametrize("name", state.WITHOUT_RESULTS)
+def test_a_notebook_without_results_reads_none(name):
+    cells = json.loads((paths.root() / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    readers = ("load_rows", "load_results", "run_part", "results_folder", "leaderboard", "published_", "compare")
+    assert not [word for word in readers if word in code]

@@ -13,6 +13,9 @@ from ser_core._utils.words import counted
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
 
+WITHOUT_RESULTS = ("01_corpora", "02_signal_and_features", "13_your_corpus")
+"""Notebooks that show no published result: a changed one does not execute them again."""
+
 
 def failed_runs(plan) -> list[RunResult]:
     """Return the failed results of a profile that no later run replaced."""
@@ -61,12 +64,16 @@ def progress_text(plan, since: float) -> str:
     return stored + store.epochs_in_training(since)
 
 
-def store_state(plan) -> dict[str, int]:
-    """Return the results that a profile has: name to the time of the last change of its file, in nanoseconds."""
+def store_state(plan) -> dict[str, int | str]:
+    """Return the results that a profile has: name to the time of the last change of its file, in nanoseconds.
+
+    Of published results it is the hash of the file, which a new clone has too.
+    """
     from ser_core.experiments import store
+    from ser_core.features.digests import file_digest
 
     if plan.published:
-        return {str(path): path.stat().st_mtime_ns for path in store.result_files(store.published_dir())}
+        return {str(path): file_digest(path) for path in store.result_files(store.published_dir())}
     return {result.hash: _changed(result) for result in profile_rows(plan)}
 
 
@@ -74,7 +81,7 @@ def is_current(stamp: Path, key: str, plan) -> bool:
     """Return whether an executed notebook is up to date.
 
     Its stamp must hold the same key, and no result of then may have changed or be missing. New results do not matter,
-    unless published ones are shown.
+    unless published ones are shown; those do not matter for :data:`WITHOUT_RESULTS`.
 
     Parameters
     ----------
@@ -87,6 +94,8 @@ def is_current(stamp: Path, key: str, plan) -> bool:
     """
     try:
         made = json.loads(stamp.read_text(encoding="utf-8"))
+        if plan.published and stamp.name.removesuffix(".stamp.json") in WITHOUT_RESULTS:
+            return made["key"] == key
         rows, now = made["rows"], store_state(plan)
         return made["key"] == key and (rows == now if plan.published else rows.items() <= now.items())
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
