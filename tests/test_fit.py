@@ -40,11 +40,12 @@ def fit(folder, epochs, patience=50, name="a1", **more):
 
 
 @pytest.mark.filterwarnings("ignore:TensorFlow was used before")
-def test_interrupted_training_ends_with_the_same_numbers(tmp_path):
-    whole, done = fit(tmp_path / "whole", 6)
-    fit(tmp_path / "parts", 3)
-    resumed, again = fit(tmp_path / "parts", 6)
-    assert again.epochs == 6 and again.history == done.history and again.best_epoch == done.best_epoch
+@pytest.mark.parametrize("name", ["a1", RECURRENT])
+def test_interrupted_training_ends_with_the_same_numbers(tmp_path, name):
+    whole, done = fit(tmp_path / "whole", 4, name=name)
+    fit(tmp_path / "parts", 2, name=name)
+    resumed, again = fit(tmp_path / "parts", 4, name=name)
+    assert again.epochs == 4 and again.history == done.history and again.best_epoch == done.best_epoch
     x, _ = data(8, seed=2)
     assert np.array_equal(whole.predict(x, verbose=0), resumed.predict(x, verbose=0))
 
