@@ -25,7 +25,13 @@ STATED |= {"cnn_lstm": 147_560, "issa": 518_280, "cnn_lstm_1d": 137_288, "cnn_ls
 NAMES = [name for name, model in models.MODELS.items() if model.kind == "network"]
 SMALL = {"mel": (128, 128), "mel_chunks": (2, 128, 128), "waveform": (8000, 1), "mfcc_chroma": (12, 46)}
 SMALL |= {"vgg16": (32, 32), "resnet50": (32, 32)}
-STEP = {"vgg16": 0.0002, "resnet50": 0.0003, "reslstm_sa": 0.01, "cnn_transformer": 0.0003, "cnn_blstm_attention": 0.0004}
+STEP = {
+    "vgg16": 0.0002,
+    "resnet50": 0.0003,
+    "reslstm_sa": 0.01,
+    "cnn_transformer": 0.0003,
+    "cnn_blstm_attention": 0.0004,
+}
 STEPS = {"lstm_attention": 140, "cnn_blstm_attention": 140, "vgg16": 28, "resnet50": 30}
 
 

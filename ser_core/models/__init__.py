@@ -237,7 +237,8 @@ def catalogue() -> list[dict]:
     Returns
     -------
     list of dict
-        ``name``, ``title``, ``parameters`` (None where they depend on the data), ``claimed``, ``fidelity``, ``input``, ``source``
+        ``name``, ``title``, ``parameters`` (None where they depend on the data), ``claimed``, ``fidelity``, ``input``,
+        ``source``
     """
     from ser_core.features import inputs
 

@@ -52,7 +52,7 @@ RULES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "random": fold_rules.assign_utterances,
 }
 """Protocol to the function that computes its folds where none are frozen."""
-NEEDED = {name: ("speaker", "emotion", "text") for name in ("speaker-text", "cross")} | {"official": ()}
+NEEDED = dict.fromkeys(("speaker-text", "cross"), ("speaker", "emotion", "text")) | {"official": ()}
 """Protocol to the columns that it needs besides id and corpus, where they are not speaker and emotion."""
 ALIASES = {"speaker-independent": "speaker", "cross-corpus": "cross"}
 """Other accepted names of protocols."""
