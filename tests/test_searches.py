@@ -81,6 +81,28 @@ def test_sentence_and_table_name_both_choices(made):
     assert len(lines) == 3 and "0, 1, 2, 3, 4" in next(line for line in lines if "0.003" in line)
 
 
+def test_the_epochs_that_are_best_on_the_test_are_no_candidate_but_named_as_a_leak(made):
+    rows, folder = made
+    leaks = []
+    for row in rows[5:10]:
+        fields = {name: value for name, value in row.spec.items() if name not in ("corpus", "fold", "seed")}
+        leak = made_row(folder, fold=row.spec["fold"], skill=0.95, size=80, **fields | {"keep": "oracle"})
+        _with_validation(folder / f"{leak.hash}.parquet", leak.labels, 1.0, 0)  # the best on validation, too
+        leaks.append(leak)
+    found, with_leaks = searches.score_search(rows, folder), searches.score_search([*rows, *leaks], folder)
+    assert with_leaks.by_validation == found.by_validation and with_leaks.candidates == found.candidates
+    frame = pooling.join_predictions(leaks, folder)
+    reached = metrics.uar(frame["truth"], frame["prediction"], leaks[0].labels)
+    text = searches.search_sentence(with_leaks)
+    assert text == f"{searches.search_sentence(found)} With the epochs, too, chosen by the test: {100 * reached:.1f} %."
+
+
+def test_the_rules_of_one_training_follow_each_other():
+    runs = listed.reslstm_search()
+    assert [run.keep for run in runs[:3]] == ["uar", "loss", "last"] and len(set(runs)) == 180
+    assert all(replace(one, keep="uar") == replace(runs[k - k % 3], keep="uar") for k, one in enumerate(runs))
+
+
 def test_candidates_of_several_systems_or_too_few_are_refused(made):
     rows, folder = made
     with pytest.raises(SerError, match="1 candidate"):

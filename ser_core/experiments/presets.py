@@ -12,7 +12,7 @@ from ser_core import models
 from ser_core._utils.errors import SerError
 from ser_core._utils.words import near
 from ser_core.audio import degradation
-from ser_core.experiments import grids
+from ser_core.experiments import grids, searches
 from ser_core.experiments.grids import LITE
 from ser_core.experiments.result import RunResult
 from ser_core.experiments.spec import PADDINGS, Spec
@@ -168,7 +168,7 @@ def _published() -> Parts:
             *expand(replace(common, protocol="random"), fold=range(6)),
         ],
         "protocols": _protocols(common, plain, folds=2, leaky_epochs=LEAKY | {"ravtess": 30}),
-        "cross": [*_cross(plain, folds=2), *multilingual("linear_functionals")],
+        "cross": [*_cross(plain, folds=2), *multilingual("linear_functionals"), *multilingual("whisper_tiny_en")],
         "robustness": [
             *expand(plain, fold=range(6), condition=degradation.STANDARD),
             *(
@@ -199,6 +199,11 @@ def _published_comparison(common: Spec, plain: Spec) -> list[Spec]:
         *expand(plain, seed=range(3), fold=range(6)),
         *expand(common, fold=range(6)),
         *(spec for name in (*SIX[:3], LITE, *SIX[3:]) for spec in _system(name, folds=6)),
+        *(
+            spec
+            for recipe in (searches.reslstm_recipe(), searches.reslstm_recipe(batch=64))
+            for spec in expand(recipe, fold=searches.FOLDS)
+        ),
         *(Spec(corpus="ravdess", model=name, **IMAGES, **_precision(name)) for name in IMAGE_NETWORKS),
         *(spec for name in others for spec in _system(name)),
         *(spec for name in grids.TABLES["table4"][1] for spec in _system(name, "ravtess")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +33,7 @@ from ser_core.results.formatting import (
 )
 from ser_core.results.pooling import join_predictions, pool_results, subset_predictions
 from ser_core.results.records import PooledResult
+from ser_core.training.selection import ORACLE
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Search:
     uar: float  # of these, pooled test predictions
     interval: uncertainty.Interval | None
     difference: significance.Difference  # of the best on the test, minus that
+    best_epochs: PooledResult | None = None  # the candidate whose epochs, best on the test, reach most: a leak
 
     @property
     def by_test(self) -> PooledResult:
@@ -57,7 +59,8 @@ def score_search(results: Iterable[RunResult], folder: str | Path) -> Search:
     Parameters
     ----------
     results : iterable of RunResult
-        of one system, corpus and protocol; specs that differ in more than the fold are candidates
+        of one system, corpus and protocol; specs that differ in more than the fold are candidates, but for those that
+        keep the epoch that is best on the test
     folder : path
         of their predictions
 
@@ -76,6 +79,8 @@ def score_search(results: Iterable[RunResult], folder: str | Path) -> Search:
         raise SerError("search: has results of several corpora, protocols, systems or seeds; give those of one")
     folds = max((one.folds for one in pooled), key=len, default=())
     complete = [one for one in pooled if one.folds == folds and len(one.seeds) == 1]
+    leaks = [one for one in complete if one.spec["keep"] == ORACLE]
+    complete = [one for one in complete if one.spec["keep"] != ORACLE]
     if len(complete) < 2:
         raise SerError(
             f"search: {counted(len(complete), 'candidate')} with all its folds in {folder}; two are needed: `ser sweep "
@@ -91,6 +96,7 @@ def score_search(results: Iterable[RunResult], folder: str | Path) -> Search:
         uar=metrics.uar(honest["truth"], honest["prediction"], labels),
         interval=uncertainty.intervals(honest, labels).uar,
         difference=significance.paired(honest, tuned, labels).uar,
+        best_epochs=max(leaks, key=lambda one: one.scores["uar"], default=None),
     )
 
 
@@ -133,14 +139,15 @@ def _limits(one: PooledResult) -> tuple[float, float]:
 
 def search_sentence(search: Search) -> str:
     """State the UAR of a search both ways, and what the choice by the test adds."""
-    spec, best = search.by_test.spec, search.by_test
+    spec, best, epochs = search.by_test.spec, search.by_test, search.best_epochs
+    chosen = f" With the epochs, too, chosen by the test: {format_percent(epochs.scores['uar'])} %." if epochs else ""
     where = f"{system_title(spec['model'])} on {corpora.corpus_title(spec['corpus'])}, protocol {spec['protocol']}"
     return (
         f"{where}, {counted(len(search.candidates), 'candidate')}, {counted(len(best.folds), 'fold')}: "
         f"chosen by validation, UAR "
         f"{format_percent(search.uar)} % {format_interval(search.interval)}; chosen by the test, a leak, "
         f"{format_percent(best.scores['uar'])} %. Tuning on the test adds "
-        f"{format_difference(search.difference)} points."
+        f"{format_difference(search.difference)} points.{chosen}"
     )
 
 
@@ -152,7 +159,8 @@ def named_search(name: str, results: Iterable[RunResult], folder: str | Path) ->
     SerError
         for an unknown name, or fewer than two candidates that were run
     """
-    wanted = {spec_key(spec) for spec in search_specs(name)}
+    specs = search_specs(name)
+    wanted = {spec_key(spec) for spec in (*specs, *(replace(spec, keep=ORACLE) for spec in specs))}
     return score_search([result for result in results if spec_key(result.spec) in wanted], folder)
 
 
