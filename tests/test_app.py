@@ -1,6 +1,5 @@
 """`ser app`: the command that it starts, and its errors. The page itself: test_browser.py."""
 
-import ast
 import http.client
 import os
 import re
@@ -16,7 +15,7 @@ from click.testing import CliRunner
 
 from ser_core._utils.errors import SerError
 from ser_core.cli import main
-from ser_core.widgets import app
+from ser_core.widgets import app, page_server
 
 TEMPLATES = Path(app.__file__).parent / "jupyter"
 
@@ -24,8 +23,8 @@ TEMPLATES = Path(app.__file__).parent / "jupyter"
 def test_the_server_serves_this_machine_only_and_accepts_large_messages():
     words = app.command(9000)
     assert "--Voila.ip=127.0.0.1" in words and "--port=9000" in words and "--no-browser" in words
-    (settings,) = [word.split("=", 1)[1] for word in words if "tornado_settings" in word]
-    assert ast.literal_eval(settings)["websocket_max_message_size"] > 60_000_000
+    settings = page_server.configuration().Voila.tornado_settings
+    assert settings["websocket_max_message_size"] > 60_000_000 and settings["allow_remote_access"] is False
     assert Path(next(word for word in words if word.endswith(".ipynb"))).is_file()
     assert any("preheat_kernel=True" in word for word in words)
     assert "--PageServer.kernels=8" in words and "--PageServer.kernels=3" in app.command(9000, 3)

@@ -239,7 +239,40 @@ def test_training_options_that_a_learner_does_not_take_are_named():
     with pytest.warns(SerWarning, match="--epochs, --learning-rate: ignored, voice_network"):
         spec = make_spec({"model": "voice_network", "corpus": "demo", "epochs": 3, "learning_rate": 0.1})
     assert spec.epochs == make_spec({"model": "voice_network", "corpus": "demo"}).epochs
-    for model in ("svm", "a1"):
+    with pytest.warns(SerWarning, match="--epochs: ignored, svm is not trained in epochs"):
+        make_spec({"model": "svm", "corpus": "demo", "epochs": 3})
+    for model, mixed in (("svm", True), ("a1", False)):
         with warnings.catch_warnings():
             warnings.simplefilter("error", SerWarning)
-            make_spec({"model": model, "corpus": "demo", "epochs": 3})
+            make_spec({"model": model, "corpus": "demo", "epochs": 3}, mixed=mixed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sweep", "--folds", "0,9"), "fold 9: protocol speaker has folds 0 to 5 on this corpus"),
+        (("publish", "demo"), "publish demo: its speech is synthetic"),
+        (("predict", "a.wav", "--csv", "--json"), "predict --csv and --json: leave out one"),
+        (("data", "show", "demo", "--csv", "--json"), "data show --csv and --json: leave out one"),
+        (("folds", "demo", "speaker", "--csv", "--json"), "folds --csv and --json: leave out one"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_is_stored(own_store, arguments, words):
+    result = ser(*arguments)
+    assert result.exit_code == 1 and words in result.stderr and not own_store.exists()
+
+
+def test_a_line_of_a_result_names_its_rule_and_what_was_chosen(own_store):
+    words = ("run", "--corpus", "demo", "--augment", "none", "--frames", "100", "--epochs", "1")
+    lines = {keep: ser(*words, "--model", "a1", "--keep", keep).stdout for keep in ("loss", "uar", "last", "oracle")}
+    assert "lowest validation loss: epoch 1 of 1" in lines["loss"] and "best on the test (a leak)" in lines["oracle"]
+    assert "highest validation UAR: epoch 1 of 1" in lines["uar"] and "last epoch: epoch 1 of 1" in lines["last"]
+    assert ", chosen: C " in ser("run", "--corpus", "demo", "--model", "svm").stdout
+    assert "chosen" not in ser("run", "--corpus", "demo", "--model", "gmm").stdout
+
+
+def test_the_weights_of_a_classical_result_are_not_looked_for(own_store):
+    row = json.loads(ser("run", "--corpus", "demo", "--model", "gmm", "--json").stdout)
+    for words in (("export", row["hash"]), ("predict", "--model", row["hash"], "a.wav")):
+        result = ser(*words)
+        assert result.exit_code == 1 and "a result without weights, which only networks have" in result.stderr

@@ -3,6 +3,7 @@
 import pytest
 from made_rows import made_rows
 
+from ser_core.report.overview import overview_content
 from ser_core.results import leaderboard, overview, pooling
 
 
@@ -41,3 +42,20 @@ def test_only_what_was_measured_is_shown_under_the_same_setting(columns):
     text = overview.unmeasured_words(found)
     assert text.startswith("No pretrained system was measured on all folds; ")
     assert "SVM, functionals was not measured under leaky, random, cross" in text
+
+
+def test_the_papers_network_is_shown_in_the_setting_of_most_protocols_and_others_are_named(tmp_path):
+    rows = [
+        *made_rows(tmp_path, folds=6, skill=0.4),
+        *made_rows(tmp_path, folds=6, skill=0.8, protocol="random"),
+        *made_rows(tmp_path, folds=6, skill=0.9, augment=""),  # better, but under one protocol only
+        *made_rows(tmp_path, folds=2, skill=0.3, protocol="cross", test_corpus="tess", augment=""),
+    ]
+    pooled = pooling.pool_results(rows, tmp_path)
+    (board,) = leaderboard.leaderboards(pooled, tmp_path)
+    columns = overview.overview(board, pooled, tmp_path)
+    shown = next(one for one in pooled if one.spec["protocol"] == "speaker" and one.spec["augment"])
+    assert columns[0].measured["speaker"].accuracy == pytest.approx(shown.scores["accuracy"])
+    content = overview_content(columns, "RAVDESS")
+    notes = {row["protocol"]: row["cells"][0]["note"] for row in content["rows"]}
+    assert notes["speaker"] == notes["random"] == "" and "no augmentation" in notes["cross"]

@@ -116,3 +116,8 @@ def test_the_front_door_compares_published_results():
     published = ser.load_results("published")
     found = ser.compare(published, "svm_egemaps", A5, corpus="ravdess")
     assert found.folds == (0, 1, 2, 3, 4, 5) and found.n == 24 and found.uar.difference < 0
+
+
+def test_results_are_shown_in_one_line(tmp_path):
+    results = Results(tuple(made_rows(tmp_path, folds=3)), tmp_path)
+    assert repr(results).startswith(f"Results(3 of {tmp_path};") and len(repr(results)) < 300

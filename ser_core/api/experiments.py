@@ -102,15 +102,20 @@ def make_spec(*, model: str | Callable | None = None, **fields: Any) -> Spec:
     Raises
     ------
     SerError
-        For an invalid value.
+        For an invalid value or an unknown field.
     """
-    from ser_core.experiments.spec import Spec
+    from ser_core._utils.errors import SerError
+    from ser_core._utils.words import near
+    from ser_core.experiments.spec import NAMES, Spec
 
     given = {RENAMED.get(name, name): value for name, value in fields.items()}
     if "augment" in given and given["augment"] is not None and not isinstance(given["augment"], str):
         given["augment"] = ",".join(given["augment"])
     if model is not None:
         given["model"] = _model_name(model)
+    for name in given:
+        if name not in NAMES:
+            raise SerError(f"{name}: no field of a spec{near(name, NAMES)}; they are {', '.join(NAMES)}")
     if given.get("test_corpus"):
         given.setdefault("protocol", "cross")
     return Spec(**given)

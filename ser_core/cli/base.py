@@ -207,7 +207,10 @@ def _training_options() -> list[Callable]:
             old="--channels",
             help="Feature set: 13, 14, 39, 40, 42, wide or another input [the model's own]",
         ),
-        click.option("--augment", help="Techniques: some of noise,stretch,shift,pitch, or none [all four]"),
+        click.option(
+            "--augment",
+            help="Techniques: some of noise,stretch,shift,pitch, or none [all four, or as in the model's source]",
+        ),
         click.option(
             "--augment-copies",
             "copies",
@@ -280,13 +283,15 @@ def _input_options() -> list[Callable]:
     ]
 
 
-def make_spec(choices: Mapping[str, Any]) -> Spec:
+def make_spec(choices: Mapping[str, Any], *, mixed: bool = False) -> Spec:
     """Make a Spec from the options of a command.
 
     Parameters
     ----------
     choices : mapping of str to any
         Fields of the spec; None keeps the default. ``test_corpus`` makes the protocol ``cross``.
+    mixed : bool, default False
+        Whether the options are for systems of several kinds: then a classical one may have no use for some.
 
     Returns
     -------
@@ -300,7 +305,7 @@ def make_spec(choices: Mapping[str, Any]) -> Spec:
     Warns
     -----
     SerWarning
-        For options of the training of networks that a system with a training of its own does not have.
+        For options of the training of networks that the system does not take.
     """
     from ser_core import models
     from ser_core.experiments.spec import Spec
@@ -310,9 +315,12 @@ def make_spec(choices: Mapping[str, Any]) -> Spec:
     spec = Spec(**({"protocol": "cross"} if "test_corpus" in fields else {}) | fields)
     trained = ("epochs", "patience", "batch", "optimizer", "learning_rate", "precision", "keep")
     ignored = [name for name in trained if name in fields and getattr(spec, name) != fields[name]]
-    if ignored and hasattr(models.builder(spec.model), "trained"):  # a learner that trains networks
+    if ignored:
         options = ", ".join("--" + name.replace("_", "-") for name in ignored)
-        warnings.warn(f"{options}: ignored, {spec.model} has a training of its own", SerWarning, stacklevel=2)
+        networks = hasattr(models.builder(spec.model), "trained")  # a learner that trains networks
+        why = "has a training of its own" if networks else "is not trained in epochs"
+        if networks or not mixed:
+            warnings.warn(f"{options}: ignored, {spec.model} {why}", SerWarning, stacklevel=2)
     return spec
 
 
@@ -361,6 +369,15 @@ def one_form(command: str, as_csv: bool, as_json: bool) -> None:
         raise SerError(f"{command} --csv and --json: leave out one")
 
 
+RULES = {
+    "loss": "lowest validation loss",
+    "uar": "highest validation UAR",
+    "last": "last epoch",
+    "oracle": "best on the test (a leak)",
+}
+"""Rule that keeps the epoch to what the line of a result says of it."""
+
+
 def summary(result: RunResult) -> str:
     """Return a result as one line for people."""
     spec = result.spec
@@ -373,15 +390,16 @@ def summary(result: RunResult) -> str:
     interval = result.intervals.uar
     spread = f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}] over {interval.unit}s" if interval else ""
     missing = result.completeness.missing
-    fitted = f"chosen: {_settings_text(result.chosen or {})}"
+    fitted = f", chosen: {_settings_text(result.chosen)}" if result.chosen else ""
     if result.epochs:
-        fitted = f"{counted(result.parameters or 0, 'parameter')}, best epoch {result.best_epoch} of {result.epochs}"
+        parameters = counted(result.parameters or 0, "parameter")
+        fitted = f", {parameters}, {RULES[spec['keep']]}: epoch {result.best_epoch} of {result.epochs}"
     incomplete = (
         f"; {len(missing)} of {counted(result.completeness.expected or 0, 'utterance')} missing" if missing else ""
     )
     return (
         f"{where}{' (demo)' if result.demo else ''}: accuracy {100 * result.scores['accuracy']:.1f} %, "
-        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test or 0, 'utterance')}, "
+        f"UAR {100 * result.scores['uar']:.1f} %{spread}, {counted(result.n_test or 0, 'utterance')}"
         f"{fitted}{incomplete}{_original_clips(result)}; result {result.hash}"
     )
 

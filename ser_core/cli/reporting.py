@@ -70,7 +70,8 @@ def report(profile: str | None, fresh: bool) -> None:
 def tables(readme: bool, store: bool, form: str, systems: str | None, search: str | None, as_json: bool) -> None:
     """Print the published results as tables, with the paper's claims.
 
-    They are the ladder of protocols, Tables II to VI, and the ablations. CSV has one row per system and setting of
+    They are leaderboards, the ladder of protocols, Tables II, IV, V and VI, the readings of the paper, searches, the
+    matrix of corpora, and single changes. CSV has one row per system and setting of
     every protocol, with scores as fractions.
     """
     from ser_core._utils import paths
@@ -161,7 +162,11 @@ def publish(profile: str, as_json: bool) -> None:
 
     They are copied from the store to runs/published/.
     """
+    from ser_core import corpora
     from ser_core.experiments import presets, publication
 
-    names = publication.publish(presets.get_profile(profile).specs)
+    plan = presets.get_profile(profile)
+    if any(corpora.is_demo(name) for name in plan.corpora):
+        raise SerError(f"publish {profile}: its speech is synthetic; runs/published has results of real corpora only")
+    names = publication.publish(plan.specs)
     emit(names) if as_json else click.echo(f"{counted(len(names), 'result')} published")

@@ -39,12 +39,13 @@ def list_models(as_json: bool) -> None:
     rows = models.catalogue()
     if as_json:
         return emit(rows)
-    click.echo(f"{'name':26} {'parameters':>12} {'claimed':>12}  {'fidelity':14} {'input':34} source")
-    for row in rows:
-        count = f"{row['parameters']:,}" if row["parameters"] else "–"
-        claimed = f"{row['claimed']:,}" if row["claimed"] else "–"
+    wide = {name: max(len(name), *(len(row[name]) for row in rows)) for name in ("name", "fidelity", "input")}
+    number = lambda value: f"{value:,}" if value else "–"  # noqa: E731
+    titles = {name: name for name in ("name", "parameters", "claimed", "fidelity", "input", "source")}
+    for row in [titles, *(row | {name: number(row[name]) for name in ("parameters", "claimed")} for row in rows)]:
         click.echo(
-            f"{row['name']:26} {count:>12} {claimed:>12}  {row['fidelity']:14} {row['input']:34} {row['source']}"
+            f"{row['name']:{wide['name']}}  {row['parameters']:>10}  {row['claimed']:>10}  "
+            f"{row['fidelity']:{wide['fidelity']}}  {row['input']:{wide['input']}}  {row['source']}"
         )
 
 
@@ -169,8 +170,9 @@ def sweep(
     """Compute many runs, several at a time.
 
     Without NAME they are the folds and seeds of the options. NAME is a table of the paper (table2, table4, table5,
-    table6), or all (these tables and more), to which the other options apply. Or it is a profile (demo, quick, paper,
-    published), or a search over settings (reslstm): their runs are fixed.
+    table6; on RAVDESS or RavTess where no corpus is named), or all (these tables and more), to which the other options
+    apply. Or it is a profile (demo, quick, paper, published), or a search over settings (reslstm): their runs are
+    fixed.
 
     With --target networks predict a continuous label, and the folds are pooled. Stored results are reused. A run that
     fails gives a result with its error and exit code 1; the others continue.
@@ -229,8 +231,11 @@ def _sweep_specs(
     if models and choices["model"]:
         raise SerError("--model and --models: give one of the two")
     base = make_spec(choices)
-    if fold_numbers is None:
-        fold_numbers = list(range(splits.fold_count(corpora.load(base.corpus), base.protocol)))
+    count = splits.fold_count(corpora.load(base.corpus), base.protocol)
+    fold_numbers = list(range(count)) if fold_numbers is None else fold_numbers
+    if unknown := [number for number in fold_numbers if number >= count]:
+        raise SerError(f"fold {unknown[0]}: protocol {base.protocol} has folds 0 to {count - 1} on this corpus")
     axes = {"fold": fold_numbers, "seed": numbers(seeds, "seeds")}
     systems = [system.strip() for system in models.split(",")] if models else [base.model]
-    return [spec for system in systems for spec in sweeping.expand(make_spec(choices | {"model": system}), **axes)]
+    bases = [make_spec(choices | {"model": system}, mixed=len(systems) > 1) for system in systems]
+    return [spec for base in bases for spec in sweeping.expand(base, **axes)]

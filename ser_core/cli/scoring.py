@@ -84,8 +84,8 @@ def folds(
     """Print the folds of a corpus under a protocol.
 
     They are the training, validation and test utterances. PROTOCOL is speaker (or speaker-independent), speaker-text,
-    random, leaky, official or cross (or cross-corpus). No recordings are needed. With --format the folds are written
-    for another tool: as CSV, as EmoBox's JSON Lines or as an audformat database.
+    random, leaky, reslstm-5, official or cross (or cross-corpus). No recordings are needed. With --format the folds
+    are written for another tool: as CSV, as EmoBox's JSON Lines or as an audformat database.
     """
     from ser_core.protocols import assignment, splits
 

@@ -103,6 +103,9 @@ def find_weights(model: str | Path) -> Path:
     if path.is_file() or path.suffix:
         raise SerError(f"{path}: is no network for this; give a .keras or .onnx file, or the hash of a result")
     matches = sorted(store_dir().glob(f"{model}*.keras")) if str(model).isalnum() else []
+    results = sorted(store_dir().glob(f"{model}*.json")) if str(model).isalnum() and not matches else []
+    if len(results) == 1:
+        raise SerError(f"model {model}: a result without weights, which only networks have; give that of a network")
     if len(matches) != 1:
         state = "several results begin so" if matches else f"no trained network of this hash in {store_dir()}"
         raise SerError(f"model {model}: {state}; `ser run` trains one, and its result has the hash")

@@ -32,12 +32,12 @@ def in_words(result: dict[str, Any], table: pd.DataFrame, per_fold: list[dict]) 
             warnings.append(f"the same recording both in training and validation: {message}")
         else:
             notes.append(f"the same recording twice in one subset: {message}")
-    augmented = sum(fold["augmented"] for fold in per_fold)
+    augmented = result["augmented"]
     if augmented:
         example = next(fold["augmented_of"][0] for fold in per_fold if fold["augmented"])
         leaks.append(
-            f"augmented copies both in test and elsewhere: of {augmented:,} utterances{folds_with('augmented')}, such "
-            f"as {example}"
+            f"augmented copies both in test and elsewhere: of {counted(augmented, 'utterance')}"
+            f"{folds_with('augmented')}, such as {example}"
         )
     if result["sentences"]:
         warnings.append(

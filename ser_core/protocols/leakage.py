@@ -30,6 +30,8 @@ from ser_core.protocols.leak_words import in_words
 if TYPE_CHECKING:
     import pandas as pd
 
+EXAMPLES = 3
+"""Utterances with copies that are named per fold."""
 USED_COLUMNS = ("id", "speaker", "text", "emotion", "corpus", "sex")
 """Columns that decide, with the recordings, what acoustic cues predict."""
 CODE = ("audio", "features", "metrics", "models/classical.py", "protocols/acoustic_cues.py", "protocols/duplicates.py")
@@ -225,7 +227,7 @@ def audit_corpus(corpus: str, *, progress: bool = False) -> tuple[list[dict[str,
                 "speakers in test and elsewhere": len(result["speakers"]),
                 "sentences": len(result["sentences"]),
                 "copied recordings": sum(bool(pair["leaks_in"]) for pair in result["copies"]),
-                "utterances with augmented copies": sum(fold["augmented"] for fold in result["folds"]),
+                "utterances with augmented copies": result["augmented"],
                 "verdict": "no leak" if result["ok"] else "**leak**",
             }
         )
@@ -268,7 +270,7 @@ def audit_split(
     dict
         ``utterances``; ``recordings`` (number examined); ``folds`` (per fold its sizes, ``speakers`` and ``sentences``
         both in test and elsewhere, ``copies``, ``augmented``, ``one_sex``, ``lacking``);
-        ``speakers`` and ``sentences`` (of all folds);
+        ``speakers``, ``sentences`` and ``augmented``, the number of utterances with copies (of all folds);
         ``copies`` (every pair, with the folds that it leaks in); ``cues`` and ``without_speech`` (see
         :mod:`ser_core.protocols.acoustic_cues`); in words ``leaks``, ``warnings`` and
         ``notes``; ``ok`` (no leak)
@@ -287,8 +289,14 @@ def audit_split(
         "speakers": sorted({name for fold in per_fold for name in fold["speakers"]}),
         "sentences": sorted({name for fold in per_fold for name in fold["sentences"]}),
         "copies": pairs,
+        "augmented": len({name for fold in per_fold for name in fold["augmented_of"]}),
         **(_predicted(examined, duplicated, progress) if cues else {"cues": [], "without_speech": []}),
-        "folds": [fold | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]} for fold in per_fold],
+        "folds": [
+            fold
+            | {"copies": [[pair["first"], pair["second"]] for pair in fold["copies"]]}
+            | {"augmented_of": fold["augmented_of"][:EXAMPLES]}
+            for fold in per_fold
+        ],
     }
     return result | in_words(result, table, per_fold)
 
@@ -364,7 +372,7 @@ def _audit_fold(table: pd.DataFrame, number: int, subset: dict[str, str], pairs:
             [pair["first"], pair["second"]] for pair, places in located if places == {"train", "validation"}
         ],
         "augmented": len(augmented),
-        "augmented_of": augmented[:3],
+        "augmented_of": augmented,
         "one_sex": balance.one_sex(table),
         "lacking": balance.lacking_emotions(table),
         "validation_speakers": shared(parts["validation"], parts["train"], "speaker"),

@@ -1,4 +1,4 @@
-"""Start a kernel: ``python -P -m ser_core.report.kernel_start -f FILE``.
+"""Start a kernel: ``python -P -m ser_core.report.kernel_start -f FILE --log-level=40``, which logs errors alone.
 
 Matplotlib reads a ``matplotlibrc`` of the current folder when it is imported, before the file that ``MATPLOTLIBRC``
 names. It is therefore imported in a folder that has none but its own. With ``-P`` no module of the current folder takes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ser_core.results import overview, protocol_ladder
 from ser_core.results.formatting import format_folds, format_interval
 from ser_core.results.overview import OverviewColumn
-from ser_core.results.protocol_ladder import Rung
 
 
 def overview_content(columns: list[OverviewColumn], corpus: str) -> dict:
@@ -21,7 +20,7 @@ def overview_content(columns: list[OverviewColumn], corpus: str) -> dict:
     rows = []
     for protocol in overview.PROTOCOLS:
         cells = [
-            _claim_cell(column.claimed) if protocol == overview.CLAIM else _measured_cell(column.measured.get(protocol))
+            _claim_cell(column.claimed) if protocol == overview.CLAIM else _measured_cell(column, protocol)
             for column in columns
         ]
         if any(cells):
@@ -39,18 +38,22 @@ def _claim_cell(claimed: float | None) -> dict | None:
     if claimed is None:
         return None
     text = f"{100 * claimed:.2f}"
-    return {"percent": text, "limits": "", "width": text, "chance": "", "about": "printed in the paper"}
+    return {"percent": text, "limits": "", "width": text, "chance": "", "note": "", "about": "printed in the paper"}
 
 
-def _measured_cell(rung: Rung | None) -> dict | None:
-    """Return what the template shows of a result under one protocol."""
+def _measured_cell(column: OverviewColumn, protocol: str) -> dict | None:
+    """Return what the template shows of a result under one protocol; its setting where it is not that of the column."""
+    rung = column.measured.get(protocol)
     if rung is None:
         return None
+    notes = [rung.setting] if rung.key != next(iter(column.measured.values())).key else []
+    notes += [f"original clips; {100 * rung.all_clips:.1f} over all"] if rung.all_clips is not None else []
     folds = format_folds(len(rung.folds), rung.folds_total)
     return {
         "percent": f"{100 * rung.accuracy:.1f}",
         "limits": format_interval(rung.interval) if rung.interval else "",
         "width": f"{100 * rung.accuracy:.1f}",
         "chance": f"{100 * rung.chance:.1f}" if rung.chance else "",
+        "note": "; ".join(notes),
         "about": f"{rung.name}: {rung.setting}, folds {folds}, {rung.n_test:,} utterances",
     }

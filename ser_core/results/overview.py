@@ -32,7 +32,8 @@ class OverviewColumn:
     kind : str
         one of :data:`KINDS`
     system : str
-        title of the system of this kind with the best UAR on all folds; "" where none was measured
+        title of the system of this kind with the best UAR on all folds; "" where none was measured. Of the paper's
+        network it is the setting that was measured under most protocols
     claimed : float or None
         accuracy that the paper claims for it, a fraction
     measured : dict
@@ -80,15 +81,13 @@ def overview(board: Leaderboard, pooled: list[PooledResult], folder: str | Path)
     """
     columns = []
     for kind in KINDS:
-        best = next((result for result in board.ranked if kind_of(result.spec["model"]) == kind), None)
-        if best is None:
+        ranked = [result for result in board.ranked if kind_of(result.spec["model"]) == kind]
+        if not ranked:
             columns.append(OverviewColumn(kind, "", None, {}))
             continue
-        alike = [
-            result
-            for result in select_clean(pooled)
-            if result.ok and (result.spec["model"], result.spec["corpus"]) == (best.spec["model"], board.corpus)
-        ]
+        clean = [one for one in select_clean(pooled) if one.ok and one.spec["corpus"] == board.corpus]
+        best = max(ranked, key=lambda one: len(_protocols_of(one, clean))) if kind == PAPER else ranked[0]
+        alike = [one for one in clean if one.spec["model"] == best.spec["model"]]
         measured = {board.protocol: make_rung(best, folder)}
         for protocol in PROTOCOLS:
             found = [result for result in alike if result.spec["protocol"] == protocol]
@@ -98,6 +97,12 @@ def overview(board: Leaderboard, pooled: list[PooledResult], folder: str | Path)
                 measured[protocol] = make_rung(order[0], folder)
         columns.append(OverviewColumn(kind, system_title(best.spec["model"]), best.claimed_accuracy, measured))
     return columns
+
+
+def _protocols_of(result: PooledResult, others: list[PooledResult]) -> set[str]:
+    """Return the protocols of one corpus in the overview under which the setting of a result was measured."""
+    key = setting_key(result)
+    return {other.spec["protocol"] for other in others if setting_key(other) == key} & set(PROTOCOLS) - {"cross"}
 
 
 def unmeasured_words(columns: list[OverviewColumn]) -> str:

@@ -174,10 +174,11 @@ def readings_sentence(readings: list[Reading]) -> str:
         return f"On {where} the best reading reaches {found}.{above} Synthetic speech cannot test the paper's claim."
     reached = [reading for reading in readings for each in reading.honest if each.scores["accuracy"] >= claim]
     verb = "A reading" if reached else "No measured reading"
+    whole = " of those on all folds" if len(complete) < len(readings) else ""
     count = "one reading" if len(readings) == 1 else f"{len(readings)} readings"
     return (
         f"{verb} of the text reaches the claimed {format_percent(claim, 2)} % on unseen speakers of {where} "
-        f"({count} measured). The best reaches {found}.{above}"
+        f"({count} measured). The best{whole} reaches {found}.{above}"
     )
 
 

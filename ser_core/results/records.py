@@ -220,6 +220,9 @@ class Results:
     def __len__(self) -> int:
         return len(self.results)
 
+    def __repr__(self) -> str:
+        return f"Results({len(self)} of {self.folder}; see select, frame, pool, table, predictions)"
+
     def __iter__(self) -> Iterator[RunResult]:
         return iter(self.results)
 

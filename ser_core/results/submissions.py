@@ -17,7 +17,7 @@ import numpy as np
 
 from ser_core import corpora, models
 from ser_core._utils.errors import SerError
-from ser_core._utils.words import near
+from ser_core._utils.words import counted, near
 from ser_core.claims import paper
 from ser_core.experiments import store
 from ser_core.experiments.result import RunResult
@@ -145,7 +145,13 @@ def read_predictions(path: str | Path, labels: Sequence[str], ids: Collection[st
         raise SerError(f"{path}: holds no test utterance")
     frame = frame.assign(id=frame["id"].astype("str"))
     if ids:
-        frame = frame.assign(id=prediction_files.match_ids(list(frame["id"]), ids))
+        given = list(frame["id"])
+        frame = frame.assign(id=prediction_files.match_ids(given, ids))
+        if not set(frame["id"]) & set(ids):
+            raise SerError(
+                f"{path}: {given[0]}: no utterance of this corpus, as none of the {counted(len(given), 'id')}; the "
+                f"corpus has ids such as {next(iter(ids))}"
+            )
     repeated = sorted(frame.loc[frame["id"].duplicated(), "id"].unique())
     if repeated:
         raise SerError(f"{path}: {_named(repeated)} occur{'s' if len(repeated) == 1 else ''} more than once")

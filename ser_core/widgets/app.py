@@ -67,7 +67,7 @@ def command(port: int = PORT, kernels: int = KERNELS) -> list[str]:
     """
     options = [
         f"--port={port}", f"--Voila.ip={HOST}", "--Voila.port_retries=0", "--Voila.log_level=ERROR",
-        "--template=ser", "--preheat_kernel=True", "--pool_size=1", f"--Voila.tornado_settings={SETTINGS}",
+        "--template=ser", "--preheat_kernel=True", "--pool_size=1",
         "--Voila.auto_token=True", "--no-browser", f"--PageServer.kernels={kernels}",
     ]  # fmt: skip
     return [sys.executable, "-m", "ser_core.widgets.page_server", str(NOTEBOOK), *options]

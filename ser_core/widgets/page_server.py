@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from ser_core.widgets.app import KERNELS
+from ser_core.widgets.app import KERNELS, SETTINGS
 
 RECONNECT = 3.0
 """Seconds after which a page without connection is gone."""
@@ -201,5 +201,12 @@ def server_class() -> Any:
     return PageServer
 
 
+def configuration() -> Any:
+    """Return Voila's settings that are no options, as traitlets takes them."""
+    from traitlets.config import Config
+
+    return Config({"Voila": {"tornado_settings": SETTINGS}})
+
+
 if __name__ == "__main__":
-    server_class().launch_instance()
+    server_class().launch_instance(config=configuration())
