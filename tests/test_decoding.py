@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from ser_core import audio
 from ser_core._utils.errors import SerError
 from ser_core._utils.segments import Segment
 from ser_core.audio import io as reading
-from ser_core.audio import mono, mpeg, sources
+from ser_core.audio import mono, mpeg, sources, streaming
 
 ODD = made_recordings.odd()
 LOSSLESS = ("wav", "w64", "aiff", "au", "caf", "rf64", "flac")
@@ -254,3 +255,17 @@ def test_flac_files_leave_no_file_open():
             with contextlib.suppress(SerError):
                 audio.decode(content)
     assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+@pytest.mark.parametrize("valid", [24, 32])
+def test_24_valid_bits_in_32_are_integers_from_a_file_and_from_a_pipe(valid):
+    """FFmpeg takes such a file for floats (findings/ffmpeg_24_bits_in_32.sh), so libsndfile comes first."""
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
+    samples = (tone * (2**23 - 1)).astype("<i4") << 8
+    pcm = bytes.fromhex("0100000000001000800000aa00389b71")
+    head = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 16_000, 64_000, 4, 32, 22, valid, 4) + pcm
+    body = b"WAVEfmt " + struct.pack("<I", len(head)) + head + b"data" + struct.pack("<I", samples.nbytes)
+    content = b"RIFF" + struct.pack("<I", len(body) + samples.nbytes) + body + samples.tobytes()
+    assert np.abs(audio.decode(content)[0][:, 0] - tone).max() < 1e-6
+    piped = np.concatenate([chunk for chunk, _ in streaming.read_pipe(io.BytesIO(content), 16_000, 1)])
+    assert np.abs(piped[:, 0] - tone).max() < 1e-6

@@ -1,7 +1,8 @@
 """Compute the functionals of openSMILE's feature sets: eGeMAPS and ComParE.
 
 openSMILE multiplies samples by 32,768 and casts them to 16 bits without clipping, so that +1.0 becomes -1.0, a click
-(opensmile 2.6.0). Samples are therefore kept below full scale.
+(opensmile 2.6.0). Samples are therefore kept below full scale. The amplitudes of formants in eGeMAPS are averaged over
+unvoiced frames, too, at -201 dB: six of its 88 functionals measure the share of silence, padding included.
 """
 
 from collections.abc import Callable

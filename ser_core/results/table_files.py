@@ -206,11 +206,14 @@ def to_model_index(pooled: Sequence[PooledResult]) -> str:
     Raises
     ------
     SerError
-        where no result is left
+        where no result is left, or where there are several systems: the hub's own library reads a card as of one, and
+        gives it the results of all (``findings/huggingface_card_results.sh``)
     """
     listed = model_index(pooled)
     if not listed:
         raise SerError("model-index: no successful result that a card may name; those under leaky are left out")
+    if len(listed) > 1:
+        raise SerError(f"model-index: {len(listed)} systems; a card is of one, choose it with --model")
     trained = {result.spec["corpus"] for result in pooled if result.ok and result.spec["protocol"] != "leaky"}
     licences = {corpora.get_corpus(name).licence for name in trained if name in corpora.CORPORA}
     header: dict[str, Any] = {
