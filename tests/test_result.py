@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import pandas as pd
 import pytest
 from made_rows import made_row
 
-from ser_core import metrics
+from ser_core import corpora, metrics
 from ser_core._utils import paths
 from ser_core._utils.errors import SerError
 from ser_core.experiments import evaluation, store
 from ser_core.experiments.result import SCHEMA, Completeness, RunResult
 from ser_core.experiments.spec import Spec, current_names
 from ser_core.metrics import uncertainty
+from ser_core.protocols import splits
+from ser_core.results import pooling
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "scores.json").read_text(encoding="utf-8"))
 PUBLISHED = [
@@ -142,3 +145,14 @@ def test_intervals_and_scores_go_through_json():
     interval = scored.intervals.uar
     assert uncertainty.Interval.from_json(json.loads(json.dumps(interval.to_json()))) == interval
     assert (interval.unit, interval.n, interval.level) == ("speaker", 4, 0.95)
+
+
+def test_what_python_shows_of_a_result_a_pool_and_a_split_is_one_short_line(tmp_path):
+    row = made_row(tmp_path, fold=1)
+    failed = replace(row, status="error", error="no memory")
+    (pool,) = pooling.pool_results([row], tmp_path)
+    fold = splits.split(corpora.manifest("ravdess"), "speaker", 0)
+    shown = [repr(one) for one in (row, failed, pool, fold)]
+    assert all(len(line) < 250 and "\n" not in line for line in shown)
+    assert row.hash in shown[0] and f"uar {row.scores['uar']:.3f}" in shown[0] and "error: no memory" in shown[1]
+    assert "1 fold, 1 seed" in shown[2] and shown[3] == "Split(train: 960, validation: 240, test: 240 ids)"

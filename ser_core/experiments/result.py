@@ -173,6 +173,14 @@ class RunResult:
     other: dict[str, Any] = field(default_factory=dict)
     path: Path | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        names = ("model", "corpus", "protocol", "fold", "seed")
+        what = ", ".join(f"{name} {self.spec.get(name)}" for name in names)
+        if not self.ok:
+            return f"RunResult({self.hash}: {what}; error: {self.error})"
+        scores = ", ".join(f"{name} {self.scores.get(name, float('nan')):.3f}" for name in ("accuracy", "uar"))
+        return f"RunResult({self.hash}: {what}; {scores}; {self.n_test} utterances)"
+
     @property
     def ok(self) -> bool:
         """Return whether the run succeeded."""

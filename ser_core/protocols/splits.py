@@ -72,6 +72,9 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Split(train: {len(self.train)}, validation: {len(self.validation)}, test: {len(self.test)} ids)"
+
 
 def canonical_protocol(name: str) -> str:
     """Return the name of a protocol as results store it.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_core._utils.errors import SerError, SerWarning
+from ser_core._utils.words import counted
 from ser_core.experiments import store
 from ser_core.experiments.result import Completeness, RunResult
 from ser_core.metrics.classification import ClassScores
@@ -88,6 +89,12 @@ class PooledResult:
     parameters: int | None = None
     completeness: Completeness = Completeness()
     results: tuple[RunResult, ...] = ()
+
+    def __repr__(self) -> str:
+        what = ", ".join(f"{name} {self.spec.get(name)}" for name in ("model", "corpus", "protocol"))
+        count = f"{counted(len(self.folds), 'fold')}, {counted(len(self.seeds), 'seed')}"
+        scores = ", ".join(f"{name} {self.scores[name]:.3f}" for name in ("accuracy", "uar") if name in self.scores)
+        return f"PooledResult({what}, {count}; {scores or self.status}; {self.n_test} utterances)"
 
     @property
     def ok(self) -> bool:
