@@ -28,7 +28,7 @@ def measured(tmp_path):
 
 def test_only_readings_of_the_text_count(measured):
     found = readings.measured_readings(*measured)
-    assert [reading.title for reading in found] == ["default", "no augmentation, learning rate 0.0001"]
+    assert [reading.title for reading in found] == ["four techniques of augmentation", "no augmentation, learning rate 0.0001"]
     assert [list(reading.results) for reading in found] == [["loss", "uar", "oracle"], ["last"]]
 
 
@@ -39,7 +39,7 @@ def test_the_table_has_the_pooled_scores(measured):
     kept = [row for row in kept if row.spec["protocol"] == "speaker" and row.spec["features"] == "42"]
     answers = [pooling.subset_predictions(row, folder) for row in kept]
     right = sum((frame["truth"] == frame["prediction"]).sum() for frame in answers) / sum(map(len, answers))
-    own = table[(table["reading"] == "default") & (table["rule"] == "uar")].iloc[0]
+    own = table[(table["reading"] == "four techniques of augmentation") & (table["rule"] == "uar")].iloc[0]
     assert own["accuracy"] == pytest.approx(right) and (own["folds"], own["folds_total"]) == (6, 6)
     assert own["best_epoch"] == pytest.approx(np.mean([row.best_epoch for row in kept]))
 

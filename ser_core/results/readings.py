@@ -108,9 +108,9 @@ def _is_reading(result: RunResult) -> bool:
 
 
 def _title(group: dict[str, PooledResult]) -> str:
-    """Describe a reading by the settings that differ from the defaults, without the rule."""
+    """Describe a reading by its augmentation and the settings that differ from the defaults, without the rule."""
     spec = next(iter(group.values())).spec | {"keep": "loss"}
-    return ", ".join(setting_words(spec)) or "default"
+    return ", ".join(["four techniques of augmentation"] * bool(spec["augment"]) + setting_words(spec))
 
 
 def _best(reading: Reading) -> PooledResult:
