@@ -28,7 +28,8 @@ def measured(tmp_path):
 
 def test_only_readings_of_the_text_count(measured):
     found = readings.measured_readings(*measured)
-    assert [reading.title for reading in found] == ["four techniques of augmentation", "no augmentation, learning rate 0.0001"]
+    titles = ["four techniques of augmentation", "no augmentation, learning rate 0.0001"]
+    assert [reading.title for reading in found] == titles
     assert [list(reading.results) for reading in found] == [["loss", "uar", "oracle"], ["last"]]
 
 
