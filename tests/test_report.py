@@ -17,7 +17,7 @@ from ser_core._utils import machine, paths, progress
 from ser_core._utils.errors import SerError
 from ser_core.experiments import presets, store
 from ser_core.experiments.spec import Spec
-from ser_core.report import build, state
+from ser_core.report import build, execution, state
 from ser_core.report import html as report_html
 from ser_core.report.build import build_report, render, render_page
 from ser_core.report.execution import notebook_key
@@ -430,3 +430,17 @@ def test_a_notebook_without_results_reads_none(name):
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     readers = ("load_rows", "load_results", "run_part", "results_folder", "leaderboard", "published_", "compare")
     assert not [word for word in readers if word in code]
+
+
+def test_kernels_have_the_folders_of_this_process_and_nothing_of_it_changes(monkeypatch, tmp_path):
+    for name in ("SER_RUNS", "SER_CACHE", "SER_DATA"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    before = dict(os.environ)
+    with execution._own_environment():
+        within = dict(os.environ)
+    assert dict(os.environ) == before
+    assert {name: within[name] for name in ("SER_RUNS", "SER_CACHE", "SER_DATA")} == {
+        name: str(tmp_path / name) for name in ("SER_RUNS", "SER_CACHE", "SER_DATA")
+    }
+    assert within["PATH"] == before["PATH"] and "MPLBACKEND" not in within

@@ -70,8 +70,9 @@ def parameter_names(source: Path) -> set[str]:
 def _own_environment() -> Iterator[None]:
     """Let the kernel, a separate process, have this copy of the package and no settings of the account."""
     before = dict(os.environ)
+    wanted = {"TF_CPP_MIN_LOG_LEVEL": "2"} | kernel_environment()
     os.environ.clear()
-    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "2"} | kernel_environment())
+    os.environ.update(wanted)
     try:
         yield
     finally:
