@@ -19,8 +19,8 @@ from ser_core.cli.base import (
     make_spec,
     numbers,
     spec_options,
-    summary,
 )
+from ser_core.cli.result_line import summary
 
 if TYPE_CHECKING:
     from ser_core.experiments.continuous import ContinuousResult
