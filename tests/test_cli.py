@@ -265,7 +265,10 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_stored(own_store, argume
 def test_a_line_of_a_result_names_its_rule_and_what_was_chosen(own_store):
     words = ("run", "--corpus", "demo", "--augment", "none", "--frames", "100", "--epochs", "1")
     lines = {keep: ser(*words, "--model", "a1", "--keep", keep).stdout for keep in ("loss", "uar", "last", "oracle")}
-    assert "lowest validation loss: epoch 1 of 1" in lines["loss"] and "best on the test (a leak)" in lines["oracle"]
+    assert (
+        "lowest validation loss: epoch 1 of 1" in lines["loss"]
+        and "best epoch on test (leak): epoch 1" in lines["oracle"]
+    )
     assert "highest validation UAR: epoch 1 of 1" in lines["uar"] and "last epoch: epoch 1 of 1" in lines["last"]
     assert ", chosen: C " in ser("run", "--corpus", "demo", "--model", "svm").stdout
     assert "chosen" not in ser("run", "--corpus", "demo", "--model", "gmm").stdout

@@ -10,17 +10,11 @@ from ser_core._utils.words import counted
 if TYPE_CHECKING:
     from ser_core.experiments.result import RunResult
 
-RULES = {
-    "loss": "lowest validation loss",
-    "uar": "highest validation UAR",
-    "last": "last epoch",
-    "oracle": "best on the test (a leak)",
-}
-"""Rule that keeps the epoch to what the line of a result says of it."""
-
 
 def summary(result: RunResult) -> str:
     """Return a result as one line for people."""
+    from ser_core.results.readings import RULE_TITLES
+
     spec = result.spec
     where = (
         f"{spec['model']} on {spec['corpus']}{_test_setting(spec)}, protocol {spec['protocol']}, fold {spec['fold']}, "
@@ -34,7 +28,7 @@ def summary(result: RunResult) -> str:
     fitted = f", chosen: {_settings_text(result.chosen)}" if result.chosen else ""
     if result.epochs:
         parameters = counted(result.parameters or 0, "parameter")
-        fitted = f", {parameters}, {RULES[spec['keep']]}: epoch {result.best_epoch} of {result.epochs}"
+        fitted = f", {parameters}, {RULE_TITLES[spec['keep']]}: epoch {result.best_epoch} of {result.epochs}"
     incomplete = (
         f"; {len(missing)} of {counted(result.completeness.expected or 0, 'utterance')} missing" if missing else ""
     )

@@ -233,8 +233,8 @@ def _sweep_specs(
     base = make_spec(choices)
     count = splits.fold_count(corpora.load(base.corpus), base.protocol)
     fold_numbers = list(range(count)) if fold_numbers is None else fold_numbers
-    if unknown := [number for number in fold_numbers if number >= count]:
-        raise SerError(f"fold {unknown[0]}: protocol {base.protocol} has folds 0 to {count - 1} on this corpus")
+    for number in fold_numbers:
+        splits.check_fold(number, count, base.protocol)
     axes = {"fold": fold_numbers, "seed": numbers(seeds, "seeds")}
     systems = [system.strip() for system in models.split(",")] if models else [base.model]
     bases = [make_spec(choices | {"model": system}, mixed=len(systems) > 1) for system in systems]

@@ -236,6 +236,12 @@ def fold_count(table: pd.DataFrame, protocol: str) -> int:
     return max(len(_fold_columns(_folds_of(part, protocol))) for _, part in table.groupby("corpus"))
 
 
+def check_fold(fold: int, count: int, protocol: str) -> None:
+    """Raise an error where a protocol with a number of folds does not have this one."""
+    if not 0 <= fold < count:
+        raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {count - 1} on this corpus")
+
+
 def _check_columns(table: pd.DataFrame, protocol: str) -> None:
     """Raise an error where a table lacks a column that a protocol needs."""
     needed = ("id", "corpus", *NEEDED.get(protocol, ("speaker", "emotion")))
@@ -285,8 +291,7 @@ def split(
     """
     protocol = canonical_protocol(protocol)
     count = fold_count(table, protocol)
-    if not 0 <= fold < count:
-        raise SerError(f"fold {fold}: protocol {protocol} has folds 0 to {count - 1} on this corpus")
+    check_fold(fold, count, protocol)
     if protocol == "cross" and target is None:
         raise SerError("protocol cross: needs a corpus to test on; name it with --test-corpus")
     subset: dict[str, str] = {}
