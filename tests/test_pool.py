@@ -1,6 +1,8 @@
 """Threads and processes: the order of results, and the threads that each process may start."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -31,5 +33,36 @@ def test_all_processes_together_have_one_thread_per_core(monkeypatch, cores, wor
     for name in pool.THREAD_LIMITS:
         monkeypatch.setenv(name, "16")
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    for limits, environment in pool.in_processes(blas_threads, [0, 1], workers):
+    for _, (limits, environment) in pool.in_processes(blas_threads, [0, 1], workers):
         assert limits and set(limits) == {threads} and environment == [str(threads)] * len(pool.THREAD_LIMITS)
+
+
+def inverse(value):
+    return 1 / value, os.getpid()
+
+
+@pytest.mark.parametrize("here", [None, inverse])
+def test_processes_give_each_result_with_its_place(here):
+    values = list(range(1, 30))
+    results = dict(pool.in_processes(inverse, values, 2, here=here))
+    assert {place: result for place, (result, _) in results.items()} == {i: 1 / v for i, v in enumerate(values)}
+    processes = {process for _, process in results.values()}
+    assert (os.getpid() in processes) == (here is not None) and len(processes) <= 2
+
+
+@pytest.mark.parametrize("here", [None, inverse])
+def test_results_before_an_error_come_first(here):
+    values = [1, 2, 4, 0, "text", 5]
+    found = []
+    with pytest.raises(ZeroDivisionError):
+        found.extend(place for place, _ in pool.in_processes(inverse, values, 2, here=here))
+    assert {0, 1, 2} <= set(found) and 3 not in found
+
+
+def test_a_script_needs_no_guard(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import math\nfrom ser_core.features import pool\nprint(sorted(pool.in_processes(math.sqrt, [1, 4, 9], 2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[(0, 1.0), (1, 2.0), (2, 3.0)]\n", "")

@@ -162,24 +162,21 @@ def compute_features(job: Job) -> np.ndarray:
     return inputs.RAW[job.raw](samples, job.rate)
 
 
-def _compute_and_store(task: tuple[Job, Path]) -> np.ndarray:
-    """Compute the raw features of a job and write them to the cache."""
-    job, path = task
-    values = compute_features(job)
-    write_if_possible(path, entry_content(values))
-    return values
-
-
 def _compute_chunk(tasks: list[tuple[Job, Path]]) -> list[np.ndarray]:
-    """Do several tasks in one process, and return their features."""
-    return [_compute_and_store(task) for task in tasks]
+    """Compute the raw features of several jobs, write them to the cache and return them."""
+    arrays = [compute_features(job) for job, _ in tasks]
+    for values, (_, path) in zip(arrays, tasks):
+        write_if_possible(path, entry_content(values))
+    return arrays
 
 
-def _fill_chunk(tasks: list[tuple[Job, Path]]) -> list[None]:
-    """Do several tasks in one process, and return nothing of their features."""
-    for task in tasks:
-        _compute_and_store(task)
-    return [None] * len(tasks)
+def _fill_chunk(tasks: list[tuple[Job, Path]]) -> list[np.ndarray | None]:
+    """Compute the raw features of several jobs and write them to the cache; return those that it does not take.
+
+    What a process returns its parent has to receive while it works itself; to read the cache is faster.
+    """
+    arrays = [compute_features(job) for job, _ in tasks]
+    return [None if write_if_possible(path, entry_content(v)) else v for v, (_, path) in zip(arrays, tasks)]
 
 
 def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
@@ -222,27 +219,34 @@ def _each(
     found = pool.in_threads(from_cache, range(len(jobs)), workers)
     missing = [i for i, known in enumerate(found) if not known]
     tasks = [(jobs[i], paths[i]) for i in missing]
-    for i, values in zip(missing, _compute_all(tasks, workers, progress)):
-        use(i, values)
+    for place, values in _compute_all(tasks, workers, progress):
+        job, path = tasks[place]
+        values = _load(path) if values is None else values
+        use(missing[place], compute_features(job) if values is None else values)
 
 
 def _compute_all(
-    tasks: list[tuple[Job, Path]], workers: int | None, progress: bool, function: Callable = _compute_chunk
-) -> Iterator:
-    """Compute and cache, in parallel where that is worth a pool; yield what ``function`` gives of each task."""
+    tasks: list[tuple[Job, Path]], workers: int | None, progress: bool
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Compute and cache, in parallel where that is worth it; yield the place of each task, and its features or None.
+
+    None stands for features that are in the cache.
+    """
     from tqdm import tqdm
 
     if not tasks:
         return
     bar: dict[str, Any] = {"total": len(tasks), "desc": "features", "unit": "utt"}
     bar["disable"] = None if progress else True
-    worth = PLAIN_FROM if all(_is_plain(job) for job, _ in tasks) else PARALLEL_FROM
-    workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // worth)
+    plain = all(_is_plain(job) for job, _ in tasks)
+    workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // (PLAIN_FROM if plain else PARALLEL_FROM))
     if workers == 1:
-        yield from tqdm((result for task in tasks for result in function([task])), **bar)
+        yield from tqdm(((place, _compute_chunk([task])[0]) for place, task in enumerate(tasks)), **bar)
         return
-    chunks = pool.in_processes(function, _chunks(tasks, workers), workers)
-    yield from tqdm((result for chunk in chunks for result in chunk), **bar)
+    chunks = _chunks(tasks, workers)
+    first = list(itertools.accumulate(map(len, chunks), initial=0))
+    done = pool.in_processes(_fill_chunk, chunks, workers, here=_compute_chunk if plain else None)
+    yield from tqdm(((first[n] + k, values) for n, arrays in done for k, values in enumerate(arrays)), **bar)
     if not tasks[-1][1].is_file():
         warn_of_cache()
 
@@ -283,7 +287,7 @@ def ensure_cached(jobs: Iterable[Job], *, workers: int | None = None, progress: 
     for part in batched(jobs, PART):
         absent = {path: job for job, path in zip(part, cache_paths(part), strict=True) if not path.is_file()}
         tasks = [(job, path) for path, job in absent.items()]
-        for _ in _compute_all(tasks, workers, progress, _fill_chunk):
+        for _ in _compute_all(tasks, workers, progress):
             pass
 
 

@@ -171,12 +171,14 @@ def read_texts(path: Path) -> dict[str, str]:
     return {key: value for key, value in values.items() if isinstance(value, str)}
 
 
-def write_if_possible(path: Path, content: bytes) -> None:
-    """Write a file of the cache; where the cache takes no more it is only slower, and a warning says so once."""
+def write_if_possible(path: Path, content: bytes) -> bool:
+    """Write a file of the cache, and return whether it took it; where it did not, a warning says so once."""
     try:
         write_atomically(path, content)
     except StorageError:
         warn_of_cache()
+        return False
+    return True
 
 
 def warn_of_cache() -> None:
