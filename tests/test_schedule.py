@@ -1,12 +1,16 @@
 """The order of a report's work: runs first, two notebooks at a time, a notebook that measures time alone."""
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-from ser_core.experiments import sweep
+from ser_core.experiments import presets, sweep
+from ser_core.experiments.spec import Spec
 from ser_core.report import schedule
 
 PLAN = SimpleNamespace(
@@ -115,3 +119,12 @@ def test_quick_profiles_are_small_in_a_sweep_too(monkeypatch):
     assert all(spec.epochs <= 2 or spec.model == "svm" for spec in small)
     monkeypatch.delenv("SER_QUICK")
     assert len(_sweep_specs("demo", None, "0", None, choices)) > len(small)
+
+
+def test_the_first_notebook_shows_a_run_of_the_demo():
+    code = "".join(
+        "".join(cell["source"]) for cell in json.loads(Path("notebooks/00_start.ipynb").read_text())["cells"]
+    )
+    (epochs,) = re.findall(r"epochs=2 if quick else (\d+)", code)
+    spec = Spec(corpus="demo", model="cnn_bilstm_attention", augment="", epochs=int(epochs))
+    assert replace(spec, corpus="demo_ravdess") in presets.get_profile("demo").parts["comparison"]

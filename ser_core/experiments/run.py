@@ -61,12 +61,16 @@ def compute_features(specs: Iterable[Spec], *, progress: bool = True, workers: i
 
 
 def _needed_jobs(specs: Iterable[Spec]) -> Iterator[cache.Job]:
-    """Yield the jobs of runs, one run after the other, so that they are never all in memory."""
+    """Yield the jobs of runs, each once, one run after the other, so that they are never all in memory."""
+    seen: set[int] = set()
     for spec in specs:
         jobs: list[cache.Job] = []
         with contextlib.suppress(SerError):
             jobs = cells.required_jobs(spec, cells.load_subsets(spec))
-        yield from jobs
+        for job in jobs:
+            if hash(job) not in seen:
+                seen.add(hash(job))
+                yield job
 
 
 def corpus_version(corpus: str) -> str:

@@ -130,12 +130,14 @@ def cache_paths(jobs: list[Job]) -> list[Path]:
     return [Path(f"{folder}/{name[:2]}/{name}.npy") for name in names]
 
 
-def compute_features(job: Job) -> np.ndarray:
+def compute_features(job: Job, read: Callable[..., np.ndarray] = audio.read) -> np.ndarray:
     """Compute the raw features of a job: read, augment or degrade the recording, then extract.
 
     Parameters
     ----------
     job : Job
+    read : callable, optional
+        reads a recording as :func:`ser_core.audio.read` does
 
     Returns
     -------
@@ -147,8 +149,8 @@ def compute_features(job: Job) -> np.ndarray:
     SerError
         for a recording that cannot be used
     """
-    read: dict[str, Any] = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
-    samples = audio.read(job.path, **read)
+    how: dict[str, Any] = {"rate": job.rate, "normalise": job.normalise, "denoise": job.denoise}
+    samples = read(job.path, **how)
     if job.technique:
         samples = augmentation.augment(
             samples, job.technique, key=job.key, seed=job.seed, copy=job.copy, ranges=job.ranges, rate=job.rate
@@ -156,27 +158,34 @@ def compute_features(job: Job) -> np.ndarray:
     if job.condition != "clean":
         from ser_core.audio import degradation
 
-        others = [audio.read(path, **read) for path in job.others]
+        others = [audio.read(path, **how) for path in job.others]
         samples = degradation.degrade(samples, job.condition, key=job.key, rate=job.rate, others=others)
         samples = audio.peak_normalise(samples) if job.normalise else samples  # as reading the degraded file would
     return inputs.RAW[job.raw](samples, job.rate)
 
 
+def _computed(tasks: Iterable[tuple[Job, Path]]) -> Iterator[tuple[np.ndarray, bool]]:
+    """Compute the raw features of jobs one by one and write them to the cache; yield them, and whether it took them.
+
+    A recording is read once for jobs that follow each other, such as its augmented copies.
+    """
+    read = lru_cache(maxsize=2)(audio.read)  # at both levels
+    for job, path in tasks:
+        values = compute_features(job, read)
+        yield values, write_if_possible(path, entry_content(values))
+
+
 def _compute_chunk(tasks: list[tuple[Job, Path]]) -> list[np.ndarray]:
-    """Compute the raw features of several jobs, write them to the cache and return them."""
-    arrays = [compute_features(job) for job, _ in tasks]
-    for values, (_, path) in zip(arrays, tasks):
-        write_if_possible(path, entry_content(values))
-    return arrays
+    """Compute, write and return the raw features of several jobs."""
+    return [values for values, _ in _computed(tasks)]
 
 
 def _fill_chunk(tasks: list[tuple[Job, Path]]) -> list[np.ndarray | None]:
-    """Compute the raw features of several jobs and write them to the cache; return those that it does not take.
+    """Compute and write the raw features of several jobs; return those that the cache does not take.
 
     What a process returns its parent has to receive while it works itself; to read the cache is faster.
     """
-    arrays = [compute_features(job) for job, _ in tasks]
-    return [None if write_if_possible(path, entry_content(v)) else v for v, (_, path) in zip(arrays, tasks)]
+    return [None if stored else values for values, stored in _computed(tasks)]
 
 
 def raw_features(jobs: list[Job], *, workers: int | None = None, progress: bool = True) -> list[np.ndarray]:
@@ -241,7 +250,7 @@ def _compute_all(
     plain = all(_is_plain(job) for job, _ in tasks)
     workers = min(workers or os.cpu_count() or 1, 1 + len(tasks) // (PLAIN_FROM if plain else PARALLEL_FROM))
     if workers == 1:
-        yield from tqdm(((place, _compute_chunk([task])[0]) for place, task in enumerate(tasks)), **bar)
+        yield from tqdm(((place, values) for place, (values, _) in enumerate(_computed(tasks))), **bar)
         return
     chunks = _chunks(tasks, workers)
     first = list(itertools.accumulate(map(len, chunks), initial=0))
@@ -284,24 +293,12 @@ def ensure_cached(jobs: Iterable[Job], *, workers: int | None = None, progress: 
     progress : bool, default True
         show a bar on standard error when something must be computed
     """
-    for part in batched(jobs, PART):
+    rest = iter(jobs)
+    while part := list(itertools.islice(rest, PART)):
         absent = {path: job for job, path in zip(part, cache_paths(part), strict=True) if not path.is_file()}
-        tasks = [(job, path) for path, job in absent.items()]
+        tasks = sorted(((job, path) for path, job in absent.items()), key=lambda task: os.fspath(task[0].path))
         for _ in _compute_all(tasks, workers, progress):
             pass
-
-
-def batched(values: Iterable, size: int) -> Iterator[list]:
-    """Yield lists of at most ``size`` values.
-
-    Examples
-    --------
-    >>> list(batched(range(5), 2))
-    [[0, 1], [2, 3], [4]]
-    """
-    rest = iter(values)
-    while part := list(itertools.islice(rest, size)):
-        yield part
 
 
 def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:

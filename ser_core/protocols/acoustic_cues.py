@@ -134,20 +134,23 @@ def predict_without_speech(examined: pd.DataFrame, *, progress: bool = True) -> 
     truth = examined["emotion"].map(labels.index).to_numpy()
     sex = examined["sex"].to_numpy() if "sex" in examined else None
     folds = inner_folds(np.zeros(len(truth), int), examined["speaker"].to_numpy(), 0, sex)
+    each = [
+        FeatureSettings(features=name, frames=inputs.get_input(name).frames, normalise=normalise)
+        for name in WITHOUT_SPEECH
+        for normalise in LEVELS
+    ]
+    cache.ensure_cached((job for one in each for job in cache.jobs_for(examined, one)), progress=progress)
     results = []
-    for name in WITHOUT_SPEECH:
-        for normalise in LEVELS:
-            frames = inputs.get_input(name).frames
-            settings = FeatureSettings(features=name, frames=frames, normalise=normalise)
-            x = cache.input_matrix(cache.jobs_for(examined, settings), settings, progress=progress)
-            prediction = np.empty(len(truth), dtype=int)
-            for train, held_out in folds.split(x, truth):
-                forest = RandomForest(len(labels), 0).fit(x[train], truth[train], truth[train])
-                prediction[held_out] = forest.predict_proba(x[held_out]).argmax(axis=1)
-            frame = examined[["speaker", "text"]].assign(
-                truth=examined["emotion"], prediction=[labels[index] for index in prediction]
-            )
-            results.append({"input": name, "normalised": normalise} | _above_chance(frame, labels))
+    for settings in each:
+        x = cache.input_matrix(cache.jobs_for(examined, settings), settings, workers=1, progress=progress)
+        prediction = np.empty(len(truth), dtype=int)
+        for train, held_out in folds.split(x, truth):
+            forest = RandomForest(len(labels), 0).fit(x[train], truth[train], truth[train])
+            prediction[held_out] = forest.predict_proba(x[held_out]).argmax(axis=1)
+        frame = examined[["speaker", "text"]].assign(
+            truth=examined["emotion"], prediction=[labels[index] for index in prediction]
+        )
+        results.append({"input": settings.features, "normalised": settings.normalise} | _above_chance(frame, labels))
     return results
 
 

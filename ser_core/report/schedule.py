@@ -28,6 +28,8 @@ WORKERS = 2
 """Notebooks, and runs, at a time; fewer on one core."""
 ALONE = ("11_hardware_timing",)
 """Notebooks that measure time: nothing else is executed meanwhile."""
+FIRST = ("12_your_model", "06_protocols", "13_your_corpus")
+"""Notebooks that take longest, which start before the others so that none of them ends alone."""
 EVERY = 20.0
 """Seconds between two lines of progress."""
 
@@ -85,12 +87,18 @@ def run_notebooks(plan, sources: list[Path], folder: Path, *, fresh: bool = Fals
     train_runs(plan, [task.source for task in tasks], folder / "runs.log")
     alone = [task for task in tasks if task.source.stem in ALONE and not plan.published]
     failures = {}
-    for group, workers in (([task for task in tasks if task not in alone], WORKERS), (alone, 1)):
+    others = sorted((task for task in tasks if task not in alone), key=lambda task: _place(task.source.stem))
+    for group, workers in ((others, WORKERS), (alone, 1)):
         for task, failure, seconds in execute_all(plan, group, parameters, workers):
             _record(plan, task, failure, seconds)
             if failure:
                 failures[task.source.stem] = failure
     return {task.source.stem: failures[task.source.stem] for task in tasks if task.source.stem in failures}
+
+
+def _place(name: str) -> int:
+    """Return the place of a notebook in the order of execution; those that are not :data:`FIRST` keep theirs."""
+    return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
 def named_parts(plan, sources: list[Path]) -> list[str]:
