@@ -106,3 +106,36 @@ def test_named_targets_keep_the_order_of_the_inputs():
 def test_reading_is_not_autotuned():
     data = speedups.batches(np.zeros((4, 2)), size=2)["x"]
     assert data.options().autotune.enabled is False
+
+
+def two_outputs() -> keras.Model:
+    inputs = keras.Input((6,))
+    hidden = layers.Dropout(0.3)(layers.Dense(8, activation="relu")(inputs))
+    return keras.Model(inputs, [layers.Dense(n, activation="softmax", name=name)(hidden) for name, n in HEADS.items()])
+
+
+HEADS = {"emotion": 3, "sex": 2}
+
+
+@pytest.mark.parametrize("make", [lambda: wave_network(4), two_outputs])
+def test_a_step_is_traced_once_and_gives_the_same_numbers(make):
+    found = []
+    for prepared in (False, True):
+        keras.utils.set_random_seed(5)
+        model = make()
+        traced = []
+        step = model.train_step
+        model.train_step = lambda data, step=step, traced=traced: traced.append(1) or step(data)
+        draw = np.random.default_rng(7)
+        x, y = draw.normal(size=(12, *model.input_shape[1:])).astype("float32"), draw.integers(0, 2, 12)
+        y = dict.fromkeys(HEADS, y) if len(model.outputs) > 1 else y
+        metrics = {"emotion": ["accuracy"]} if len(model.outputs) > 1 else ["accuracy"]
+        model.compile(keras.optimizers.Adam(0.01), fit.losses(model), metrics=metrics, jit_compile=False)
+        if prepared:
+            speedups.create_variables(model, y)
+        history = [model.fit(**speedups.batches(x, y, size=4), shuffle=False, verbose=0).history for _ in range(3)]
+        found.append((history, model.get_weights()))
+        assert len(traced) == (1 if prepared else 2)
+    (history, weights), (prepared_history, prepared_weights) = found
+    assert history == prepared_history
+    assert all(map(np.array_equal, weights, prepared_weights))

@@ -95,14 +95,14 @@ def measure_corpus(size: int, folder: Path) -> tuple[float, float | None]:
 
 
 def _tree_memory_mib() -> float | None:
-    """Return the peak memory of this process, and of the largest of its ended children for each core."""
+    """Return the peak memory of this process, and of the largest of its ended children for each other core."""
     own = peak_memory_mib()
     try:
         import resource
     except ImportError:
         return own
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**20
-    return None if own is None else own + child * (os.cpu_count() or 1)
+    return None if own is None else own + child * max(1, (os.cpu_count() or 1) - 1)
 
 
 def measure_length(size: int, folder: Path) -> tuple[float, float | None]:

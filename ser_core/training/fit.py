@@ -201,6 +201,7 @@ def fit_with_rules(
         done = TrainingProgress()
         _compile(model, config)
     speedups.enable_fast_kernels(model, True)
+    speedups.create_variables(model, train[1])
     evaluated, accuracy_name = model, "accuracy"
     if len(model.outputs) > 1:
         evaluated, accuracy_name = emotion_only(model), f"{model.output_names[0]}_accuracy"
@@ -298,6 +299,7 @@ def fit_without_validation(
 
     _compile(model, config)
     speedups.enable_fast_kernels(model, True)
+    speedups.create_variables(model, train[1])
     x, y = train
     curve = []
     for number in tqdm(range(epochs), desc=label, unit="epoch", disable=None if progress else True):

@@ -98,6 +98,7 @@ def fit_mixed(build: Callable[[], keras.Model], x: np.ndarray, targets: np.ndarr
         keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), "categorical_crossentropy", jit_compile=False
     )
     smoothed = ((1 - config.smoothing) * targets + config.smoothing / targets.shape[1]).astype(np.float32)
+    speedups.create_variables(network, smoothed)
     whole = max(1, len(x) // config.batch) * config.batch  # the rest waits for an epoch of another order
     for number in range(config.epochs):
         random = np.random.default_rng([config.seed, number])

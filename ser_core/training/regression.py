@@ -104,6 +104,7 @@ def fit_regression(
     target = ((y - done.mean) / done.deviation).astype(np.float32)[:, None]
     optimizer = make_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
     network.compile(optimizer=optimizer, loss=ccc_loss, jit_compile=False)
+    speedups.create_variables(network, target)
     start, best, kept = time.perf_counter(), -np.inf, network.get_weights()
     bar = tqdm(total=config.epochs, desc=label, unit="epoch", disable=None if progress else True)
     while done.epochs < config.epochs and done.epochs - done.best_epoch < config.patience:
