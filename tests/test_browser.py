@@ -338,7 +338,7 @@ def test_many_loads_leave_no_kernel_and_a_page_too_many_says_so(browser, tmp_pat
         tabs = [watched(browser.new_page()) for _ in range(4)]
         tabs[0].goto(page_address(server))
         tabs[0].get_by_role("button", name="Upload audio").wait_for()
-        for _ in range(20 if full else 3):
+        for _ in range(20 if full else 1):
             while tabs[0].goto(page_address(server)).status != 200:  # the kernel of the page before is still ending
                 time.sleep(0.5)
             tabs[0].get_by_role("button", name="Upload audio").wait_for()
