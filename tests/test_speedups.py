@@ -117,7 +117,11 @@ def two_outputs() -> keras.Model:
 HEADS = {"emotion": 3, "sex": 2}
 
 
-@pytest.mark.parametrize("make", [lambda: wave_network(4), two_outputs])
+def sequential() -> keras.Model:
+    return keras.Sequential([keras.Input((6,)), layers.Dropout(0.3), layers.Dense(3, activation="softmax")])
+
+
+@pytest.mark.parametrize("make", [lambda: wave_network(4), two_outputs, sequential])
 def test_a_step_is_traced_once_and_gives_the_same_numbers(make):
     found = []
     for prepared in (False, True):

@@ -76,10 +76,11 @@ def create_variables(model: keras.Model, y: np.ndarray | dict[str, np.ndarray]) 
 
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    outputs = keras.tree.map_structure(lambda one: keras.ops.zeros((1, *one.shape[1:]), one.dtype), model.output)
+    outputs = [keras.ops.zeros((1, *one.shape[1:]), one.dtype) for one in model.outputs]
+    given = outputs if len(outputs) > 1 else outputs[0]
     targets = keras.tree.map_structure(lambda values: keras.ops.convert_to_tensor(values[:1]), y)
-    model.compute_loss(None, targets, outputs)
-    model.compute_metrics(None, targets, outputs)
+    model.compute_loss(None, targets, given)
+    model.compute_metrics(None, targets, given)
     model.reset_metrics()
 
 
