@@ -294,11 +294,17 @@ def ensure_cached(jobs: Iterable[Job], *, workers: int | None = None, progress: 
         show a bar on standard error when something must be computed
     """
     rest = iter(jobs)
-    while part := list(itertools.islice(rest, PART)):
-        absent = {path: job for job, path in zip(part, cache_paths(part), strict=True) if not path.is_file()}
-        tasks = sorted(((job, path) for path, job in absent.items()), key=lambda task: os.fspath(task[0].path))
-        for _ in _compute_all(tasks, workers, progress):
-            pass
+    while _fill(list(itertools.islice(rest, PART)), workers, progress):
+        pass
+
+
+def _fill(jobs: list[Job], workers: int | None, progress: bool) -> int:
+    """Compute the features that the cache lacks; return the number of jobs. None of them is kept."""
+    absent = {path: job for job, path in zip(jobs, cache_paths(jobs), strict=True) if not path.is_file()}
+    tasks = sorted(((job, path) for path, job in absent.items()), key=lambda task: os.fspath(task[0].path))
+    for _ in _compute_all(tasks, workers, progress):
+        pass
+    return len(jobs)
 
 
 def jobs_for(table, settings: features.FeatureSettings, **treatment) -> list[Job]:
