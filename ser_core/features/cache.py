@@ -294,7 +294,7 @@ def ensure_cached(jobs: Iterable[Job], *, workers: int | None = None, progress: 
         show a bar on standard error when something must be computed
     """
     rest = iter(jobs)
-    while _fill(list(itertools.islice(rest, PART)), workers, progress):
+    while _fill(list(itertools.islice(rest, PART)), workers, progress) == PART:
         pass
 
 
