@@ -103,7 +103,7 @@ def test_a_network_overfits_a_tiny_batch_and_is_saved_by_keras_alone(name, tmp_p
     probabilities = np.asarray(network(x))
     are_probabilities(probabilities, (8, 4))
     assert (probabilities.argmax(axis=1) == y).all() and loss_of(network, x, y) < 0.7
-    network.save(tmp_path / "n.keras", include_optimizer=False)
+    network.save(tmp_path / "n.keras")
     loaded = keras.models.load_model(tmp_path / "n.keras")
     assert np.allclose(probabilities, np.asarray(loaded(x)), atol=1e-6), "built-in layers only"
 

@@ -63,7 +63,7 @@ def enable_fast_kernels(model: keras.Model, on: bool) -> None:
 def create_variables(model: keras.Model, y: np.ndarray | dict[str, np.ndarray]) -> None:
     """Create the variables of a compiled network's optimizer, losses and metrics before its first training step.
 
-    TensorFlow builds the graph of a step twice where the first one creates variables: half of the 9 s until A5 starts.
+    TensorFlow builds the graph of a step twice where the first one creates variables: four of the 9 s until A5 starts.
 
     Parameters
     ----------
