@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -233,8 +233,3 @@ def busy_seconds() -> float | None:
 def load() -> float | None:
     """Return the load of the machine in the last minute, or None where the system has none."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-def with_role(timing: Timing, role: str) -> Timing:
-    """Return a timing with another role."""
-    return replace(timing, role=role)
