@@ -10,7 +10,9 @@ import made_runs
 import psutil
 import pytest
 
+from ser_core._utils.errors import SerError
 from ser_core.experiments import store
+from ser_core.experiments.spec import Spec
 from ser_core.experiments.sweep import run_sweep
 
 
@@ -113,3 +115,9 @@ def test_importing_the_module_loads_neither_dask_nor_tensorflow():
     names = ("distributed", "dask", "tensorflow")
     code = f"import sys, ser_core.experiments.sweep; print([name for name in {names} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_less_than_one_process_is_refused(workers):
+    with pytest.raises(SerError, match=f"workers {workers}: at least one"):
+        list(run_sweep([Spec(corpus="demo", model="svm")], workers=workers, progress=False))

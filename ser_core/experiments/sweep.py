@@ -77,12 +77,14 @@ def run_sweep(
     Raises
     ------
     SerError
-        for a scheduler that does not answer
+        for a scheduler that does not answer, and for less than one process
     StorageError
         where the store takes no more; the same command continues once it does
     """
     from tqdm import tqdm
 
+    if workers < 1:
+        raise SerError(f"workers {workers}: at least one process is needed")
     specs = list(dict.fromkeys(specs))
     version_of = functools.cache(cached_corpus_version)  # each corpus is read once
     bar = tqdm(total=len(specs), desc="runs", unit="run", disable=None if progress else True)
