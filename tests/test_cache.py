@@ -218,3 +218,9 @@ def test_jobs_may_come_from_a_generator_and_are_taken_in_parts(own_cache, monkey
     cache.ensure_cached((job for job in jobs), workers=1, progress=False)
     assert sizes == [3, 3, 1]
     assert all(path.is_file() for path in plain(jobs))
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_less_than_one_process_is_refused(workers):
+    with pytest.raises(SerError, match=f"workers {workers}: at least one"):
+        cache.feature_matrix(corpora.load("demo").iloc[:2], workers=workers, progress=False)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ser_core import audio, features
+from ser_core._utils.errors import SerError
 from ser_core._utils.paths import cache_dir
 from ser_core._utils.segments import Segment, sources
 from ser_core.audio import augmentation
@@ -243,6 +244,8 @@ def _compute_all(
     """
     from tqdm import tqdm
 
+    if workers is not None and workers < 1:
+        raise SerError(f"workers {workers}: at least one process is needed")
     if not tasks:
         return
     bar: dict[str, Any] = {"total": len(tasks), "desc": "features", "unit": "utt"}

@@ -127,7 +127,7 @@ def _set(future: Future, function: Callable, value: Any) -> None:
 
 @contextlib.contextmanager
 def _no_main_module() -> Iterator[None]:
-    """Hide the program's own module from processes that start; they would run a script anew that has no guard."""
+    """Hide the program's own module from processes that start; they would otherwise run its script, too."""
     program = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -154,9 +154,6 @@ def start_process(threads: int) -> None:
         for the libraries that are loaded, and by the environment for those that are loaded later
     """
     os.environ.update(dict.fromkeys(THREAD_LIMITS, str(threads)))
-    with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(threads)
+    _limited(threads)
     warnings.simplefilter("ignore", SerWarning)  # the parent says it once
     follow_parent()
